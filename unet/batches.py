@@ -1,0 +1,86 @@
+"""Training batches: which pictures, in which order, augmented how; a function of (seed, epoch, position) alone."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from unet.augment import augment
+from unet.data import Pair, read_mask
+from unet.images import read_picture
+from unet.weights import WeightsConfig
+
+LONGEST_SIDE = 400  # pixels; larger training pictures are kept at this size
+CACHE_BYTES = 2 * 2**30  # of decoded pictures kept in memory; the rest is decoded anew each time
+
+
+class PictureStore:
+    """The decoded training pictures, at most `LONGEST_SIDE` pixels long, as many as fit in `CACHE_BYTES`."""
+
+    def __init__(self, pairs: Sequence[Pair], cache_bytes: int = CACHE_BYTES) -> None:
+        self.pairs = list(pairs)
+        self._cache: dict[Path, tuple[np.ndarray, np.ndarray]] = {}
+        self._room = cache_bytes
+
+    def __len__(self) -> int:
+        return len(self.pairs)
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        """Picture (H, W, 3) and labels (H, W), uint8, of sample `index`."""
+        pair = self.pairs[index]
+        if pair.image not in self._cache:
+            item = self._read(pair)
+            size = item[0].nbytes + item[1].nbytes
+            if size > self._room:
+                return item
+            self._room -= size
+            self._cache[pair.image] = item
+        return self._cache[pair.image]
+
+    def _read(self, pair: Pair) -> tuple[np.ndarray, np.ndarray]:
+        rgb, target = read_picture(pair.image).rgb, read_mask(pair.mask)
+        scale = LONGEST_SIDE / max(target.shape)
+        if scale < 1:
+            size = (max(1, round(target.shape[1] * scale)), max(1, round(target.shape[0] * scale)))
+            rgb = np.asarray(Image.fromarray(rgb).resize(size, Image.Resampling.BILINEAR))
+            target = np.asarray(Image.fromarray(target).resize(size, Image.Resampling.NEAREST))
+        return rgb, target
+
+
+def epoch_order(samples: int, batch_size: int, seed: int, epoch: int) -> np.ndarray:
+    """The shuffled sample numbers of an epoch, the first ones repeated until the last batch is full.
+
+    Returns:
+        (batches, batch_size) int64.
+    """
+    order = np.random.default_rng([seed, epoch]).permutation(samples)
+    batches = -(-samples // batch_size)
+    return np.resize(order, (batches, batch_size))
+
+
+def to_tensor(images: np.ndarray, config: WeightsConfig, device: torch.device) -> Tensor:
+    """(B, H, W, 3) uint8 -> normalised (B, 3, H, W) float32, channels last in memory."""
+    x = torch.from_numpy(images).to(device).permute(0, 3, 1, 2).float().div_(255)  # (B, 3, H, W)
+    mean = torch.tensor(config.mean, device=device).view(1, -1, 1, 1)
+    std = torch.tensor(config.std, device=device).view(1, -1, 1, 1)
+    return x.sub_(mean).div_(std)
+
+
+def make_batch(
+    store: PictureStore, samples: Sequence[int], seed: int, epoch: int, size: tuple[int, int]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Augmented pictures (B, h, w, 3) and labels (B, h, w), uint8.
+
+    A picture that the store lists repeatedly is augmented differently each time.
+    """
+    images, targets = [], []
+    for sample in samples:
+        rng = np.random.default_rng([seed, epoch, int(sample)])
+        rgb, target = store[int(sample)]
+        image, labels = augment(rng, rgb, target, size)
+        images.append(image)
+        targets.append(labels)
+    return np.stack(images), np.stack(targets)
