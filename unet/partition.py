@@ -1,0 +1,218 @@
+"""Who plays which part: seeded splits that keep groups together, and the files groups.txt and split.json.
+
+Everything here works on stems alone. The order of pictures comes from SHA-256, not from a random number
+generator, so that a seed gives the same split on every machine, Python version and listing order.
+"""
+
+import hashlib
+import json
+import re
+import unicodedata
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from pathlib import Path
+
+from unet.errors import DataError
+
+Split = dict[str, list[str]]
+
+PARTS = ("train", "val", "test", "extra_test")
+_ATTEMPTS = 200  # at placing groups so that every part gets exactly the pictures it is meant to
+_LISTED = 50  # names in a message before the rest is only counted
+
+
+def list_names(names: Sequence[str]) -> str:
+    """`names` for a message: the first fifty, then a count."""
+    more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
+    return ", ".join(names[:_LISTED]) + more
+
+
+def split_stems(stems: Iterable[str], *, seed: int, groups: Iterable[Sequence[str]] = ()) -> Split:
+    """Split 5 : 1 : 1 into train, val and test: 140 pictures give 100, 20 and 20.
+
+    Val and test get a seventh each, rounded, at least one picture; train gets the rest. The stems of a group
+    come to lie in one part; the counts are met wherever groups of that size allow.
+
+    Args:
+        stems: of the pictures, in any order.
+        seed: of the split.
+        groups: of stems that must stay together.
+
+    Returns:
+        {"train", "val", "test"} to sorted stems.
+
+    Raises:
+        DataError: a stem or group is given twice, a group names no picture, or fewer than three pictures
+            or groups are there, so that a part would be empty.
+    """
+    units = _units(stems, groups)
+    if len(units) < 3:
+        raise DataError(
+            f"{sum(map(len, units))} pictures in {len(units)} groups cannot be split into train, val and test; "
+            "at least three that need not stay together are needed"
+        )
+    count = sum(map(len, units))
+    seventh = max(1, (2 * count + 7) // 14)
+    return _share(units, {"train": count - 2 * seventh, "val": seventh, "test": seventh}, f"split {seed}")
+
+
+def hold_out(stems: Iterable[str], *, seed: int, groups: Iterable[Sequence[str]] = ()) -> tuple[list[str], list[str]]:
+    """Keep a seeded tenth of an extra folder out of training, rounded: 79 of 790.
+
+    Of two or more pictures at least one is kept out; a single one is not.
+
+    Args:
+        stems: of the pictures, in any order.
+        seed: of the choice.
+        groups: of stems that must stay together.
+
+    Returns:
+        Sorted stems to train on, and sorted stems kept out.
+
+    Raises:
+        DataError: a stem or group is given twice, or a group names no picture.
+    """
+    units = _units(stems, groups)
+    if len(units) < 2:
+        return sorted(stem for unit in units for stem in unit), []
+    count = sum(map(len, units))
+    tenth = max(1, (count + 5) // 10)
+    shares = _share(units, {"kept": count - tenth, "out": tenth}, f"hold out {seed}")
+    return shares["kept"], shares["out"]
+
+
+def _units(stems: Iterable[str], groups: Iterable[Sequence[str]]) -> list[list[str]]:
+    """What must stay together, each unit sorted: the groups, and every other stem by itself."""
+    stems = list(stems)
+    free = set(stems)
+    if len(free) < len(stems):
+        twice = sorted({stem for stem in stems if stems.count(stem) > 1})
+        raise DataError(f"these stems are given twice: {list_names(twice)}")
+    units = [sorted(group) for group in groups if group]
+    grouped = [stem for unit in units for stem in unit]
+    unknown = sorted(set(grouped) - free)
+    if unknown:
+        raise DataError(
+            f"the groups name pictures that are not there: {list_names(unknown)}; "
+            "a group lists stems, that is file names without their ending"
+        )
+    if len(set(grouped)) < len(grouped):
+        twice = sorted({stem for stem in grouped if grouped.count(stem) > 1})
+        raise DataError(f"these stems are in two groups: {list_names(twice)}; join the groups into one line")
+    return units + [[stem] for stem in sorted(free - set(grouped))]
+
+
+def _share(units: Sequence[Sequence[str]], counts: Mapping[str, int], salt: str) -> Split:
+    """Share `units` out, `counts[part]` stems to each part: the first of some attempts to be exact, or the closest."""
+    best: Split = {}
+    best_error: int | None = None
+    for attempt in range(_ATTEMPTS):
+        shares = _attempt(units, counts, f"{salt} {attempt}")
+        error = sum(abs(len(shares[part]) - counts[part]) for part in counts)
+        if best_error is None or error < best_error:
+            best, best_error = shares, error
+        if not error:
+            break
+    return {part: sorted(stems) for part, stems in best.items()}
+
+
+def _attempt(units: Sequence[Sequence[str]], counts: Mapping[str, int], salt: str) -> Split:
+    """Place the largest units first, each at random in a part that has room for it; leave no part empty."""
+    draws = {unit[0]: int.from_bytes(hashlib.sha256(f"{salt} {unit[0]}".encode()).digest(), "big") for unit in units}
+    ordered = sorted(units, key=lambda unit: (-len(unit), draws[unit[0]]))
+    shares: Split = {part: [] for part in counts}
+    for placed, unit in enumerate(ordered):
+        room = {part: counts[part] - len(shares[part]) for part in counts}
+        fitting = [part for part in counts if room[part] >= len(unit)]
+        empty = [part for part in counts if not shares[part]]
+        if len(empty) >= len(units) - placed:  # each remaining unit is needed to fill one
+            fitting = [part for part in empty if part in fitting] or empty
+        elif not fitting:
+            fitting = [max(room, key=lambda part: room[part])]
+        # A part is drawn with a chance in proportion to its room.
+        draw = draws[unit[0]] % sum(max(room[part], 1) for part in fitting)
+        for part in fitting:
+            draw -= max(room[part], 1)
+            if draw < 0:
+                shares[part].extend(unit)
+                break
+    return shares
+
+
+def read_groups(source: str | Path) -> list[list[str]]:
+    """Read the near-duplicates that must stay on one side of a split.
+
+    The file has one group a line: stems separated by white space, those with spaces in double quotes; `#`
+    starts a comment.
+
+    Args:
+        source: a data folder, whose groups.txt is read if there is one, or such a file.
+
+    Returns:
+        The groups, in the order of the file; none for a folder without groups.txt.
+
+    Raises:
+        DataError: the file is missing, cannot be read, or is no UTF-8 text.
+    """
+    path = Path(source)
+    if path.is_dir():
+        path = path / "groups.txt"
+        if not path.exists():
+            return []
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise DataError(f"the groups file {path} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise DataError(f"the groups file {path} is no UTF-8 text; save it as UTF-8") from error
+    groups = []
+    for line in text.splitlines():
+        group = []
+        for quoted, plain in re.findall(r'"([^"]*)"|(\S+)', line):
+            if plain.startswith("#"):
+                break
+            group.append(unicodedata.normalize("NFC", quoted or plain))
+        if group:
+            groups.append(group)
+    return groups
+
+
+def save_split(path: str | Path, split: Mapping[str, Collection[str]]) -> None:
+    """Write `split` as JSON: each of train, val, test and extra_test to its sorted stems.
+
+    Raises:
+        DataError: the file cannot be written.
+    """
+    content = {part: sorted(split.get(part, ())) for part in PARTS}
+    try:
+        Path(path).write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise DataError(f"the split {path} cannot be written: {error.strerror}") from error
+
+
+def load_split(path: str | Path) -> Split:
+    """Read a split.json.
+
+    Returns:
+        {"train", "val", "test", "extra_test"} to sorted stems.
+
+    Raises:
+        DataError: the file is missing, is no such JSON, or has a picture in two of train, val and test.
+    """
+    try:
+        content = json.loads(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise DataError(f"the split {path} cannot be read: {error.strerror}") from error
+    except ValueError as error:  # no JSON, or no UTF-8
+        raise DataError(f"the split {path} is no JSON: {error}") from error
+    if not isinstance(content, dict) or set(content) != set(PARTS):
+        raise DataError(f"the split {path} must hold {', '.join(PARTS)} and nothing else")
+    for part, stems in content.items():
+        if not isinstance(stems, list) or not all(isinstance(stem, str) and stem for stem in stems):
+            raise DataError(f"the split {path} must hold a list of stems under {part!r}")
+        if len(set(stems)) < len(stems):
+            raise DataError(f"the split {path} names a picture twice under {part!r}")
+    own = [stem for part in PARTS[:3] for stem in content[part]]  # extra_test speaks of other folders
+    if len(set(own)) < len(own):
+        twice = sorted({stem for stem in own if own.count(stem) > 1})
+        raise DataError(f"the split {path} has pictures in two of train, val and test: {list_names(twice)}")
+    return {part: sorted(content[part]) for part in PARTS}
