@@ -104,7 +104,7 @@ def plot_curves(history: Sequence[Mapping[str, float]], path: str | Path) -> Non
         for axes in (left, right):
             axes.set_xlabel("epoch")
             axes.set_xlim(epochs[0] - 0.5, epochs[-1] + 0.5)
-            axes.xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(integer=True))
+            axes.xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(integer=True, min_n_ticks=1))
         _save(figure, path)
 
 
