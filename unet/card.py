@@ -1,7 +1,6 @@
 """The model card: `README.md` of a weights folder, every figure taken from what a training run measured."""
 
 import os
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 from huggingface_hub import EvalResult, ModelCardData
 
 from unet.errors import WeightsError
+from unet.known_data import KNOWN_DATA, describe_data
 from unet.weights import WeightsConfig
 
 CARD_FILE = "README.md"
@@ -56,45 +56,7 @@ class CardFacts:
     """Size of the weights file."""
 
 
-@dataclass(frozen=True)
-class DataSet:
-    """A data set that the card can describe in full."""
-
-    name: str
-    identifier: str
-    description: str
-
-
-# By the name of the folder.
-KNOWN_DATA = {
-    "iseg": DataSet(
-        "Interactive Segmentation",
-        "interactive-segmentation",
-        "photographs with foreground masks collected by Gulshan, Rother, Criminisi, Blake and Zisserman "
-        "(*Geodesic Star Convexity for Interactive Image Segmentation*, CVPR 2010) from the GrabCut set (Rother, "
-        "Kolmogorov and Blake 2004), PASCAL VOC (Everingham et al. 2010) and the alpha matting benchmark (Rhemann "
-        "et al. 2009); on Kaggle as "
-        "[4quant/interactivesegmentation](https://www.kaggle.com/datasets/4quant/interactivesegmentation). "
-        "A band of unknown pixels lies along the contours; it counts neither in training nor in the scores.",
-    ),
-    "ecssd": DataSet(
-        "ECSSD",
-        "ecssd",
-        "photographs with masks of their salient objects, the "
-        "[Extended Complex Scene Saliency Dataset](http://www.cse.cuhk.edu.hk/leojia/projects/hsaliency/dataset.html) "
-        "of Yan, Xu, Shi and Jia (*Hierarchical Saliency Detection*, CVPR 2013) and Shi, Yan, Xu and Jia "
-        "(*Hierarchical Image Saliency Detection on Extended CSSD*, TPAMI 2016).",
-    ),
-}
 ENCODER_NAMES = {"plain": "plain contracting path", "lite0": "EfficientNet-lite0 as contracting path"}
-
-
-def describe_data(folder: str) -> DataSet:
-    """What is known of the data folder of that name; of an unknown one, its name."""
-    if folder.lower() in KNOWN_DATA:
-        return KNOWN_DATA[folder.lower()]
-    identifier = re.sub(r"[^a-z0-9._/-]+", "-", folder.lower()).strip("-") or "data"
-    return DataSet(folder, identifier, "photographs with masks from a folder of this name; see its owner for terms.")
 
 
 def write_card(folder: str | Path, facts: CardFacts, repo_id: str | None = None) -> None:

@@ -19,7 +19,7 @@ from unet.errors import TrainingError
 # Okabe and Ito's palette: told apart in every common form of colour blindness.
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#6B7280"
 DOTS_PER_INCH = 160
-_STYLE = {
+_STYLE: Any = {  # matplotlib types the keys of such a dict one by one
     "figure.facecolor": "white",
     "axes.facecolor": "white",
     "axes.edgecolor": "#9CA3AF",

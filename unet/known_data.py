@@ -1,0 +1,44 @@
+"""Data sets that are known by the name of their folder: what they are and who made them."""
+
+import re
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """A data set that can be described in full."""
+
+    name: str
+    identifier: str
+    description: str
+
+
+# By the name of the folder.
+KNOWN_DATA = {
+    "iseg": DataSet(
+        "Interactive Segmentation",
+        "interactive-segmentation",
+        "photographs with foreground masks collected by Gulshan, Rother, Criminisi, Blake and Zisserman "
+        "(*Geodesic Star Convexity for Interactive Image Segmentation*, CVPR 2010) from the GrabCut set (Rother, "
+        "Kolmogorov and Blake 2004), PASCAL VOC (Everingham et al. 2010) and the alpha matting benchmark (Rhemann "
+        "et al. 2009); on Kaggle as "
+        "[4quant/interactivesegmentation](https://www.kaggle.com/datasets/4quant/interactivesegmentation). "
+        "A band of unknown pixels lies along the contours; it counts neither in training nor in the scores.",
+    ),
+    "ecssd": DataSet(
+        "ECSSD",
+        "ecssd",
+        "photographs with masks of their salient objects, the "
+        "[Extended Complex Scene Saliency Dataset](http://www.cse.cuhk.edu.hk/leojia/projects/hsaliency/dataset.html) "
+        "of Yan, Xu, Shi and Jia (*Hierarchical Saliency Detection*, CVPR 2013) and Shi, Yan, Xu and Jia "
+        "(*Hierarchical Image Saliency Detection on Extended CSSD*, TPAMI 2016).",
+    ),
+}
+
+
+def describe_data(folder: str) -> DataSet:
+    """What is known of the data folder of that name; of an unknown one, its name."""
+    if folder.lower() in KNOWN_DATA:
+        return KNOWN_DATA[folder.lower()]
+    identifier = re.sub(r"[^a-z0-9._/-]+", "-", folder.lower()).strip("-") or "data"
+    return DataSet(folder, identifier, "photographs with masks from a folder of this name; see its owner for terms.")
