@@ -1,0 +1,126 @@
+"""`python -m unet evaluate`: scores with their spread, and the worst pictures."""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from unet.data import Pair, find_pairs, load_split, select_pairs
+from unet.errors import DataError
+from unet.evaluation import Evaluated, evaluate_pairs
+from unet.hub import Location, locate
+from unet.metrics import Summary, summarise
+from unet.predictor import Predictor
+
+WORST = 10
+SPLIT_FILE = "split.json"
+_LABELS = {
+    "iou": "IoU",
+    "dice": "Dice",
+    "mae": "MAE",
+    "pixel_accuracy": "pixel accuracy",
+    "boundary_f": "boundary F",
+}
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was measured, and on what."""
+
+    weights: str
+    """As given, with the Hub revision."""
+    precision: str
+    """Of the network: fp32 or bf16."""
+    threshold: float
+    """Of the masks, 0..1."""
+    data: str
+    """Folder, as given."""
+    split: str
+    """Part of the weights' split, or `all`."""
+    pictures: int
+    """Number of pictures."""
+    metrics: Summary
+    """By metric; None where no picture has it."""
+    worst: list[Evaluated]
+    """Ascending by IoU."""
+
+
+def choose_pairs(pairs: list[Pair], location: Location, part: str) -> list[Pair]:
+    """The pairs of one part of the split that the weights were trained with, or all of them.
+
+    Raises:
+        DataError: the weights come without a split, or it does not fit the folder.
+    """
+    if part == "all":
+        return pairs
+    path = location.folder / SPLIT_FILE
+    if not path.is_file():
+        raise DataError(f"the weights {location.name} come without a {SPLIT_FILE}; --split all scores every picture")
+    return select_pairs(pairs, load_split(path), part)
+
+
+def evaluate(data: Path, part: str, weights: str, precision: str) -> Report:
+    """Score `weights` at their calibrated threshold on the pictures of `data` that `part` names.
+
+    Args:
+        data: folder of pictures with masks.
+        part: of the weights' split: train, val, test, extra_test; or all.
+        weights: folder or Hub repo.
+        precision: auto, fp32 or bf16.
+
+    Raises:
+        DataError, ImageError: the folder or a file in it cannot be used, or is not what the split names.
+        WeightsError, HubError: the weights cannot be had.
+    """
+    pairs = find_pairs(data)
+    location = locate(weights)
+    chosen = choose_pairs(pairs, location, part)
+    predictor = Predictor.from_location(location, precision=precision)
+    evaluated = evaluate_pairs(predictor, chosen, predictor.threshold)
+    return Report(
+        weights=predictor.name,
+        precision=predictor.precision,
+        threshold=predictor.threshold,
+        data=str(data),
+        split=part,
+        pictures=len(evaluated),
+        metrics=summarise([e.scores for e in evaluated]),
+        worst=sorted(evaluated, key=lambda e: (e.scores.iou, e.stem))[:WORST],
+    )
+
+
+def as_json(report: Report) -> str:
+    """The report as one JSON object."""
+    return json.dumps(
+        {
+            "weights": report.weights,
+            "precision": report.precision,
+            "threshold": report.threshold,
+            "data": report.data,
+            "split": report.split,
+            "pictures": report.pictures,
+            "metrics": {name: spread and asdict(spread) for name, spread in report.metrics.items()},
+            "worst": [{"stem": e.stem, **asdict(e.scores)} for e in report.worst],
+        },
+        indent=2,
+        ensure_ascii=False,
+    )
+
+
+def as_text(report: Report) -> str:
+    """The report as two small tables."""
+    lines = [
+        f"weights   {report.weights} ({report.precision}, threshold {report.threshold:g})",
+        f"data      {report.data}, {report.split}: {report.pictures} pictures",
+        "",
+        f"{'':<15}{'mean':>8}{'sd':>9}{'95 % interval':>19}{'pictures':>11}",
+    ]
+    for name, spread in report.metrics.items():
+        if spread is None:
+            lines.append(f"{_LABELS[name]:<15}{'n/a':>8}  (every mask has unknown pixels)")
+            continue
+        interval = f"{spread.low:.4f} - {spread.high:.4f}"
+        lines.append(f"{_LABELS[name]:<15}{spread.mean:8.4f}{spread.sd:9.4f}{interval:>19}{spread.pictures:>11}")
+    width = max(len(e.stem) for e in report.worst)
+    lines += ["", f"{'worst pictures':<{max(width, 14)}}{'IoU':>9}{'Dice':>9}"]
+    lines += [f"{e.stem:<{max(width, 14)}}{e.scores.iou:9.4f}{e.scores.dice:9.4f}" for e in report.worst]
+    return "\n".join(lines)
