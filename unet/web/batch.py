@@ -1,0 +1,117 @@
+"""Many pictures at once: each segmented on its own, the good ones in one archive, the failed ones named."""
+
+import zipfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from unet import drawing
+from unet.errors import ConfigError, UnetError
+from unet.images import Picture
+from unet.web.names import UniqueNames
+from unet.web.service import Service, write_pngs
+
+MAX_PICTURES = 100
+PREVIEW_SIDE = 480  # pixels of the longer side of a gallery picture
+ARCHIVE = "segmentation.zip"
+
+
+@dataclass(frozen=True)
+class Item:
+    """How one file of a batch went; either `foreground` or `error` is set."""
+
+    name: str
+    foreground: float | None = None
+    error: str | None = None
+    preview: str | None = None
+
+    def details(self) -> dict[str, Any]:
+        """The item as `/segment_batch` reports it."""
+        if self.error is not None:
+            return {"name": self.name, "error": self.error}
+        return {"name": self.name, "foreground": self.foreground}
+
+
+@dataclass(frozen=True)
+class Progress:
+    """A batch so far. `archive` is set once all is done, unless every picture failed."""
+
+    items: tuple[Item, ...]
+    total: int
+    archive: str | None = None
+
+
+def run_batch(
+    service: Service, paths: Sequence[str] | None, threshold: Any, previews: bool = False
+) -> Iterator[Progress]:
+    """Segment pictures one after the other and pack masks and cut-outs into a zip archive.
+
+    Args:
+        service: the network and the file cache.
+        paths: uploads; a file's own name is the last part of its path.
+        threshold: 0..1.
+        previews: whether to write a small overlay of each picture, for a gallery.
+
+    Yields:
+        Where the batch stands: before the first picture, after each, and with the archive.
+
+    Raises:
+        ConfigError: no file, too many files, or a threshold outside 0..1.
+    """
+    threshold = drawing.check_threshold(threshold)
+    if not paths:
+        raise ConfigError("no pictures were given; upload some first")
+    if len(paths) > MAX_PICTURES:
+        raise ConfigError(f"{len(paths)} pictures are too many at once; the limit is {MAX_PICTURES}")
+    folder = service.fresh_folder()
+    folder.mkdir(parents=True)
+    names, progress = UniqueNames(), Progress((), len(paths))
+    yield progress
+    with zipfile.ZipFile(folder / ARCHIVE, "w", zipfile.ZIP_STORED) as archive:  # PNG is compressed already
+        for path in paths:
+            item = _run_one(service, path, threshold, names, archive, previews)
+            progress = replace(progress, items=(*progress.items, item))
+            yield progress
+    if all(item.error for item in progress.items):
+        (folder / ARCHIVE).unlink()
+    else:
+        progress = replace(progress, archive=str(folder / ARCHIVE))
+    yield progress
+
+
+def _run_one(
+    service: Service,
+    path: str,
+    threshold: float,
+    names: UniqueNames,
+    archive: zipfile.ZipFile,
+    previews: bool,
+) -> Item:
+    name = Path(path).name
+    try:
+        picture, small = service.look(path)
+    except UnetError as error:
+        return Item(name, error=str(error))
+    mask = drawing.mask_from_prob(service.prob8(picture, small), threshold)
+    stem, folder = names.take(picture.name), service.fresh_folder()
+    files = write_pngs(folder, stem, {"mask": lambda: mask, "cutout": lambda: drawing.cutout(picture, mask)})
+    for file in files.values():
+        archive.write(file, Path(file).name)
+        Path(file).unlink()
+    preview = _write_preview(folder / f"{stem}_preview.png", picture, mask) if previews else None
+    if preview is None:
+        folder.rmdir()
+    return Item(name, foreground=round(drawing.foreground_share(mask), 6), preview=preview)
+
+
+def _write_preview(path: Path, picture: Picture, mask: np.ndarray) -> str:
+    step = max(1, max(mask.shape) // (2 * PREVIEW_SIDE))  # large pictures are thinned first, for speed
+    drawn = drawing.overlay(np.ascontiguousarray(picture.rgb[::step, ::step]), mask[::step, ::step])
+    image = Image.fromarray(drawn)
+    image.thumbnail((PREVIEW_SIDE, PREVIEW_SIDE))
+    image.save(path)
+    return str(path)

@@ -1,0 +1,62 @@
+"""The folder for uploads and results: the page's own, swept regularly, gone when the page ends.
+
+Gradio deletes the files it knows of (`Blocks(delete_cache=...)`). What it has lost sight of, such as the results for
+a client that hung up, and the empty folders, are swept here.
+"""
+
+import contextlib
+import os
+import shutil
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+SWEEP_EVERY = 600  # seconds
+KEEP = 3600  # seconds
+STATE_SECONDS = 900  # how long a visitor's probability map stays in memory
+STATES = 100  # visitors whose probability maps are kept
+
+
+def sweep(folder: Path, max_age: float) -> int:
+    """Delete files that are older than `max_age` seconds, and empty folders; returns how many of both."""
+    deleted, limit = 0, time.time() - max_age
+    for parent, _, files in os.walk(folder, topdown=False):
+        for path in (Path(parent) / name for name in files):
+            with contextlib.suppress(FileNotFoundError):
+                if path.stat().st_ctime < limit:
+                    path.unlink()
+                    deleted += 1
+        if Path(parent) != folder:
+            # A folder that is not empty stays, and so does a young one: a result may be on its way into it.
+            with contextlib.suppress(OSError):
+                if Path(parent).stat().st_ctime < limit:
+                    Path(parent).rmdir()
+                    deleted += 1
+    return deleted
+
+
+@contextlib.contextmanager
+def cache_folder() -> Iterator[Path]:
+    """The upload cache: what GRADIO_TEMP_DIR names, or else a new private folder that is deleted at the end."""
+    given = os.environ.get("GRADIO_TEMP_DIR")
+    if given:
+        yield Path(given)
+        return
+    folder = Path(tempfile.mkdtemp(prefix="unet-page-")).resolve()
+    os.environ["GRADIO_TEMP_DIR"] = str(folder)
+    stopped = threading.Event()
+
+    def sweep_until_stopped() -> None:
+        while not stopped.wait(SWEEP_EVERY):
+            # Later than Gradio, whose lists would otherwise keep the names of files that are gone.
+            sweep(folder, KEEP + SWEEP_EVERY)
+
+    threading.Thread(target=sweep_until_stopped, name="sweep", daemon=True).start()
+    try:
+        yield folder
+    finally:
+        stopped.set()
+        os.environ.pop("GRADIO_TEMP_DIR", None)
+        shutil.rmtree(folder, ignore_errors=True)

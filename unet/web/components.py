@@ -1,0 +1,80 @@
+"""Inputs that page and endpoints share; they say plainly what is wrong with a value."""
+
+from typing import Any
+
+import gradio as gr
+
+from unet.drawing import check_threshold
+from unet.errors import UnetError
+from unet.web.refusals import refusal
+
+_EXAMPLE = {"path": "photograph.jpg", "meta": {"_type": "gradio.FileData"}}
+
+
+class Upload(gr.Image):
+    """A picture input that hands over the raw file: reading it is the program's own business.
+
+    Gradio's own reading would clip 16-bit pictures, drop transparency and fail on many files with its own words.
+    """
+
+    is_template = True
+
+    def __init__(self, value: Any = None, **kwargs: Any) -> None:
+        super().__init__(value, type="filepath", image_mode=None, format="png", **kwargs)
+
+    def get_config(self, cls: Any = None) -> dict[str, Any]:
+        """The settings of the component that the browser knows, which is Gradio's own."""
+        return super().get_config(cls or gr.Image)
+
+    def preprocess(self, payload: Any) -> str | None:
+        """The upload's path in the server's cache, or None when there is no upload."""
+        return payload.path if payload else None
+
+    def example_payload(self) -> Any:
+        """An input for Gradio's generated documentation."""
+        return _EXAMPLE
+
+
+class Threshold(gr.Slider):
+    """A slider from 0 to 1 by 0.01 whose refusals are sentences."""
+
+    is_template = True
+
+    def __init__(self, value: float, **kwargs: Any) -> None:
+        super().__init__(0, 1, value, step=0.01, **kwargs)
+
+    def get_config(self, cls: Any = None) -> dict[str, Any]:
+        """The settings of the component that the browser knows, which is Gradio's own."""
+        return super().get_config(cls or gr.Slider)
+
+    def preprocess(self, payload: Any) -> float:
+        """The value as sent, not rounded.
+
+        Raises:
+            gr.Error: it is not a number from 0 to 1.
+        """
+        try:
+            return check_threshold(payload)
+        except UnetError as error:
+            raise refusal(error) from error
+
+    def example_payload(self) -> Any:
+        """An input for Gradio's generated documentation."""
+        return self.value
+
+
+class Uploads(gr.File):
+    """Several files, of any kind: which of them are pictures, their content says."""
+
+    is_template = True
+
+    def __init__(self, value: Any = None, **kwargs: Any) -> None:
+        super().__init__(value, file_count="multiple", type="filepath", **kwargs)
+
+    def get_config(self, cls: Any = None) -> dict[str, Any]:
+        """The settings of the component that the browser knows, which is Gradio's own."""
+        return super().get_config(cls or gr.File)
+
+    def example_payload(self) -> Any:
+        """An input for Gradio's generated documentation."""
+        return [_EXAMPLE]

@@ -1,0 +1,103 @@
+"""Fetching a picture from a web address that a client names: public hosts only, within limits.
+
+The server's own network must stay out of reach for its clients, so every address that a host name resolves to has
+to be a public one, the connection goes to an address that was checked (no second look-up that could answer
+differently), and each redirect is checked anew.
+"""
+
+import asyncio
+import ipaddress
+import socket
+from urllib.parse import urljoin, urlsplit
+
+import httpx
+
+from unet.errors import ImageError
+from unet.images import MAX_BYTES
+
+MAX_REDIRECTS = 3
+TIMEOUT = 20.0  # seconds, for everything together
+# Addresses that carry another address inside, which may be a private one.
+_TRANSLATED = (ipaddress.ip_network("64:ff9b::/96"), ipaddress.ip_network("2002::/16"))
+
+
+def is_public(address: str) -> bool:
+    """Whether an IP address belongs to the public internet."""
+    ip = ipaddress.ip_address(address.split("%")[0])
+    if isinstance(ip, ipaddress.IPv6Address):
+        if ip.ipv4_mapped is not None:
+            return is_public(str(ip.ipv4_mapped))
+        if any(ip in network for network in _TRANSLATED):
+            return False
+    return ip.is_global and not ip.is_multicast
+
+
+async def resolve(host: str) -> str:
+    """An address of `host` that may be connected to.
+
+    Raises:
+        ImageError: the name is unknown, or one of its addresses is not public.
+    """
+    try:
+        found = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        raise ImageError(f"the host {host[:100]!r} is not known; upload the picture itself instead") from None
+    addresses = [str(entry[4][0]) for entry in found]
+    if not addresses or not all(is_public(address) for address in addresses):
+        raise ImageError(f"the host {host[:100]!r} is not on the public internet; upload the picture itself instead")
+    return addresses[0]
+
+
+class _Pinned(httpx.AsyncHTTPTransport):
+    """Connects to one address, whatever the URL's host says; host header and certificate stay the host's."""
+
+    def __init__(self, address: str) -> None:
+        super().__init__()
+        self._address = address
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        request.extensions = {**request.extensions, "sni_hostname": request.url.host}
+        request.url = request.url.copy_with(host=self._address)
+        return await super().handle_async_request(request)
+
+
+async def fetch(url: str, max_bytes: int = MAX_BYTES) -> bytes:
+    """The content behind a public http or https address.
+
+    Raises:
+        ImageError: the address is refused, the server fails, or the content is too large or too slow.
+    """
+    try:
+        return await asyncio.wait_for(_follow(url, max_bytes), TIMEOUT)
+    except (asyncio.TimeoutError, httpx.TimeoutException):
+        raise ImageError(f"the picture's address did not answer within {TIMEOUT:g} s") from None
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
+        raise ImageError(f"the picture's address could not be read ({type(error).__name__})") from error
+
+
+async def _follow(url: str, max_bytes: int) -> bytes:
+    for _ in range(MAX_REDIRECTS + 1):
+        parts = urlsplit(url)
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            raise ImageError("the picture's address must begin with http:// or https:// and name a host")
+        transport = _Pinned(await resolve(parts.hostname))
+        async with (
+            httpx.AsyncClient(transport=transport, timeout=TIMEOUT) as client,
+            client.stream("GET", url, headers={"User-Agent": "unet-segmentation-page"}) as response,
+        ):
+            if response.has_redirect_location:
+                url = urljoin(url, response.headers["Location"])
+                continue
+            if response.status_code != httpx.codes.OK:
+                raise ImageError(f"the picture's address answered with status {response.status_code}")
+            return await _read(response, max_bytes)
+    raise ImageError(f"the picture's address redirects more than {MAX_REDIRECTS} times")
+
+
+async def _read(response: httpx.Response, max_bytes: int) -> bytes:
+    content = bytearray()
+    async for chunk in response.aiter_bytes():
+        content += chunk
+        if len(content) > max_bytes:
+            raise ImageError(f"the picture's address holds more than {max_bytes // 2**20} MB, which is the limit")
+    return bytes(content)

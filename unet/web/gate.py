@@ -1,0 +1,167 @@
+"""What a client may hand to the server: uploads, pictures inside a request, public addresses; nothing else.
+
+Gradio takes files in several forms and in any input. Here each of them becomes a file in the upload cache, within
+the limits, before any component sees it; every refusal is one sentence that names no path of the server.
+"""
+
+import base64
+import binascii
+import logging
+import secrets
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, unquote_to_bytes, urlsplit
+
+import gradio as gr
+from anyio import to_thread
+from gradio.exceptions import ComponentProcessingError
+from gradio.route_utils import API_PREFIX
+from gradio.utils import get_upload_folder
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from unet.errors import ImageError, UnetError
+from unet.images import MAX_BYTES
+from unet.web.fetch import fetch
+from unet.web.names import safe_stem
+from unet.web.refusals import refusal
+
+# A picture of MAX_BYTES in base64, and room for the rest of the request.
+MAX_REQUEST = MAX_BYTES * 4 // 3 + 2**20
+MAX_UPLOAD = 2**31  # bytes in one upload request, all files together
+
+logger = logging.getLogger(__name__)
+
+
+class Page(gr.Blocks):
+    """Blocks whose every input has passed `admit`."""
+
+    async def preprocess_data(
+        self, block_fn: Any, inputs: list[Any], state: Any, explicit_call: bool = False
+    ) -> list[Any]:
+        """Gradio's own, behind the gate."""
+        try:
+            inputs = [await admit(value) for value in inputs]
+            return await super().preprocess_data(block_fn, inputs, state, explicit_call)
+        except gr.Error:  # says what it has to say; it is a ValueError, too
+            raise
+        except UnetError as error:
+            raise refusal(error) from error
+        except (ComponentProcessingError, ValueError, TypeError, RecursionError) as error:
+            logger.info("inputs of %s refused: %s", block_fn.api_name, type(error).__name__)
+            raise gr.Error(
+                "The request's inputs do not have the form this endpoint takes; see the page's API documentation.",
+                print_exception=False,
+            ) from error
+
+
+async def admit(value: Any) -> Any:
+    """`value` with every file in it, however it was sent, moved into the upload cache.
+
+    Raises:
+        ImageError: a file is too large, lies outside the cache, or its address may not be fetched.
+    """
+    if isinstance(value, list | tuple):
+        return [await admit(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    source = next((s for s in (value.get("path"), value.get("url")) if s and isinstance(s, str)), None)
+    if source is None or not (value.get("path") or "meta" in value):
+        return {key: await admit(item) for key, item in value.items()}
+    path = await _localise(source, value.get("orig_name"))
+    return {**value, "path": str(path), "url": None}
+
+
+async def _localise(source: str, name: Any) -> Path:
+    """The cached file that `source`, an upload's path, a data URL or a web address, stands for."""
+    if source.startswith("data:"):
+        return await to_thread.run_sync(lambda: _store(_decode_data_url(source), name))
+    if urlsplit(source).scheme in {"http", "https"}:
+        own = f"{API_PREFIX}/file="
+        if own in source and (path := _cached(unquote(source.split(own, 1)[1]))):
+            return path  # an upload to this very server, named by its address
+        return _store(await fetch(source), name or urlsplit(source).path)
+    if path := _cached(source):
+        return path
+    raise ImageError("a file must be uploaded to this server before it is used; it may also have expired")
+
+
+def _cached(path: str) -> Path | None:
+    """`path` if it is a file inside the upload cache, links resolved."""
+    try:
+        real = Path(path).resolve(strict=True)
+    except (OSError, ValueError):
+        return None
+    return real if real.is_relative_to(Path(get_upload_folder()).resolve()) and real.is_file() else None
+
+
+def _decode_data_url(url: str) -> bytes:
+    header, _, body = url.partition(",")
+    limit = f"the picture is larger than {MAX_BYTES // 2**20} MB, which is the limit"
+    if len(body) > MAX_BYTES * 4 // 3 + 4:
+        raise ImageError(limit)
+    try:
+        encoded = body if "%" not in body else unquote(body)
+        content = base64.b64decode(encoded) if header.endswith(";base64") else unquote_to_bytes(body)
+    except (binascii.Error, ValueError):
+        raise ImageError("the picture's data URL is damaged") from None
+    if len(content) > MAX_BYTES:
+        raise ImageError(limit)
+    return content
+
+
+def _store(content: bytes, name: Any) -> Path:
+    file = Path(name).name if isinstance(name, str) else ""
+    folder = Path(get_upload_folder()).resolve() / secrets.token_hex(32)
+    folder.mkdir(parents=True)
+    path = folder / (safe_stem(Path(file).stem) + safe_suffix(file))
+    path.write_bytes(content)
+    return path
+
+
+def safe_suffix(file: str) -> str:
+    """The suffix of `file` if it is a plain one, else nothing; what a file is, its content says."""
+    suffix = Path(file).suffix
+    return suffix.lower() if suffix[1:].isascii() and suffix[1:].isalnum() and len(suffix) <= 6 else ""
+
+
+class BodyLimit:
+    """ASGI middleware that refuses request bodies too large to be meant, before they fill the memory."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer 413, or let the request through while counting what arrives."""
+        if scope["type"] != "http":
+            return await self.app(scope, receive, send)
+        limit = MAX_UPLOAD if scope["path"].rstrip("/").endswith("/upload") else MAX_REQUEST
+        headers = {key: value for key, value in scope["headers"] if key == b"content-length"}
+        declared = headers.get(b"content-length", b"0")
+        too_large = JSONResponse({"detail": f"The request is larger than {limit // 2**20} MB."}, status_code=413)
+        if not declared.isdigit() or int(declared) > limit:
+            return await too_large(scope, receive, send)
+        seen, answered = 0, False
+
+        async def counted() -> Message:
+            nonlocal seen
+            message = await receive()
+            seen += len(message.get("body", b""))
+            if seen > limit:
+                raise _BodyTooLargeError
+            return message
+
+        async def watched(message: Message) -> None:
+            nonlocal answered
+            answered = True
+            await send(message)
+
+        try:
+            await self.app(scope, counted, watched)
+        except _BodyTooLargeError:
+            if not answered:
+                await too_large(scope, receive, send)
+
+
+class _BodyTooLargeError(Exception):
+    """A body without a declared length went past the limit."""

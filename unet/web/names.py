@@ -1,0 +1,46 @@
+"""File names for results: safe on every system, and unique within one archive."""
+
+import re
+import unicodedata
+
+MAX_STEM = 80
+# Devices of Windows, which no file there can be named after, whatever its suffix.
+_RESERVED = {"con", "prn", "aux", "nul", *(f"com{n}" for n in range(10)), *(f"lpt{n}" for n in range(10))}
+
+
+def safe_stem(name: str) -> str:
+    """`name` without path, suspicious characters or too great a length; letters of any script stay.
+
+    >>> safe_stem("../../etc/pass wd")
+    'pass_wd'
+    """
+    last = unicodedata.normalize("NFC", name).replace("\\", "/").rsplit("/", 1)[-1]
+    stem = re.sub(r"[^\w.-]+", "_", last).strip("._-")[:MAX_STEM].rstrip("._-")
+    # Bytes count on disk: some scripts take four to a letter, and 255 is the limit of common file systems.
+    while len(stem.encode()) > 2 * MAX_STEM:
+        stem = stem[:-1]
+    if not stem:
+        return "picture"
+    return f"{stem}_" if stem.split(".")[0].lower() in _RESERVED else stem
+
+
+class UniqueNames:
+    """Hands out each stem once; capitals do not make a difference, as on macOS and Windows.
+
+    >>> names = UniqueNames()
+    >>> names.take("a"), names.take("A"), names.take("a")
+    ('a', 'A_2', 'a_3')
+    """
+
+    def __init__(self) -> None:
+        self._taken: set[str] = set()
+
+    def take(self, name: str) -> str:
+        """A safe stem like `name` that has not been handed out yet."""
+        stem = candidate = safe_stem(name)
+        number = 1
+        while candidate.casefold() in self._taken:
+            number += 1
+            candidate = f"{stem}_{number}"
+        self._taken.add(candidate.casefold())
+        return candidate

@@ -1,0 +1,220 @@
+"""Pictures in, results out: the work behind the page and every endpoint, with no Gradio and no tensors in it."""
+
+import json
+import math
+import secrets
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from unet import drawing
+from unet.clicks import BACKGROUND, FOREGROUND, Click
+from unet.errors import ConfigError, ImageError
+from unet.images import Picture, read_picture
+from unet.web.names import safe_stem
+
+MAX_CLICKS = 100
+
+
+class Segmenter(Protocol):
+    """The part of `unet.predictor.Predictor` that is needed here."""
+
+    @property
+    def name(self) -> str: ...  # noqa: D102
+
+    @property
+    def threshold(self) -> float: ...  # noqa: D102
+
+    @property
+    def takes_clicks(self) -> bool: ...  # noqa: D102
+
+    def prob_small(self, rgb: np.ndarray, clicks: Sequence[Click] = ()) -> np.ndarray: ...  # noqa: D102
+
+    def upsample(  # noqa: D102
+        self, prob_small: np.ndarray, rgb: np.ndarray, clicks: Sequence[Click] = ()
+    ) -> np.ndarray: ...
+
+
+@dataclass(frozen=True)
+class Files:
+    """One segmented picture, written as PNG files."""
+
+    overlay: str
+    mask: str
+    cutout: str
+    details: dict[str, Any]
+
+
+def parse_clicks(text: Any, width: int, height: int) -> tuple[Click, ...]:
+    """Clicks from their JSON, `[{"x": 120, "y": 80, "label": 1}, ...]`.
+
+    Args:
+        text: JSON; x and y in pixels of the upright picture, label 1 = this, 0 = not this.
+        width, height: of the picture, which every click must lie in.
+
+    Raises:
+        ConfigError: the JSON is not of that form, or a click lies outside.
+    """
+    example = '[{"x": 120, "y": 80, "label": 1}]'
+    try:
+        entries = json.loads(text)
+    except (TypeError, ValueError, RecursionError):
+        raise ConfigError(f"the clicks are not JSON; expected a list such as {example}, or []") from None
+    if not isinstance(entries, list):
+        raise ConfigError(f"the clicks must be a list such as {example}, or []")
+    if len(entries) > MAX_CLICKS:
+        raise ConfigError(f"{len(entries)} clicks are too many; the limit is {MAX_CLICKS}")
+    return tuple(_parse_click(entry, number, width, height) for number, entry in enumerate(entries, start=1))
+
+
+def _parse_click(entry: Any, number: int, width: int, height: int) -> Click:
+    if not isinstance(entry, dict) or set(entry) != {"x", "y", "label"}:
+        raise ConfigError(f"click {number} must have exactly x, y and label")
+    x, y, label = entry["x"], entry["y"], entry["label"]
+    if not all(isinstance(v, int | float) and not isinstance(v, bool) and math.isfinite(v) for v in (x, y)):
+        raise ConfigError(f"click {number}: x and y must be numbers")
+    if isinstance(label, bool) or label not in (FOREGROUND, BACKGROUND):
+        raise ConfigError(f"click {number}: label must be 1 (this) or 0 (not this)")
+    if not (0 <= x < width and 0 <= y < height):
+        raise ConfigError(f"click {number} at ({x:g}, {y:g}) lies outside the picture, {width} x {height} pixels")
+    return Click(float(x), float(y), int(label))
+
+
+def write_pngs(folder: Path, stem: str, arrays: Mapping[str, Callable[[], np.ndarray]]) -> dict[str, str]:
+    """Draw and write several PNG files at once, one thread each.
+
+    Args:
+        folder: is made anew inside the server's file cache.
+        stem: the files are named `STEM_KIND.png`.
+        arrays: by kind, what draws it.
+
+    Returns:
+        The files' paths by kind.
+    """
+    folder.mkdir(parents=True)
+
+    def write(kind: str) -> str:
+        path = folder / f"{stem}_{kind}.png"
+        path.write_bytes(drawing.encode_png(arrays[kind]()))
+        return str(path)
+
+    with ThreadPoolExecutor(len(arrays)) as pool:  # compression releases the GIL
+        return dict(zip(arrays, pool.map(write, arrays), strict=True))
+
+
+class Service:
+    """A predictor made ready for many visitors.
+
+    Args:
+        predictor: the network.
+        cache: folder that results are written to, each under a name nobody can guess.
+        infer: what runs the network, for hardware that must be asked for; `predictor.prob_small` by default.
+    """
+
+    def __init__(self, predictor: Segmenter, cache: str | Path, infer: Callable[..., np.ndarray] | None = None) -> None:
+        self.predictor, self.cache = predictor, Path(cache)
+        self._infer = infer or predictor.prob_small
+        # The network uses every core by itself: two runs at once only slow each other down.
+        self._network = threading.Lock()
+        self._known: dict[bytes, np.ndarray] = {}  # probability maps of the examples, by their file's content
+
+    @property
+    def threshold(self) -> float:
+        """The calibrated threshold, 0..1."""
+        return self.predictor.threshold
+
+    def fresh_folder(self) -> Path:
+        """A path in the cache that does not exist yet and cannot be guessed."""
+        return self.cache / secrets.token_hex(32)
+
+    def read(self, path: str | Path | None) -> Picture:
+        """Decode an upload.
+
+        Raises:
+            ImageError: there is none, or it is no picture within the limits.
+        """
+        if path is None:
+            raise ImageError("no picture was given; upload one first")
+        return read_picture(path)
+
+    def prob_small(self, picture: Picture, clicks: Sequence[Click] = ()) -> np.ndarray:
+        """Probabilities (h, w) float32 at the network's size.
+
+        Raises:
+            ConfigError: clicks for weights that take none.
+        """
+        if clicks and not self.predictor.takes_clicks:
+            raise ConfigError(f"the weights in use, {self.predictor.name}, take no clicks; send [] instead")
+        with self._network:
+            return self._infer(picture.rgb, clicks)
+
+    def prepare_example(self, path: str | Path) -> None:
+        """Run the network on an example beforehand, so that it answers at once."""
+        self._known[Path(path).read_bytes()] = self.prob_small(self.read(path))
+
+    def look(self, path: str | Path | None) -> tuple[Picture, np.ndarray]:
+        """An upload's picture and its probabilities (h, w) float32; examples are known already."""
+        picture = self.read(path)
+        assert path is not None
+        content = Path(path).read_bytes() if Path(path).stat().st_size in map(len, self._known) else b""
+        known = self._known.get(content)
+        return picture, self.prob_small(picture) if known is None else known
+
+    def prob8(self, picture: Picture, prob_small: np.ndarray, clicks: Sequence[Click] = ()) -> np.ndarray:
+        """(H, W) uint8 at the picture's own size."""
+        return self.predictor.upsample(prob_small, picture.rgb, clicks)
+
+    def segment(self, path: str | Path | None, threshold: Any, clicks: str | None = None) -> Files:
+        """What `/segment` and `/segment_clicks` answer.
+
+        Args:
+            path: the upload.
+            threshold: 0..1.
+            clicks: JSON as in `parse_clicks`, or None.
+
+        Raises:
+            ConfigError, ImageError: an input cannot be used.
+        """
+        started = time.perf_counter()
+        threshold = drawing.check_threshold(threshold)
+        if clicks is None:
+            picture, small = self.look(path)
+            placed: tuple[Click, ...] = ()
+        else:
+            picture = self.read(path)
+            placed = parse_clicks(clicks, picture.width, picture.height)
+            small = self.prob_small(picture, placed)
+        mask = drawing.mask_from_prob(self.prob8(picture, small, placed), threshold)
+        kinds: dict[str, Callable[[], np.ndarray]] = {
+            "overlay": lambda: drawing.overlay(picture.rgb, mask),
+            "mask": lambda: mask,
+            "cutout": lambda: drawing.cutout(picture, mask),
+        }
+        files = write_pngs(self.fresh_folder(), safe_stem(picture.name), kinds)
+        return Files(**files, details=self._details(picture, mask, threshold, started))
+
+    def probability(self, path: str | Path | None) -> str:
+        """What `/probability` answers: an 8-bit grey PNG at the picture's size.
+
+        Raises:
+            ImageError: the upload cannot be used.
+        """
+        picture, small = self.look(path)
+        kinds = {"probability": lambda: self.prob8(picture, small)}
+        return write_pngs(self.fresh_folder(), safe_stem(picture.name), kinds)["probability"]
+
+    def _details(self, picture: Picture, mask: np.ndarray, threshold: float, started: float) -> dict[str, Any]:
+        return {
+            "width": picture.width,
+            "height": picture.height,
+            "threshold": threshold,
+            "foreground": round(drawing.foreground_share(mask), 6),
+            "model": self.predictor.name,
+            "milliseconds": round(1000 * (time.perf_counter() - started)),
+        }

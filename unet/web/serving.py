@@ -1,0 +1,122 @@
+"""Starting and ending the server: its options, its port, and how it stops."""
+
+import argparse
+import os
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from starlette.middleware import Middleware
+
+from unet.errors import ConfigError
+from unet.images import MAX_BYTES
+from unet.web.gate import BodyLimit, Page
+
+DEFAULT_PORT = 7860
+GRACE = 2.0  # seconds for requests that are running when the server is told to end
+PATIENCE = 4.0  # seconds until the process ends whatever still runs
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the command line and the environment say."""
+
+    weights: str | None
+    """Folder or Hub repo; None for the pinned repo or the embedded weights."""
+    host: str
+    """Address to listen on."""
+    port: int
+    """Port to listen on."""
+
+
+def parse_options(argv: Sequence[str] | None = None) -> Options:
+    """Options of app.py; a command line option comes before its environment variable.
+
+    Raises:
+        ConfigError: the port is no port number.
+        SystemExit: an unknown option (2) or --help (0).
+    """
+    parser = argparse.ArgumentParser(prog="app.py", description="Serve the segmentation page and its API.")
+    parser.add_argument("--weights", help="folder or Hub repo, user/name[@revision] (environment: UNET_WEIGHTS)")
+    parser.add_argument("--port", help=f"port to serve on (environment: GRADIO_SERVER_PORT; default {DEFAULT_PORT})")
+    given = parser.parse_args(argv)
+    port = given.port or os.environ.get("GRADIO_SERVER_PORT") or str(DEFAULT_PORT)
+    if not port.isdecimal() or not 1 <= int(port) <= 65535:
+        raise ConfigError(f"the port must be a number from 1 to 65535, not {port!r}")
+    # Inside a Space the proxy comes from outside the container.
+    host = os.environ.get("GRADIO_SERVER_NAME") or ("0.0.0.0" if os.environ.get("SPACE_ID") else "127.0.0.1")
+    return Options(given.weights or os.environ.get("UNET_WEIGHTS") or None, host, int(port))
+
+
+def check_port(host: str, port: int) -> None:
+    """Make sure that `port` is free before anything slow begins.
+
+    Raises:
+        ConfigError: it is taken, or `host` is no address of this machine.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host.strip("[]"), port))
+        except OSError as error:
+            raise ConfigError(
+                f"cannot serve on {host}:{port} ({error.strerror or error}); choose another port with --port"
+            ) from error
+
+
+def gpu_decorator() -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """`spaces.GPU` on ZeroGPU hardware, where work must ask for the GPU; elsewhere nothing is changed."""
+    if os.environ.get("SPACES_ZERO_GPU", "").lower() not in {"1", "t", "true"}:
+        return lambda function: function
+    import spaces
+
+    return spaces.GPU(duration=10)
+
+
+def launch_options(static: Path) -> dict[str, Any]:
+    """What every launch of the page has in common; `static` holds its style sheet."""
+    return {
+        "prevent_thread_lock": True,
+        "quiet": True,
+        "show_error": False,  # other errors than gr.Error would carry paths of this server
+        "enable_monitoring": False,
+        "strict_cors": True,
+        "run_history": False,  # a browser keeps nothing of what was uploaded
+        "pwa": False,
+        "max_file_size": MAX_BYTES,
+        "footer_links": ["api", "gradio", "settings"],
+        "css_paths": [static / "page.css"],
+        "app_kwargs": {"middleware": [Middleware(BodyLimit)]},
+    }
+
+
+def serve_until_stopped(page: Page, start: Callable[[], None]) -> None:
+    """`start` the page and serve until SIGTERM or SIGINT, then end within seconds, whatever is running."""
+    stopped = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopped.set())
+    start()
+    stopped.wait()
+    print("Stopping.", flush=True)
+    for seconds, action in ((GRACE, lambda: _drop_connections(page)), (PATIENCE, lambda: os._exit(0))):
+        timer = threading.Timer(seconds, action)
+        timer.daemon = True
+        timer.start()
+    page.close(verbose=False)
+
+
+def _drop_connections(page: Page) -> None:
+    if page.server is not None:
+        page.server.force_exit = True
+
+
+def complain(error: Exception) -> int:
+    """Print `error` as one line on stderr; returns the exit status."""
+    print(f"app.py: {error}", file=sys.stderr)
+    return 1
