@@ -72,7 +72,7 @@ def evaluate(data: Path, part: str, weights: str, precision: str) -> Report:
         WeightsError, HubError: the weights cannot be had.
     """
     pairs = find_pairs(data)
-    location = locate(weights)
+    location = locate(weights, also=(SPLIT_FILE,))
     chosen = choose_pairs(pairs, location, part)
     predictor = Predictor.from_location(location, precision=precision)
     evaluated = evaluate_pairs(predictor, chosen, predictor.threshold)
