@@ -6,26 +6,67 @@ import os
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 
+import logging
+import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 import gradio as gr
 
-from unet.web import about
-from unet.web.cache import KEEP, SWEEP_EVERY
+from unet.errors import UnetError
+from unet.web import about, cache, serving
 from unet.web.endpoints import add_endpoints
+from unet.web.examples import prepare_in_background
 from unet.web.gate import Page
 from unet.web.many import many_tab
 from unet.web.service import Service
 
+ROOT = Path(__file__).resolve().parent
 QUEUE_LENGTH = 64
 
 
-def build(service: Service, notices: Sequence[str] = ()) -> Page:
-    """The whole page around `service`; `notices` are shown on top."""
-    with Page(title=about.TITLE, delete_cache=(SWEEP_EVERY, KEEP)) as page:
+def build(service: Service, facts: str = "", notices: Sequence[str] = ()) -> Page:
+    """The whole page.
+
+    Args:
+        service: answers the page and the endpoints.
+        facts: Markdown about the weights in use.
+        notices: sentences for the top of the page, such as a fallback to other weights.
+    """
+    with Page(title=about.TITLE, delete_cache=(cache.SWEEP_EVERY, cache.KEEP)) as page:
         gr.HTML(about.HEADER, apply_default_css=False)
+        if notices:
+            gr.HTML(about.notices_html(notices), apply_default_css=False)
         with gr.Tab("Many pictures"):
             many_tab(service)
+        with gr.Accordion("About the weights, and what is kept of a picture", open=False):
+            gr.Markdown(facts)
+            gr.Markdown(about.kept_markdown())
         add_endpoints(service)
     page.queue(max_size=QUEUE_LENGTH, default_concurrency_limit=2)
     return page
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Load the weights, open the port, serve until told to stop; returns the exit status."""
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    from unet.web.loading import load_predictor  # the page itself needs no torch
+
+    try:
+        options = serving.parse_options(argv)
+        serving.check_port(options.host, options.port)
+        predictor, notices = load_predictor(options.weights, ROOT)
+        with cache.cache_folder() as folder:
+            service = Service(predictor, folder, serving.gpu_decorator()(predictor.prob_small))
+            facts = about.weights_markdown(predictor.name, predictor.revision, predictor.config)
+            page = build(service, facts, notices)
+            prepare_in_background(service)
+            serving.serve_until_stopped(page, options)
+    except UnetError as error:
+        return serving.complain(error)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

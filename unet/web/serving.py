@@ -11,12 +11,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import gradio as gr
 from starlette.middleware import Middleware
 
 from unet.errors import ConfigError
 from unet.images import MAX_BYTES
+from unet.web.cache import STATES
 from unet.web.gate import BodyLimit, Page
 
+STATIC = Path(__file__).parent / "static"
 DEFAULT_PORT = 7860
 GRACE = 2.0  # seconds for requests that are running when the server is told to end
 PATIENCE = 4.0  # seconds until the process ends whatever still runs
@@ -79,29 +82,53 @@ def gpu_decorator() -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     return spaces.GPU(duration=10)
 
 
-def launch_options(static: Path) -> dict[str, Any]:
-    """What every launch of the page has in common; `static` holds its style sheet."""
-    return {
-        "prevent_thread_lock": True,
-        "quiet": True,
-        "show_error": False,  # other errors than gr.Error would carry paths of this server
-        "enable_monitoring": False,
-        "strict_cors": True,
-        "run_history": False,  # a browser keeps nothing of what was uploaded
-        "pwa": False,
-        "max_file_size": MAX_BYTES,
-        "footer_links": ["api", "gradio", "settings"],
-        "css_paths": [static / "page.css"],
-        "app_kwargs": {"middleware": [Middleware(BodyLimit)]},
-    }
+def launch(page: Page, options: Options) -> None:
+    """Open the port and return once the page answers.
+
+    Raises:
+        ConfigError: the port was taken in the meantime.
+    """
+    try:
+        page.launch(
+            server_name=options.host,
+            server_port=options.port,
+            prevent_thread_lock=True,
+            quiet=True,
+            show_error=False,  # errors other than gr.Error would carry paths of this server
+            enable_monitoring=False,
+            strict_cors=True,
+            run_history=False,  # a browser keeps nothing of what was uploaded
+            pwa=False,
+            max_file_size=MAX_BYTES,
+            state_session_capacity=STATES,
+            footer_links=["api", "gradio", "settings"],
+            theme=theme(),
+            css_paths=[STATIC / "page.css"],
+            app_kwargs={"middleware": [Middleware(BodyLimit)]},
+        )
+    except OSError as error:
+        raise ConfigError(f"cannot serve on {options.host}:{options.port} ({error})") from error
 
 
-def serve_until_stopped(page: Page, start: Callable[[], None]) -> None:
-    """`start` the page and serve until SIGTERM or SIGINT, then end within seconds, whatever is running."""
+def theme() -> gr.themes.Base:
+    """Calm colours and the fonts of the visitor's own system, so that none is fetched."""
+    fonts = ["ui-sans-serif", "system-ui", "sans-serif"]
+    return gr.themes.Soft(
+        primary_hue="teal",
+        secondary_hue="teal",
+        neutral_hue="slate",
+        font=fonts,
+        font_mono=["ui-monospace", "monospace"],
+    )
+
+
+def serve_until_stopped(page: Page, options: Options) -> None:
+    """Serve until SIGTERM or SIGINT, then end within seconds, whatever is running."""
     stopped = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopped.set())
-    start()
+    launch(page, options)
+    print(f"Serving on {page.local_url}", flush=True)
     stopped.wait()
     print("Stopping.", flush=True)
     for seconds, action in ((GRACE, lambda: _drop_connections(page)), (PATIENCE, lambda: os._exit(0))):

@@ -1,0 +1,89 @@
+"""A live page around a predictor that needs no weights, for the tests of page and API."""
+
+import atexit
+import contextlib
+import os
+import shutil
+import socket
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+from PIL import Image
+
+import app
+from unet.clicks import Click, click_maps, honour_clicks
+from unet.web import about, serving
+from unet.web.service import Service
+
+SMALL = (48, 64)
+# Gradio reads it whenever it is in doubt, so all pages of one process share a cache.
+CACHE = Path(tempfile.mkdtemp(prefix="test-cache-")).resolve()
+os.environ["GRADIO_TEMP_DIR"] = str(CACHE)
+atexit.register(shutil.rmtree, CACHE, ignore_errors=True)
+
+
+class FakePredictor:
+    """Takes brightness for probability: deterministic, and different for different pictures."""
+
+    def __init__(self, takes_clicks: bool = False, threshold: float = 0.4, seconds: float = 0.0):
+        self.name, self.revision, self.threshold = "some/weights@" + "a" * 40, "a" * 40, threshold
+        self.takes_clicks, self.seconds = takes_clicks, seconds
+        self.config = SimpleNamespace(
+            threshold=threshold,
+            data=("Invented Pictures",),
+            scores={"test": {"pictures": 21, "iou": 0.812, "dice": 0.9, "mae": 0.05, "boundary_f": None}},
+        )
+        self.runs = 0
+
+    def prob_small(self, rgb: np.ndarray, clicks: Sequence[Click] = ()) -> np.ndarray:
+        self.runs += 1
+        time.sleep(self.seconds)
+        small = Image.fromarray(rgb).convert("L").resize(SMALL[::-1], Image.Resampling.BILINEAR)
+        prob = np.asarray(small, dtype=np.float32) / 255
+        if clicks:
+            this, other = click_maps(clicks, rgb.shape[:2], SMALL)
+            prob = np.where(other > 0, 0, np.where(this > 0, 1, prob)).astype(np.float32)
+        return prob
+
+    def upsample(self, prob_small: np.ndarray, rgb: np.ndarray, clicks: Sequence[Click] = ()) -> np.ndarray:
+        large = Image.fromarray(prob_small).resize(rgb.shape[1::-1], Image.Resampling.BILINEAR)
+        prob8 = np.rint(np.asarray(large).clip(0, 1) * 255).astype(np.uint8)
+        honour_clicks(prob8, clicks)
+        return prob8
+
+    def prob8(self, rgb: np.ndarray, clicks: Sequence[Click] = ()) -> np.ndarray:
+        return self.upsample(self.prob_small(rgb, clicks), rgb, clicks)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@contextlib.contextmanager
+def live_page(predictor: FakePredictor, notices: Sequence[str] = ()) -> Iterator[SimpleNamespace]:
+    """`url`, `page` and `service` of a page that serves until the block ends."""
+    service = Service(predictor, CACHE)
+    facts = about.weights_markdown(predictor.name, predictor.revision, predictor.config)
+    page = app.build(service, facts, notices)
+    try:
+        serving.launch(page, serving.Options(None, "127.0.0.1", free_port()))
+        yield SimpleNamespace(url=page.local_url.rstrip("/"), page=page, service=service)
+    finally:
+        page.close(verbose=False)
+
+
+def draw_picture(path: Path, seed: int = 0, size: tuple[int, int] = (90, 120), alpha: bool = False) -> Path:
+    """Write a picture of `size` (height, width) with soft shapes in colours of its own."""
+    height, width = size
+    rng = np.random.default_rng(seed)
+    rows, columns = np.mgrid[:height, :width]
+    waves = [np.sin(rows / rng.uniform(4, 20) + columns / rng.uniform(4, 20) + rng.uniform(0, 6)) for _ in range(4)]
+    pixels = np.stack([127.5 + 127 * wave for wave in waves[: 4 if alpha else 3]], axis=-1).astype(np.uint8)
+    Image.fromarray(pixels).save(path)
+    return path
