@@ -88,7 +88,7 @@ def test_no_path_outside_the_cache_is_read(server, secret, meta, where, scheme):
 
 
 def test_no_path_as_plain_text(server, secret):
-    assert "form this endpoint takes" in ask(server, str(secret), 0.5)["error"]
+    assert "must be uploaded" in ask(server, str(secret), 0.5)["error"]
 
 
 @pytest.mark.parametrize("endpoint", ["segment", "segment_batch", "segment_clicks"])
@@ -239,6 +239,12 @@ def test_a_data_url_is_a_picture_like_any_other(server, secret, where):
     answer = ask(server, {where: data_url(secret.read_bytes()), "meta": META, "orig_name": "../../x y.png"}, 0.5)
     assert answer["data"][3]["width"] == 120
     assert answer["data"][1]["orig_name"] == "x_y_mask.png"
+
+
+def test_plain_text_where_a_file_belongs(server, secret):
+    assert ask(server, data_url(secret.read_bytes()), 0.5)["data"][3]["width"] == 120
+    listed = ask(server, [data_url(secret.read_bytes()), "nonsense"], 0.5, endpoint="segment_batch")
+    assert "must be uploaded" in listed["error"]
 
 
 def test_bad_data_urls(server):

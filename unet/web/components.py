@@ -75,6 +75,19 @@ class Uploads(gr.File):
         """The settings of the component that the browser knows, which is Gradio's own."""
         return super().get_config(cls or gr.File)
 
+    def api_info(self) -> dict[str, Any]:
+        """The JSON schema of the input, without references, which MCP clients cannot follow into a part."""
+        meta = {"type": "object", "properties": {"_type": {"const": "gradio.FileData"}}}
+        file = {"type": "object", "properties": {"path": {"type": "string"}, "meta": meta}, "title": "FileData"}
+        return {"type": "array", "items": file, "title": "ListFiles"}
+
     def example_payload(self) -> Any:
         """An input for Gradio's generated documentation."""
         return [_EXAMPLE]
+
+
+def as_files(value: Any) -> Any:
+    """Give each plain text where a file belongs, a web address or data URL, the form that Gradio has for files."""
+    if isinstance(value, list):
+        return [as_files(item) for item in value]
+    return {"path": value, "meta": {"_type": "gradio.FileData"}} if isinstance(value, str) else value

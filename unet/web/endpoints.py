@@ -27,30 +27,30 @@ def _four(files: Files) -> tuple[str, str, str, dict[str, Any]]:
 def add_endpoints(service: Service) -> None:
     """Add the four public endpoints to the Blocks that are being built."""
 
+    # Gradio reads these docstrings line by line, so each parameter and each result has one line.
     def segment(image: str, threshold: float) -> tuple[str, str, str, dict[str, Any]]:
         """Separate the main object of a photograph from its background.
 
         Args:
-            image: The photograph (JPEG, PNG, WebP, HEIC, ...; up to 64 MB and 100 megapixels).
-            threshold: From 0 to 1; lower takes in more of the picture, higher less. Leave it at the default
-                unless the mask is too small or too large.
+            image: The photograph (JPEG, PNG, WebP, HEIC, ...; at most 64 MB and 100 megapixels).
+            threshold: From 0 to 1; lower takes in more of the picture, higher less; the default suits most.
 
         Returns:
-            overlay (PNG: the photograph with the object coloured), mask (PNG: 255 on the object, 0 elsewhere),
-            cutout (PNG: the object alone on transparency), all at the photograph's own size, and details
-            (JSON: width, height, threshold, foreground as a share of the area, model, milliseconds).
+            overlay: PNG, the photograph with the object coloured
+            mask: PNG, 255 on the object and 0 elsewhere
+            cutout: PNG, the object alone on transparency
+            details: JSON with width, height, threshold, foreground (share of the area), model, milliseconds
         """
         return _four(service.segment(image, threshold))
 
     def probability(image: str) -> str:
-        """How surely each pixel of a photograph belongs to its main object.
+        """Tell how surely each pixel of a photograph belongs to its main object.
 
         Args:
-            image: The photograph (JPEG, PNG, WebP, HEIC, ...; up to 64 MB and 100 megapixels).
+            image: The photograph (JPEG, PNG, WebP, HEIC, ...; at most 64 MB and 100 megapixels).
 
         Returns:
-            An 8-bit grey PNG at the photograph's own size: 0 is surely background, 255 surely object. A mask for
-            any threshold t is made of it by the rule: value >= 255 * t.
+            probability: 8-bit grey PNG, 0 surely background, 255 surely object; a mask is value >= 255 * threshold
         """
         return service.probability(image)
 
@@ -59,11 +59,11 @@ def add_endpoints(service: Service) -> None:
 
         Args:
             files: Up to 100 photographs.
-            threshold: From 0 to 1; lower takes in more of each picture, higher less.
+            threshold: From 0 to 1; lower takes in more of each picture, higher less; the default suits most.
 
         Returns:
-            zip (NAME_mask.png and NAME_cutout.png of each photograph; none if every file failed) and details
-            (JSON: a list with name and foreground, or name and error, in the order of the files).
+            zip: archive with NAME_mask.png and NAME_cutout.png of each photograph; none if every file failed
+            details: JSON list in the order of the files, each with name and foreground, or name and error
         """
         *_, last = run_batch(service, files, threshold)
         return last.archive, [item.details() for item in last.items]
@@ -72,14 +72,15 @@ def add_endpoints(service: Service) -> None:
         """Separate the object that is pointed at from everything else in a photograph.
 
         Args:
-            image: The photograph (JPEG, PNG, WebP, HEIC, ...; up to 64 MB and 100 megapixels).
-            clicks: JSON list of points, such as [{"x": 120, "y": 80, "label": 1}]: x and y in pixels of the
-                upright photograph from its top left corner, label 1 for "this", 0 for "not this". [] takes the
-                main object.
-            threshold: From 0 to 1; lower takes in more of the picture, higher less.
+            image: The photograph (JPEG, PNG, WebP, HEIC, ...; at most 64 MB and 100 megapixels).
+            clicks: JSON such as [{"x": 120, "y": 80, "label": 1}]; pixels from top left, 1 = this, 0 = not this.
+            threshold: From 0 to 1; lower takes in more of the picture, higher less; the default suits most.
 
         Returns:
-            overlay, mask, cutout (PNG) and details (JSON), as the tool segment returns them.
+            overlay: PNG, the photograph with the object coloured
+            mask: PNG, 255 on the object and 0 elsewhere
+            cutout: PNG, the object alone on transparency
+            details: JSON with width, height, threshold, foreground (share of the area), model, milliseconds
         """
         if not isinstance(clicks, str):
             raise ConfigError(f"the clicks must be a JSON text, not {json.dumps(clicks)[:40]}")

@@ -22,6 +22,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from unet.errors import ImageError, UnetError
 from unet.images import MAX_BYTES
+from unet.web.components import Upload, Uploads, as_files
 from unet.web.fetch import fetch
 from unet.web.names import safe_stem
 from unet.web.refusals import refusal
@@ -41,7 +42,8 @@ class Page(gr.Blocks):
     ) -> list[Any]:
         """Gradio's own, behind the gate."""
         try:
-            inputs = [await admit(value) for value in inputs]
+            for index, (block, value) in enumerate(zip(block_fn.inputs, inputs, strict=False)):
+                inputs[index] = await admit(as_files(value) if isinstance(block, Upload | Uploads) else value)
             return await super().preprocess_data(block_fn, inputs, state, explicit_call)
         except gr.Error:  # says what it has to say; it is a ValueError, too
             raise
