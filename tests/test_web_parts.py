@@ -1,0 +1,180 @@
+"""Parts of the page that need no server: names, texts, options, the file cache."""
+
+import os
+import time
+import zipfile
+from types import SimpleNamespace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from web_helpers import FakePredictor, draw_picture, free_port
+
+from unet.errors import ConfigError
+from unet.web import about, cache, serving
+from unet.web.batch import run_batch
+from unet.web.names import UniqueNames, safe_stem
+from unet.web.service import Service
+
+
+@pytest.mark.parametrize(
+    ("name", "stem"),
+    [
+        ("../../etc/pass wd", "pass_wd"),
+        ("C:\\pictures\\cat", "cat"),
+        ("...", "picture"),
+        ("", "picture"),
+        (".hidden", "hidden"),
+        ("con", "con_"),
+        ("LPT1.old", "LPT1.old_"),
+        ("katze-äöü 2", "katze-äöü_2"),
+        ("a\x00b\nc", "a_b_c"),
+        ("<img src=x>", "img_src_x"),
+        ("猫" * 200, "猫" * 53),
+    ],
+)
+def test_safe_stems(name, stem):
+    assert safe_stem(name) == stem
+
+
+@given(st.lists(st.text(max_size=300), max_size=20))
+def test_names_are_safe_and_unique(names):
+    unique = UniqueNames()
+    taken = [unique.take(name) for name in names]
+    assert len({stem.casefold() for stem in taken}) == len(names)
+    for stem in taken:
+        assert stem
+        assert not set(stem) & set('/\\:*?"<>|\x00\n\t ')
+        assert not stem.startswith((".", "-"))
+        assert len(f"{stem}_cutout.png".encode()) <= 255
+
+
+def test_unique_names_do_not_collide_with_numbered_ones():
+    names = UniqueNames()
+    assert [names.take(name) for name in ("a_2", "a", "a", "A")] == ["a_2", "a", "a_3", "A_4"]
+
+
+def test_weights_are_described():
+    predictor = FakePredictor()
+    text = about.weights_markdown(predictor.name, predictor.revision, predictor.config)
+    assert predictor.name in text
+    assert "Invented Pictures" in text
+    assert "| Test | 21 | 0.812 | 0.900 | 0.050 | – | – |" in text  # noqa: RUF001
+    assert "0.40" in text
+
+
+def test_foreign_words_in_weights_stay_words():
+    config = SimpleNamespace(threshold=0.5, scores={"<b>": {"pictures": 1}}, data=["<script>", "a|b", "[x](y)"])
+    text = about.weights_markdown("<img>", "f" * 40, config)
+    assert "<script>" not in text
+    assert "<img>" not in text
+    assert "<b>" not in text
+    assert "a|b" not in text
+    assert "[x](y)" not in text
+    assert "f" * 40 in text
+    assert "&lt;b&gt;" in about.notices_html(["<b>"])
+
+
+def test_what_is_kept_agrees_with_the_settings():
+    text = about.kept_markdown()
+    assert f"{(cache.KEEP + cache.SWEEP_EVERY) // 60} minutes" in text
+    assert f"{cache.STATE_SECONDS // 60} minutes" in text
+
+
+def test_options_come_before_the_environment(monkeypatch):
+    for name in ("UNET_WEIGHTS", "GRADIO_SERVER_PORT", "GRADIO_SERVER_NAME", "SPACE_ID"):
+        monkeypatch.delenv(name, raising=False)
+    assert serving.parse_options([]) == serving.Options(None, "127.0.0.1", 7860)
+    monkeypatch.setenv("UNET_WEIGHTS", "user/name")
+    monkeypatch.setenv("GRADIO_SERVER_PORT", "9000")
+    monkeypatch.setenv("SPACE_ID", "user/space")
+    assert serving.parse_options([]) == serving.Options("user/name", "0.0.0.0", 9000)
+    monkeypatch.setenv("GRADIO_SERVER_NAME", "10.0.0.1")
+    given = serving.parse_options(["--weights", "folder", "--port", "80"])
+    assert given == serving.Options("folder", "10.0.0.1", 80)
+
+
+@pytest.mark.parametrize("port", ["0", "65536", "-1", "http", "8e3"])
+def test_bad_ports(port):
+    with pytest.raises(ConfigError, match="from 1 to 65535"):
+        serving.parse_options([f"--port={port}"])
+
+
+def test_addresses_that_are_not_here():
+    with pytest.raises(ConfigError, match=r"cannot serve on 192\.0\.2\.1"):
+        serving.check_port("192.0.2.1", free_port())
+
+
+def test_gpu_decorator_is_without_effect_elsewhere(monkeypatch):
+    monkeypatch.delenv("SPACES_ZERO_GPU", raising=False)
+    assert serving.gpu_decorator()(len) is len
+
+
+def test_sweeping_spares_the_young(tmp_path):
+    old, young = tmp_path / "old", tmp_path / "young"
+    for folder in (old, young):
+        folder.mkdir()
+        (folder / "file.png").write_bytes(b"x")
+    assert cache.sweep(tmp_path, 3600) == 0
+    time.sleep(0.2)
+    (young / "new.png").write_bytes(b"x")
+    assert cache.sweep(tmp_path, 0.1) == 2  # the old folder's time changes as its file goes
+    assert not (old / "file.png").exists()
+    assert (young / "new.png").exists()
+    time.sleep(0.2)
+    assert cache.sweep(tmp_path, 0.1) == 2
+    assert list(tmp_path.iterdir()) == [young]
+
+
+def test_the_cache_is_private_and_goes_with_the_page(monkeypatch):
+    monkeypatch.delenv("GRADIO_TEMP_DIR", raising=False)
+    with cache.cache_folder() as folder:
+        assert os.environ["GRADIO_TEMP_DIR"] == str(folder)
+        assert folder.stat().st_mode & 0o777 == 0o700
+        (folder / "upload.png").write_bytes(b"x")
+    assert not folder.exists()
+    assert "GRADIO_TEMP_DIR" not in os.environ
+
+
+def test_a_cache_that_is_given_stays(monkeypatch, tmp_path):
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
+    with cache.cache_folder() as folder:
+        assert folder == tmp_path
+    assert tmp_path.is_dir()
+
+
+def test_batch_reports_every_step(tmp_path):
+    service = Service(FakePredictor(), tmp_path / "cache")
+    broken = tmp_path / "broken.png"
+    broken.write_bytes(b"")
+    paths = [str(draw_picture(tmp_path / "a.png")), str(broken), str(draw_picture(tmp_path / "b.png", seed=2))]
+    steps = list(run_batch(service, paths, 0.5, previews=True))
+    assert [len(step.items) for step in steps] == [0, 1, 2, 3, 3]
+    assert [step.archive is None for step in steps] == [True] * 4 + [False]
+    last = steps[-1]
+    assert [bool(item.preview) for item in last.items] == [True, False, True]
+    assert len(zipfile.ZipFile(last.archive).namelist()) == 4
+    left = {path.name for path in (tmp_path / "cache").rglob("*") if path.is_file()}
+    assert left == {"segmentation.zip", "a_preview.png", "b_preview.png"}
+
+
+def test_a_batch_that_is_given_up_leaves_no_archive_open(tmp_path):
+    service = Service(FakePredictor(), tmp_path / "cache")
+    paths = [str(draw_picture(tmp_path / f"{n}.png", seed=n)) for n in range(3)]
+    steps = run_batch(service, paths, 0.5)
+    next(steps)
+    next(steps)
+    steps.close()
+    assert service.predictor.runs == 1
+
+
+def test_examples_are_run_once_only(tmp_path):
+    service = Service(FakePredictor(), tmp_path / "cache")
+    path, other = draw_picture(tmp_path / "example.png"), draw_picture(tmp_path / "other.png", seed=5)
+    service.prepare_example(path)
+    copy = tmp_path / "copy.png"
+    copy.write_bytes(path.read_bytes())
+    service.look(copy)
+    assert service.predictor.runs == 1
+    service.look(other)
+    assert service.predictor.runs == 2
