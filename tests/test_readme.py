@@ -1,0 +1,156 @@
+"""What the README says is so: header, pins, links, and its examples as printed."""
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pytest
+import yaml
+from PIL import Image
+from web_helpers import FakePredictor, live_page
+
+import app
+from unet import Predictor
+from unet.drawing import mask_from_prob
+from unet.images import read_picture
+from unet.web import about
+
+ROOT = Path(app.__file__).parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+COLOURS = {"red", "yellow", "green", "blue", "indigo", "purple", "pink", "gray"}
+JAVASCRIPT_CLIENT = "@gradio/client@2.7.0"
+
+
+def pins(name):
+    lines = (ROOT / name).read_text(encoding="utf-8").splitlines()
+    return [line for line in lines if line and not line.startswith(("#", "-r "))]
+
+
+@pytest.fixture(scope="module")
+def header():
+    return yaml.safe_load(README.split("---\n")[1])
+
+
+def blocks(language):
+    """The README's code blocks in `language` that talk to the server."""
+    found = re.findall(rf"^```{language}\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
+    return [block for block in found if "http://127.0.0.1:7860" in block and "pip install" not in block]
+
+
+def test_the_header_is_one_that_spaces_understand(header):
+    assert header["sdk"] == "gradio"
+    assert (ROOT / header["app_file"]).is_file()
+    assert {header["colorFrom"], header["colorTo"]} <= COLOURS
+    assert 0 < len(header["short_description"]) <= 60
+    assert header["license"] == "mit"
+    assert header["title"] == about.TITLE
+    assert header["python_version"] == "3.11"
+
+
+def test_gradio_has_one_version(header):
+    (gradio,) = [pin for pin in pins("requirements.txt") if pin.startswith("gradio[")]
+    assert gradio == f"gradio[mcp]=={header['sdk_version']}"
+
+
+def test_every_requirement_is_pinned_once():
+    everything = pins("requirements.txt") + pins("requirements-dev.txt")
+    assert all(re.fullmatch(r"[A-Za-z0-9_-]+(\[\w+\])?==[\w.]+", pin) for pin in everything)
+    names = [re.split(r"\[|==", pin)[0].lower().replace("_", "-") for pin in everything]
+    assert len(set(names)) == len(names)
+    assert (ROOT / "requirements-dev.txt").read_text(encoding="utf-8").startswith("-r requirements.txt\n")
+
+
+def test_the_torch_for_cpus_is_the_pinned_one():
+    (torch,) = [pin for pin in pins("requirements.txt") if pin.startswith("torch==")]
+    assert f"pip install {torch} --index-url https://download.pytorch.org/whl/cpu" in README
+
+
+def test_links_lead_somewhere():
+    targets = [target for target in re.findall(r"\]\(([^)#]+)\)", README) if not target.startswith("http")]
+    assert targets
+    assert [target for target in targets if not (ROOT / target).exists()] == []
+
+
+def test_files_of_the_layout_exist():
+    (layout,) = re.findall(r"^```text\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
+    names = re.findall(r"\b\w+\.py\b", layout)
+    assert len(names) > 15
+    assert [name for name in names if not ((ROOT / name).is_file() or (ROOT / "unet" / name).is_file())] == []
+
+
+def test_the_endpoints_are_named():
+    with live_page(FakePredictor()) as served:
+        info = httpx.get(f"{served.url}/gradio_api/info").json()
+    for name in info["named_endpoints"]:
+        assert f"`{name}`" in README
+        assert f'"{name}"' in README
+
+
+@pytest.fixture(scope="module")
+def server():
+    with live_page(FakePredictor(takes_clicks=True)) as served:
+        yield served
+
+
+@pytest.fixture
+def folder(tmp_path):
+    shutil.copy(ROOT / "examples" / "chelsea.jpg", tmp_path / "photo.jpg")
+    shutil.copy(ROOT / "examples" / "coffee.jpg", tmp_path / "coffee.jpg")
+    return tmp_path
+
+
+def run(server, folder, name, block, *command):
+    (folder / name).write_text(block.replace("http://127.0.0.1:7860", server.url), encoding="utf-8")
+    done = subprocess.run([*command, name], cwd=folder, capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def assert_mask(path):
+    photo = read_picture(path.parent / "photo.jpg").rgb
+    expected = mask_from_prob(FakePredictor().prob8(photo), 0.5)
+    np.testing.assert_array_equal(np.asarray(Image.open(path)), expected)
+
+
+def test_python_examples(server, folder):
+    first, second = blocks("python")
+    check = "\nimport json, shutil\nshutil.copy(mask, 'mask.png')\nprint(json.dumps(files), archive, probability)\n"
+    printed = run(server, folder, "example.py", first + check, sys.executable)
+    assert_mask(folder / "mask.png")
+    assert '"name": "coffee.jpg"' in printed
+    printed = run(server, folder, "clicks.py", second + "\nprint(results[3]['foreground'])\n", sys.executable)
+    assert 0 < float(printed.split()[-1]) < 1
+
+
+@pytest.mark.skipif(not shutil.which("curl"), reason="curl is not installed")
+def test_curl_example(server, folder):
+    (block,) = blocks("bash")
+    printed = run(server, folder, "example.sh", block, "bash")
+    assert "event: complete" in printed
+    assert_mask(folder / "mask.png")
+
+
+@pytest.mark.skipif(not shutil.which("npm"), reason="Node.js is not installed")
+def test_javascript_example(server, folder):
+    (folder / "package.json").write_text("{}")
+    command = ["npm", "install", "--no-audit", "--no-fund", JAVASCRIPT_CLIENT]
+    installed = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=120)
+    if installed.returncode:
+        pytest.skip(f"{JAVASCRIPT_CLIENT} could not be installed: {installed.stderr[-200:]}")
+    (block,) = blocks("js")
+    printed = run(server, folder, "example.mjs", block, "node")
+    assert "foreground" in printed
+    assert_mask(folder / "mask.png")
+
+
+def test_the_example_without_a_server(folder, tiny_weights, monkeypatch):
+    shutil.copytree(tiny_weights, folder / "weights")
+    monkeypatch.chdir(folder)
+    (block,) = [b for b in re.findall(r"^```python\n(.*?)^```$", README, re.DOTALL | re.MULTILINE) if "Predictor" in b]
+    exec(block, {})
+    prob8 = Predictor.load(tiny_weights).prob8(read_picture("photo.jpg").rgb)
+    np.testing.assert_array_equal(np.asarray(Image.open("mask.png")), mask_from_prob(prob8, 0.5))
