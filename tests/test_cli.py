@@ -15,6 +15,9 @@ import torch
 from generated import draw_pair
 from PIL import Image
 
+import unet.__main__
+import unet.partition
+import unet.predictor
 from unet import Predictor, UNet, cli_predict
 from unet.__main__ import main
 from unet.drawing import cutout, encode_png, mask_from_prob, overlay
@@ -425,3 +428,8 @@ def test_a_metric_without_pictures_is_not_made_up(photo_folder, tiny_weights, tm
     assert json.loads(capsys.readouterr().out)["metrics"]["boundary_f"] is None
     assert run("evaluate", *options) == 0
     assert "n/a" in capsys.readouterr().out
+
+
+def test_the_choices_are_those_of_the_modules_that_are_loaded_later():
+    assert unet.__main__.PRECISIONS == unet.predictor.PRECISIONS
+    assert unet.__main__.SPLITS == (*unet.partition.PARTS, "all")
