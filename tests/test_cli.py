@@ -432,4 +432,4 @@ def test_a_metric_without_pictures_is_not_made_up(photo_folder, tiny_weights, tm
 
 def test_the_choices_are_those_of_the_modules_that_are_loaded_later():
     assert unet.__main__.PRECISIONS == unet.predictor.PRECISIONS
-    assert unet.__main__.SPLITS == (*unet.partition.PARTS, "all")
+    assert (*unet.partition.PARTS, "all") == unet.__main__.SPLITS
