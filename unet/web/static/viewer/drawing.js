@@ -1,0 +1,125 @@
+// Pixels from probabilities, in whole numbers: the same arithmetic as unet/drawing.py and unet/web/take.py.
+//
+// A pixel is one number, 0xAABBGGRR: the bytes of ImageData as little-endian machines read them.
+// `table` stands for a threshold: 256 entries, one for each level of the probability map.
+
+const OPAQUE = 0xff000000;
+
+/** "#rrggbb" as [red, green, blue]. */
+export function channels(color) {
+  return [1, 3, 5].map((at) => parseInt(color.slice(at, at + 2), 16));
+}
+
+function pixel([red, green, blue]) {
+  return (OPAQUE | (blue << 16) | (green << 8) | red) >>> 0;
+}
+
+/** The lowest level inside the mask: a level is inside where `level >= 255 * threshold`. */
+export function lowestLevel(threshold) {
+  return Math.ceil(255 * threshold);
+}
+
+/** 255 for levels inside the mask, 0 for those outside. */
+export function maskTable(threshold, invert) {
+  const lowest = lowestLevel(threshold);
+  return Uint8Array.from({ length: 256 }, (_, level) => (level >= lowest !== invert ? 255 : 0));
+}
+
+/** As `maskTable`, but rising evenly over `softness` levels on both sides of the threshold. */
+export function alphaTable(threshold, softness, invert) {
+  const lowest = lowestLevel(threshold);
+  const width = Math.min(softness, lowest, 255 - lowest);
+  if (width === 0) return maskTable(threshold, invert);
+  return Uint8Array.from({ length: 256 }, (_, level) => {
+    const alpha = Math.floor((255 * (level - lowest + width) + width) / (2 * width));
+    const clamped = Math.max(0, Math.min(255, alpha));
+    return invert ? 255 - clamped : clamped;
+  });
+}
+
+/** Share of foreground, 0..1, of the picture whose levels `histogram` counts. */
+export function foregroundShare(histogram, threshold, invert) {
+  const lowest = lowestLevel(threshold);
+  let inside = 0;
+  let all = 0;
+  for (let level = 0; level < 256; level += 1) {
+    all += histogram[level];
+    if (level >= lowest !== invert) inside += histogram[level];
+  }
+  return inside / all;
+}
+
+/** `picture` with `color` laid over all of it; `opacity` is 0..1. */
+export function tint(picture, color, opacity) {
+  const a = Math.floor(255 * opacity + 0.5);
+  const [red, green, blue] = channels(color).map((value) =>
+    Uint8Array.from({ length: 256 }, (_, level) => Math.floor((level * (255 - a) + value * a + 127) / 255)),
+  );
+  const tinted = new Uint32Array(picture.length);
+  for (let i = 0; i < picture.length; i += 1) {
+    const rgb = picture[i];
+    tinted[i] = OPAQUE | (blue[(rgb >>> 16) & 255] << 16) | (green[(rgb >>> 8) & 255] << 8) | red[rgb & 255];
+  }
+  return tinted;
+}
+
+/** The tinted picture inside the mask, the picture itself outside. */
+export function drawOverlay(target, picture, tinted, prob, table) {
+  const choice = Int32Array.from(table, (alpha) => (alpha ? -1 : 0));
+  for (let i = 0; i < target.length; i += 1) {
+    // Chooses without a branch, which the processor could not foresee along edges.
+    target[i] = picture[i] ^ ((picture[i] ^ tinted[i]) & choice[prob[i]]);
+  }
+}
+
+/** One colour for each level. */
+export function drawLevels(target, prob, colors) {
+  for (let i = 0; i < target.length; i += 1) target[i] = colors[prob[i]];
+}
+
+/** Opaque greys for the entries of a table. */
+export function greys(table) {
+  return Uint32Array.from(table, (value) => pixel([value, value, value]));
+}
+
+/** The picture with the table's alpha, never above the picture's own, which may be null. */
+export function drawCutout(target, picture, prob, table, own) {
+  const alphas = Uint32Array.from(table, (alpha) => (alpha << 24) >>> 0);
+  for (let i = 0; i < target.length; i += 1) target[i] = (picture[i] & 0xffffff) | alphas[prob[i]];
+  if (!own) return;
+  for (let i = 0; i < target.length; i += 1) {
+    if (own[i] < target[i] >>> 24) target[i] = (target[i] & 0xffffff) | (own[i] << 24);
+  }
+}
+
+/** Width of an outline in pixels, such that it looks the same on pictures of any size. */
+export function outlineWidth(width, height, unit) {
+  return Math.max(1, Math.floor((Math.max(width, height) + unit - 1) / unit));
+}
+
+/**
+ * Colours the mask's rim: pixels with one outside the mask within `reach` pixels of their row or column. What lies
+ * beyond the border does not count as outside.
+ */
+export function drawOutline(target, prob, table, width, reach, color) {
+  const rim = pixel(channels(color));
+  const column = new Int32Array(width);
+  const pass = (start, step) => {
+    column.fill(reach);
+    for (let done = 0, i = start; done < target.length; done += width) {
+      let row = reach;
+      for (let x = 0; x < width; x += 1, i += step) {
+        if (table[prob[i]]) {
+          if (row < reach || column[x] < reach) target[i] = rim;
+          row += 1;
+          column[x] += 1;
+        } else {
+          row = 0;
+          column[x] = 0;
+        }
+      }
+    }
+  };
+  pass(0, 1); // what lies to the left and above
+  pass(target.length - 1, -1); // to the right and below
+}

@@ -1,0 +1,50 @@
+// From a value's files to arrays of pixels.
+
+async function decode(url, signal) {
+  const response = await fetch(url, { signal });
+  if (!response.ok) throw new Error("the result is no longer on the server; send the picture again");
+  // Pixels exactly as they stand in the file: no colour profile, no premultiplied alpha.
+  const bitmap = await createImageBitmap(await response.blob(), {
+    colorSpaceConversion: "none",
+    premultiplyAlpha: "none",
+  });
+  const { width, height } = bitmap;
+  const canvas = new OffscreenCanvas(width, height);
+  const context = canvas.getContext("2d", { willReadFrequently: true });
+  context.drawImage(bitmap, 0, 0);
+  bitmap.close();
+  return { width, height, data: context.getImageData(0, 0, width, height) };
+}
+
+/** One byte for each pixel of a grey picture. */
+function levels({ data }) {
+  const pixels = new Uint32Array(data.data.buffer);
+  return Uint8Array.from(pixels, (pixel) => pixel & 255);
+}
+
+/**
+ * Everything that is drawn of one value.
+ *
+ * `before`, a scene or null, lends what it has in common with the new one: after a click only the probabilities differ.
+ */
+export async function loadScene(value, before, signal) {
+  const same = before !== null && before.value.image.url === value.image.url;
+  const [image, prob, own] = await Promise.all([
+    same ? null : decode(value.image.url, signal),
+    decode(value.prob.url, signal),
+    same || !value.alpha ? null : decode(value.alpha.url, signal),
+  ]);
+  const scene = same
+    ? { ...before, value }
+    : {
+        value,
+        width: image.width,
+        height: image.height,
+        image: image.data,
+        picture: new Uint32Array(image.data.data.buffer),
+        own: own && levels(own),
+      };
+  if (prob.width !== scene.width || prob.height !== scene.height) throw new Error("picture and result differ in size");
+  scene.prob = levels(prob);
+  return scene;
+}

@@ -1,0 +1,232 @@
+// One viewer: wires picture, controls, clicks and the server together.
+
+import { Camera } from "./camera.js";
+import { Clicks } from "./clicks.js";
+import { wireGestures } from "./gestures.js";
+import { HEAT } from "./heat.js";
+import { loadScene } from "./loading.js";
+import { Looks } from "./looks.js";
+import { Marks } from "./marks.js";
+import { Painter } from "./painter.js";
+import { Stage } from "./stage.js";
+import { Takeaway } from "./take.js";
+
+const QUIET = 700; // milliseconds without a change until the share is read out
+const NAMES = { side: "Overlay", compare: "Overlay", cutout: "Cut-out", mask: "Mask", probability: "Probability" };
+
+/** Bring `root` to life; `host` is the component's element, `send` its events. Returns what the component calls. */
+export function mount(root, host, options, send) {
+  return new Viewer(root, host, options, send);
+}
+
+class Viewer {
+  constructor(root, host, options, send) {
+    const find = (selector) => root.querySelector(selector);
+    this.root = root;
+    this.scene = null;
+    this.loading = null; // what stops the load that is on its way
+    this.threshold = options.threshold;
+    this.told = false; // whether the slider has spoken
+    this.due = { paint: false, place: false };
+    this.output = find(".percent");
+    this.spoken = find(".spoken");
+    this.message = find(".message");
+    this.clickBar = find(".bar.clicks");
+    this.painter = new Painter(find("canvas.picture"), find("canvas.main"), options.outlineUnit);
+    this.stage = new Stage(root, new Camera(), () => this.#request("place"));
+    this.looks = new Looks(root, options, () => this.#look());
+    this.clicks = new Clicks((clicks) => this.#point(send, clicks), () => this.#showClicks());
+    this.marks = new Marks([...root.querySelectorAll(".marks")], this.clicks, () => this.scene.value);
+    this.takeaway = new Takeaway(root, send.take, () => this.#settings(), (text) => this.#say(text));
+    wireGestures(this.stage, {
+      ready: () => this.scene !== null,
+      points: () => this.#pointing,
+      tap: (point, other) => this.#tap(point, other),
+    });
+    this.#wireClicks();
+    this.#drawRamp(find(".ramp canvas"));
+    host.addEventListener("viewer-threshold", (event) => this.#setThreshold(event.detail));
+    host.addEventListener("viewer-failed", (event) => this.#failed(event.detail));
+    if (host.told && "threshold" in host.told) this.#setThreshold(host.told.threshold);
+    this.#look();
+  }
+
+  /** Show a value, or null for nothing. What comes later than a newer value is dropped. */
+  async show(value) {
+    this.loading?.abort();
+    if (value === null) {
+      this.loading = null;
+      this.#clear();
+      return;
+    }
+    const mine = (this.loading = new AbortController());
+    this.root.setAttribute("aria-busy", "true");
+    try {
+      const scene = await loadScene(value, this.scene, mine.signal);
+      if (mine === this.loading) this.#use(scene);
+    } catch (error) {
+      if (mine !== this.loading) return; // a newer value has taken over
+      this.#clear();
+      this.#say(`The result cannot be shown: ${error.message}`);
+    } finally {
+      if (mine === this.loading) {
+        this.root.removeAttribute("aria-busy");
+        this.loading = null;
+      }
+    }
+  }
+
+  /** The server's answer to an export. */
+  take(answer) {
+    this.takeaway.answered(answer);
+  }
+
+  #use(scene) {
+    const again = this.scene !== null && this.scene.image === scene.image;
+    this.scene = scene;
+    const { value } = scene;
+    if (value.threshold !== null && !this.told) this.threshold = value.threshold;
+    this.painter.use(scene, again);
+    if (again) this.clicks.answered(value.clicks);
+    else {
+      this.clicks.reset(value.clicks);
+      this.stage.picture = { width: scene.width, height: scene.height };
+      this.stage.share = 50;
+      this.stage.camera.fit();
+      this.#say("");
+    }
+    this.root.dataset.state = "ready";
+    this.stage.element.tabIndex = 0;
+    this.looks.enable(true);
+    this.root.querySelector(".take .size").textContent = `, ${value.width} × ${value.height} PNG`;
+    this.clickBar.hidden = !value.takes_clicks;
+    this.stage.element.classList.toggle("points", value.takes_clicks);
+    this.#showClicks();
+    this.#look();
+  }
+
+  #clear() {
+    this.scene = null;
+    this.painter.clear();
+    this.clicks.reset([]);
+    this.marks.layers.forEach((layer) => layer.replaceChildren());
+    this.stage.picture = null;
+    this.stage.element.tabIndex = -1;
+    this.stage.element.classList.remove("zoomed", "points");
+    for (const button of Object.values(this.stage.buttons)) button.disabled = true;
+    this.stage.level.textContent = "100%";
+    this.root.dataset.state = "empty";
+    this.root.removeAttribute("aria-busy");
+    this.root.querySelector(".take .size").textContent = "";
+    this.output.textContent = "–";
+    this.spoken.textContent = "";
+    this.clickBar.hidden = true;
+    this.looks.enable(false);
+    this.#say("");
+    this.#look();
+  }
+
+  #setThreshold(threshold) {
+    if (typeof threshold !== "number" || !(threshold >= 0 && threshold <= 1)) return; // a number box being emptied
+    this.threshold = threshold;
+    this.told = true;
+    this.#request("paint");
+  }
+
+  /** Settings changed: show them. */
+  #look() {
+    const { view, ground } = this.looks;
+    this.stage.view = view;
+    this.stage.captions[1].textContent = NAMES[view];
+    this.stage.main.style.background = view === "cutout" && ground ? ground : "";
+    this.stage.main.classList.toggle("cutout", view === "cutout");
+    this.#request("place");
+    this.#request("paint");
+  }
+
+  /** Paint or place with the next frame, however often it is asked for. */
+  #request(what) {
+    const idle = !this.due.paint && !this.due.place;
+    this.due[what] = true;
+    if (!idle) return;
+    requestAnimationFrame(() => {
+      const { paint, place } = this.due;
+      this.due = { paint: false, place: false };
+      if (place) this.stage.place();
+      if (paint && this.scene) this.#paint();
+    });
+  }
+
+  #paint() {
+    const share = this.painter.paint(this.looks, this.threshold);
+    const percent = `${(100 * share).toFixed(1)}%`;
+    this.output.textContent = percent;
+    this.stage.main.setAttribute("aria-label", `${NAMES[this.looks.view]}: ${percent} of the picture is foreground`);
+    this.stage.legend.querySelector(".tick").style.left = `${100 * this.threshold}%`;
+    clearTimeout(this.reading);
+    this.reading = setTimeout(() => {
+      if (this.scene) this.spoken.textContent = `Foreground ${percent}`;
+    }, QUIET);
+  }
+
+  #drawRamp(canvas) {
+    const context = canvas.getContext("2d");
+    const image = context.createImageData(256, 1);
+    new Uint32Array(image.data.buffer).set(HEAT);
+    context.putImageData(image, 0, 0);
+  }
+
+  #settings() {
+    const { color, opacity, outline, invert, softness } = this.looks;
+    return { threshold: this.threshold, color, opacity, outline, invert, softness };
+  }
+
+  #say(text) {
+    this.message.textContent = text;
+  }
+
+  // Clicks
+
+  get #pointing() {
+    return this.scene !== null && this.scene.value.takes_clicks;
+  }
+
+  #tap(point, other) {
+    const at = this.marks.pixelAt(this.stage.toPicture(point));
+    if (at === null) return;
+    const sign = Number(this.root.querySelector(".signs input:checked").value);
+    this.clicks.add({ ...at, label: other ? 1 - sign : sign });
+  }
+
+  #point(send, clicks) {
+    this.root.classList.add("asking");
+    send.point({ clicks });
+  }
+
+  #showClicks() {
+    if (!this.#pointing) return;
+    this.marks.draw();
+    const enabled = { undo: this.clicks.canUndo, redo: this.clicks.canRedo, clear: this.clicks.list.length > 0 };
+    for (const button of this.clickBar.querySelectorAll("[data-click]")) button.disabled = !enabled[button.dataset.click];
+    this.root.classList.toggle("asking", this.clicks.waiting);
+  }
+
+  #wireClicks() {
+    for (const button of this.clickBar.querySelectorAll("[data-click]")) {
+      button.addEventListener("click", () => this.clicks[button.dataset.click]());
+    }
+    this.root.addEventListener("keydown", (event) => {
+      if (!this.#pointing || !(event.ctrlKey || event.metaKey) || event.altKey) return;
+      const key = event.key.toLowerCase();
+      if (key === "z" && !event.shiftKey) this.clicks.undo();
+      else if (key === "y" || key === "z") this.clicks.redo();
+      else return;
+      event.preventDefault();
+    });
+  }
+
+  #failed(what) {
+    if (what === "take") this.takeaway.refused();
+    if (what === "point" && this.scene) this.clicks.refused(this.scene.value.clicks);
+  }
+}

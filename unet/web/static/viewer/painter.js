@@ -1,0 +1,80 @@
+// What is on the canvases: the picture once, the result anew for every change.
+
+import {
+  alphaTable,
+  drawCutout,
+  drawLevels,
+  drawOutline,
+  drawOverlay,
+  foregroundShare,
+  greys,
+  maskTable,
+  outlineWidth,
+  tint,
+} from "./drawing.js";
+import { HEAT } from "./heat.js";
+
+export class Painter {
+  constructor(before, main, outlineUnit) {
+    this.before = before;
+    this.main = main;
+    this.unit = outlineUnit;
+    this.scene = null;
+  }
+
+  /** Take over a scene; `again` if only its probabilities are new. */
+  use(scene, again) {
+    this.scene = scene;
+    if (again) return;
+    const { width, height } = scene;
+    for (const canvas of [this.before, this.main]) Object.assign(canvas, { width, height });
+    this.before.getContext("2d").putImageData(scene.image, 0, 0);
+    this.image = new ImageData(width, height);
+    this.target = new Uint32Array(this.image.data.buffer);
+    this.context = this.main.getContext("2d");
+    this.tinted = null;
+  }
+
+  clear() {
+    this.scene = this.image = this.target = this.tinted = null;
+    for (const canvas of [this.before, this.main]) Object.assign(canvas, { width: 1, height: 1 });
+    for (const name of Object.keys(this.main.dataset)) delete this.main.dataset[name];
+    this.main.setAttribute("aria-label", "No result yet");
+  }
+
+  /** Paint the view that `looks` describes; returns the share of foreground, 0..1. */
+  paint(looks, threshold) {
+    const started = performance.now();
+    this.#draw(looks, threshold);
+    this.context.putImageData(this.image, 0, 0);
+    const share = foregroundShare(this.scene.value.histogram, threshold, looks.invert);
+    Object.assign(this.main.dataset, {
+      view: looks.view,
+      threshold,
+      foreground: share.toFixed(6),
+      ms: (performance.now() - started).toFixed(2),
+    });
+    return share;
+  }
+
+  #draw(looks, threshold) {
+    const { target } = this;
+    const { picture, prob, own, width, height } = this.scene;
+    const { view, color, opacity, invert } = looks;
+    if (view === "probability") drawLevels(target, prob, HEAT);
+    else if (view === "mask") drawLevels(target, prob, greys(maskTable(threshold, invert)));
+    else if (view === "cutout") drawCutout(target, picture, prob, alphaTable(threshold, looks.softness, invert), own);
+    else {
+      const table = maskTable(threshold, invert);
+      drawOverlay(target, picture, this.#tint(color, opacity), prob, table);
+      if (looks.outline) drawOutline(target, prob, table, width, outlineWidth(width, height, this.unit), color);
+    }
+  }
+
+  /** The whole picture in the overlay's colour, made anew only for a new picture, colour or opacity. */
+  #tint(color, opacity) {
+    const key = `${color} ${opacity}`;
+    if (this.tinted?.key !== key) this.tinted = { key, pixels: tint(this.scene.picture, color, opacity) };
+    return this.tinted.pixels;
+  }
+}
