@@ -130,6 +130,8 @@ def _embedded(folder: Path) -> Location:
 
 def _fetch(repo: str, revision: str | None, timeout: float, also: Sequence[str]) -> Location:
     watch = Watch(timeout)
+    # The watch is to notice first, for it can tell what came. This one frees the thread that is left behind.
+    timeout += 5
 
     def work() -> tuple[Path, str]:
         info = HfApi().model_info(repo, revision=revision, timeout=timeout, files_metadata=True)
@@ -170,9 +172,8 @@ def _choose_files(repo: str, info: ModelInfo, also: Sequence[str]) -> list[RepoS
     return [files[name] for name in (*also, *LOADED_FILES) if name in files]
 
 
-def _digest(path: Path, like: str) -> str:
-    """The SHA-256 of a file, or its git blob id where `like` is one."""
-    content = path.read_bytes()
+def digest(content: bytes, like: str) -> str:
+    """The SHA-256 of a file's content where `like` is one (LFS), else its git blob id, both in hex."""
     if _SHA256.fullmatch(like):
         return hashlib.sha256(content).hexdigest()
     return hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
@@ -185,7 +186,7 @@ def _verify(path: Path, repo: str, expected: RepoSibling | None = None) -> None:
         known = expected.lfs.sha256 if expected.lfs else expected.blob_id or known
     if not (_SHA256.fullmatch(known) or _COMMIT.fullmatch(known)):
         return  # the cache has no links on this system, and nothing is known of the file
-    found = _digest(path, known)
+    found = digest(path.read_bytes(), known)
     if found != known:
         path.resolve().unlink(missing_ok=True)
         path.unlink(missing_ok=True)

@@ -7,6 +7,7 @@ read from the environment when it is imported, apply to each of its many attempt
 """
 
 import errno
+import json
 import logging
 import threading
 import time
@@ -44,11 +45,11 @@ RETRY_PAUSES = (0.5, 1.0, 2.0)
 
 
 class TimeUp(Exception):
-    """The allowance of silent seconds is spent; `seconds` says how many there were."""
+    """The allowance of silent seconds is spent; the message says what came until then."""
 
-    def __init__(self, seconds: float):
-        super().__init__(f"no answer within {seconds:g} s")
-        self.seconds = seconds
+    def __init__(self, seconds: float, received: int = 0, expected: int = 0):
+        came = f"fell silent after {received:,} of {expected:,} bytes" if received else "did not answer"
+        super().__init__(f"{came} (waited {seconds:g} s)")
 
 
 class Watch:
@@ -73,7 +74,8 @@ class Watch:
         """Hook of the HTTP client, called with each answer before its body is read."""
         if threading.current_thread() is not self._thread:
             return
-        self._responses.append(response)
+        if self.expected:  # before that, what comes are facts about files, not files
+            self._responses.append(response)
         if self.strict and (response.status_code == 429 or response.status_code >= 500):
             hf_raise_for_status(response)
 
@@ -126,7 +128,7 @@ class Watch:
                     self.deadline += now - heard
                 received, heard = self.received(), now
             if now > self.deadline:
-                raise TimeUp(self.patience)
+                raise TimeUp(self.patience, received, self.expected)
 
     def _with_retries(self, work: Callable[[], T]) -> T:
         for pause in (*RETRY_PAUSES, None):
@@ -134,8 +136,10 @@ class Watch:
             try:
                 return work()
             except Exception as error:
-                wait = _seconds_to_wait(error, pause)
-                if not self.strict or wait is None or time.monotonic() + wait > self.deadline:
+                # Cut off in the middle of a file: the client has tried to go on several times.
+                cut = self.received() > 0 and isinstance(root_cause(error), httpx.TransportError)
+                wait = None if cut or not self.strict else seconds_to_wait(error, pause)
+                if wait is None or time.monotonic() + wait > self.deadline:
                     raise
                 logger.warning("the Hub: %s; asking again in %g s", _first_line(root_cause(error)), wait)
                 time.sleep(wait)
@@ -153,8 +157,8 @@ class Watch:
         session.event_hooks = {**session.event_hooks, "response": kept}
 
 
-def _seconds_to_wait(error: Exception, pause: float | None) -> float | None:
-    """How long to wait before asking again, None to give up."""
+def seconds_to_wait(error: Exception, pause: float | None) -> float | None:
+    """How long to wait before asking again, None to give up; `pause` unless the Hub names a time itself."""
     cause = root_cause(error)
     if pause is None:
         return None
@@ -196,9 +200,10 @@ def explain(error: Exception, repo: str, revision: str | None = None, doing: str
     hub, cause = constants.ENDPOINT, root_cause(error)
     if isinstance(cause, HfHubHTTPError):
         return HubError(_explain_status(cause, repo, revision, doing))
-    if isinstance(cause, TimeUp | httpx.TimeoutException):
-        limit = f" within {cause.seconds:g} s" if isinstance(cause, TimeUp) else ""
-        return HubError(f"{doing} {repo}: {hub} did not answer{limit}; try again later, or use a local folder")
+    if isinstance(cause, TimeUp):
+        return HubError(f"{doing} {repo}: {hub} {cause}; try again later")
+    if isinstance(cause, httpx.TimeoutException):
+        return HubError(f"{doing} {repo}: {hub} did not answer in time; try again later")
     if isinstance(cause, httpx.ConnectError):
         return HubError(f"{doing} {repo}: {hub} cannot be reached ({_first_line(cause)}); check the network connection")
     if isinstance(cause, httpx.TransportError):
@@ -211,6 +216,8 @@ def explain(error: Exception, repo: str, revision: str | None = None, doing: str
         return HubError(f"{doing} {repo}: a file came incomplete ({_first_line(cause)}); try again")
     if isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EDQUOT):
         return HubError(f"{doing} {repo}: the disk that holds the cache {constants.HF_HUB_CACHE} is full")
+    if isinstance(cause, json.JSONDecodeError):
+        return HubError(f"{doing} {repo}: what answers at {hub} is no Hub; is there a proxy or a login page between?")
     return HubError(f"{doing} {repo} failed: {type(cause).__name__}: {_first_line(cause)}")
 
 
