@@ -7,7 +7,6 @@ os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 
 import logging
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from unet.web.examples import prepare_in_background
 from unet.web.gate import Page
 from unet.web.many import many_tab
 from unet.web.service import Service
+from unet.web.single import single_tab
 
 ROOT = Path(__file__).resolve().parent
 QUEUE_LENGTH = 64
@@ -30,18 +30,19 @@ def build(service: Service, facts: str = "", notices: Sequence[str] = ()) -> Pag
 
     Args:
         service: answers the page and the endpoints.
-        facts: Markdown about the weights in use.
+        facts: HTML about the weights in use.
         notices: sentences for the top of the page, such as a fallback to other weights.
     """
-    with Page(title=about.TITLE, delete_cache=(cache.SWEEP_EVERY, cache.KEEP)) as page:
-        gr.HTML(about.HEADER, apply_default_css=False)
+    with Page(title=about.TITLE, fill_width=True, delete_cache=(cache.SWEEP_EVERY, cache.KEEP)) as page:
+        gr.HTML(about.HEADER, elem_classes="flush", apply_default_css=False)
         if notices:
-            gr.HTML(about.notices_html(notices), apply_default_css=False)
+            gr.HTML(about.notices_html(notices), elem_classes="flush", apply_default_css=False)
+        with gr.Tab("One picture"):
+            single_tab(service)
         with gr.Tab("Many pictures"):
             many_tab(service)
-        with gr.Accordion("About the weights, and what is kept of a picture", open=False):
-            gr.Markdown(facts)
-            gr.Markdown(about.kept_markdown())
+        with gr.Accordion("The weights in use, and what is kept of a picture", open=False):
+            gr.HTML(facts, elem_classes="flush", apply_default_css=False)
         add_endpoints(service)
     page.queue(max_size=QUEUE_LENGTH, default_concurrency_limit=2)
     return page
@@ -59,7 +60,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         predictor, notices = load_predictor(options.weights, ROOT)
         with cache.cache_folder() as folder:
             service = Service(predictor, folder, serving.gpu_decorator()(predictor.prob_small))
-            facts = about.weights_markdown(predictor.name, predictor.revision, predictor.config)
+            facts = about.facts_html(predictor.name, predictor.revision, predictor.config)
             page = build(service, facts, notices)
             prepare_in_background(service)
             serving.serve_until_stopped(page, options)
@@ -69,4 +70,4 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    serving.leave(main())

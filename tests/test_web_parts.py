@@ -56,28 +56,28 @@ def test_unique_names_do_not_collide_with_numbered_ones():
 
 def test_weights_are_described():
     predictor = FakePredictor()
-    text = about.weights_markdown(predictor.name, predictor.revision, predictor.config)
+    text = about.facts_html(predictor.name, predictor.revision, predictor.config)
     assert predictor.name in text
     assert "Invented Pictures" in text
-    assert "| Test | 21 | 0.812 | 0.900 | 0.050 | – | – |" in text  # noqa: RUF001
+    assert "<td>21</td>" in text
+    assert '<th scope="row">IoU</th><td>0.800</td><td>0.812</td>' in text
+    assert '<th scope="row">Boundary F</th><td>0.400</td><td><span aria-label="not measured">' in text
     assert "0.40" in text
 
 
 def test_foreign_words_in_weights_stay_words():
-    config = SimpleNamespace(threshold=0.5, scores={"<b>": {"pictures": 1}}, data=["<script>", "a|b", "[x](y)"])
-    text = about.weights_markdown("<img>", "f" * 40, config)
+    config = SimpleNamespace(threshold=0.5, scores={"<b>": {"pictures": 1}}, data=["<script>"])
+    text = about.facts_html("<img>", "f" * 40, config)
     assert "<script>" not in text
     assert "<img>" not in text
     assert "<b>" not in text
-    assert "a|b" not in text
-    assert "[x](y)" not in text
     assert "f" * 40 in text
     assert "&lt;b&gt;" in about.notices_html(["<b>"])
 
 
 def test_what_is_kept_agrees_with_the_settings():
-    text = about.kept_markdown()
-    assert f"{(cache.KEEP + cache.SWEEP_EVERY) // 60} minutes" in text
+    text = about.facts_html("weights", None, FakePredictor().config)
+    assert f"{(cache.KEEP + 2 * cache.SWEEP_EVERY) // 60} minutes" in text
     assert f"{cache.STATE_SECONDS // 60} minutes" in text
 
 

@@ -35,7 +35,17 @@ class FakePredictor:
         self.config = SimpleNamespace(
             threshold=threshold,
             data=("Invented Pictures",),
-            scores={"test": {"pictures": 21, "iou": 0.812, "dice": 0.9, "mae": 0.05, "boundary_f": None}},
+            scores={
+                "val": {
+                    "pictures": 20,
+                    "iou": 0.8,
+                    "dice": 0.88,
+                    "mae": 0.06,
+                    "pixel_accuracy": 0.95,
+                    "boundary_f": 0.4,
+                },
+                "test": {"pictures": 21, "iou": 0.812, "dice": 0.9, "mae": 0.05, "boundary_f": None},
+            },
         )
         self.runs = 0
 
@@ -69,7 +79,7 @@ def free_port() -> int:
 def live_page(predictor: FakePredictor, notices: Sequence[str] = ()) -> Iterator[SimpleNamespace]:
     """`url`, `page` and `service` of a page that serves until the block ends."""
     service = Service(predictor, CACHE)
-    facts = about.weights_markdown(predictor.name, predictor.revision, predictor.config)
+    facts = about.facts_html(predictor.name, predictor.revision, predictor.config)
     page = app.build(service, facts, notices)
     try:
         serving.launch(page, serving.Options(None, "127.0.0.1", free_port()))

@@ -14,19 +14,14 @@ HEADER = """
   until the edge sits right, and take away the cut-out or the mask.</p>
 </header>
 """
-THRESHOLD_HINT = (
-    "How sure the network must be of a pixel. Lower takes in more of the picture, higher keeps only what is certain."
-)
+THRESHOLD_HINT = "Lower takes in more of the picture; higher keeps only what the network is sure of."
 
-SPLITS = {
-    "val": "Validation (the best epoch was chosen on these)",
-    "test": "Test",
-    "extra_test": "Test, additional data",
-}
+SPLITS = {"val": "Validation", "test": "Test", "extra_test": "Test, additional data"}
 MEASURES = {
+    "pictures": "Pictures",
     "iou": "IoU",
     "dice": "Dice",
-    "mae": "MAE",
+    "mae": "Mean absolute error",
     "pixel_accuracy": "Pixel accuracy",
     "boundary_f": "Boundary F",
 }
@@ -51,42 +46,46 @@ def notices_html(notices: Sequence[str]) -> str:
     return f'<div class="page-notice" role="status">{lines}</div>'
 
 
-def weights_markdown(name: str, revision: str | None, config: WeightsFacts) -> str:
-    """The weights in use, with their measured scores as a table."""
-    lines = [f"**Weights in use:** {_code(name)}"]
+def facts_html(name: str, revision: str | None, config: WeightsFacts) -> str:
+    """The weights in use, their data and measured scores, and what is kept of an upload."""
+    rows = [("Weights in use", f"<code>{escape(name)}</code>")]
     if revision and revision not in name:
-        lines.append(f"**Revision:** {_code(revision)}")
-    lines.append(f"**Trained on:** {', '.join(_plain(entry) for entry in config.data) or 'not stated'}")
-    lines.append(f"**Calibrated threshold:** {config.threshold:.2f}")
-    return "\n\n".join([*lines, _scores_table(config.scores)])
+        rows.append(("Revision", f"<code>{escape(revision)}</code>"))
+    rows += [
+        ("Trained on", escape(", ".join(config.data)) or "not stated"),
+        ("Calibrated threshold", f"{config.threshold:.2f}"),
+        ("Scores", _scores_html(config.scores)),
+        ("What is kept of a picture", _kept()),
+    ]
+    return f'<dl class="facts">{"".join(f"<dt>{term}</dt><dd>{told}</dd>" for term, told in rows)}</dl>'
 
 
-def _scores_table(scores: Mapping[str, Mapping[str, Any]]) -> str:
+def _scores_html(scores: Mapping[str, Mapping[str, Any]]) -> str:
     if not scores:
-        return "No scores were measured for these weights."
-    head = ["Pictures of", "Count", *MEASURES.values()]
-    rows = [head, ["---"] + ["---:"] * (len(head) - 1)]
-    for split, row in scores.items():
-        values = [row.get(measure) for measure in MEASURES]
-        shown = ["–" if value is None else f"{value:.3f}" for value in values]  # noqa: RUF001
-        rows.append([SPLITS.get(split, _plain(split)), str(row.get("pictures", "–")), *shown])  # noqa: RUF001
-    return "\n".join("| " + " | ".join(row) + " |" for row in rows)
-
-
-def kept_markdown() -> str:
-    """What is kept of an upload, where, and for how long."""
-    hour = (KEEP + SWEEP_EVERY) // 60
+        return "None were measured for these weights."
+    head = "".join(f'<th scope="col">{escape(SPLITS.get(split, split))}</th>' for split in scores)
+    body = ""
+    for measure, label in MEASURES.items():
+        cells = "".join(f"<td>{_shown(row.get(measure))}</td>" for row in scores.values())
+        body += f'<tr><th scope="row">{label}</th>{cells}</tr>'
     return (
-        f"**What is kept of a picture:** the upload and its results lie on this server as temporary files and are "
-        f"deleted after an hour (at the latest after {hour} minutes, or when the server ends). The network's answer, "
-        f"a small map of probabilities, stays in memory for {STATE_SECONDS // 60} minutes, so that exports are quick. "
-        "Nothing else is stored, nothing is passed on, and nothing is used for training."
+        f"<table><thead><tr><td></td>{head}</tr></thead><tbody>{body}</tbody></table>"
+        "<p>Means over the pictures, each at its own size. "
+        "The best epoch was chosen on the validation pictures.</p>"
     )
 
 
-def _plain(text: str) -> str:
-    return escape(str(text)).replace("|", "&#124;").replace("[", "&#91;").replace("*", "&#42;")
+def _shown(value: float | int | None) -> str:
+    if value is None:
+        return '<span aria-label="not measured">–</span>'  # noqa: RUF001
+    return str(value) if isinstance(value, int) else f"{value:.3f}"
 
 
-def _code(text: str) -> str:
-    return f"<code>{_plain(text)}</code>"
+def _kept() -> str:
+    hour = (KEEP + 2 * SWEEP_EVERY) // 60  # what Gradio misses, the page's own sweeping finds the next time
+    return (
+        f"The upload and its results lie on this server as temporary files and are deleted after an hour (at the "
+        f"latest after {hour} minutes, or when the server ends). The network's answer, a small map of probabilities, "
+        f"stays in memory for {STATE_SECONDS // 60} minutes, so that exports are quick. Nothing else is stored, "
+        "nothing is passed on, and nothing is used for training."
+    )

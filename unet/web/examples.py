@@ -48,7 +48,8 @@ class ExampleRow(gr.HTML):
         buttons = "".join(_button(number, example) for number, example in enumerate(examples))
         script = (Path(__file__).parent / "static" / "examples.js").read_text(encoding="utf-8")
         super().__init__(
-            html_template=f'<div class="example-row" role="group" aria-label="Example pictures">{buttons}</div>',
+            html_template='<p class="example-hint" id="example-hint">No photograph at hand? Try one of these.</p>'
+            f'<div class="example-row" role="group" aria-labelledby="example-hint">{buttons}</div>',
             js_on_load=script,
             apply_default_css=False,
             **kwargs,

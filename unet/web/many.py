@@ -22,10 +22,11 @@ def many_tab(service: Service) -> None:
             threshold = Threshold(service.threshold, label="Threshold", info=THRESHOLD_HINT, elem_id="batch-threshold")
             start = gr.Button("Segment all", variant="primary", elem_id="batch-start")
         with gr.Column(scale=2, min_width=300):
-            status = gr.HTML(status_html(None), elem_id="batch-status")
+            status = gr.HTML(status_html(None), elem_id="batch-status", elem_classes="flush", apply_default_css=False)
             gallery = gr.Gallery(
                 label="Overlays",
                 columns=4,
+                height="auto",
                 object_fit="contain",
                 format="png",
                 interactive=False,
@@ -68,6 +69,6 @@ def _progress_html(progress: Progress) -> str:
         f"<p>{verb}: {done} of {progress.total}, {good} segmented{f', {len(failed)} failed' if failed else ''}.</p>",
     ]
     if failed:
-        rows = "".join(f"<li><b>{escape(item.name)}</b>: {escape(item.error or '')}</li>" for item in failed)
+        rows = "".join(f"<li>{escape(item.error or '')}</li>" for item in failed)
         lines.append(f"<ul>{rows}</ul>")
     return "".join(lines)

@@ -18,8 +18,10 @@ from unet.clicks import BACKGROUND, FOREGROUND, Click
 from unet.errors import ConfigError, ImageError
 from unet.images import Picture, read_picture
 from unet.web.names import safe_stem
+from unet.web.take import Take, draw_take
 
 MAX_CLICKS = 100
+CLICKS_EXAMPLE = '[{"x": 120, "y": 80, "label": 1}]'
 
 
 class Segmenter(Protocol):
@@ -51,29 +53,37 @@ class Files:
     details: dict[str, Any]
 
 
-def parse_clicks(text: Any, width: int, height: int) -> tuple[Click, ...]:
-    """Clicks from their JSON, `[{"x": 120, "y": 80, "label": 1}, ...]`.
-
-    Args:
-        text: JSON; x and y in pixels of the upright picture, label 1 = this, 0 = not this.
-        width, height: of the picture, which every click must lie in.
+def parse_clicks(text: str, width: int, height: int) -> tuple[Click, ...]:
+    """Clicks from their JSON; `check_clicks` says which.
 
     Raises:
-        ConfigError: the JSON is not of that form, or a click lies outside.
+        ConfigError: it is no JSON, or `check_clicks` refuses what it holds.
     """
-    example = '[{"x": 120, "y": 80, "label": 1}]'
     try:
         entries = json.loads(text)
     except (TypeError, ValueError, RecursionError):
-        raise ConfigError(f"the clicks are not JSON; expected a list such as {example}, or []") from None
+        raise ConfigError(f"the clicks are not JSON; expected a list such as {CLICKS_EXAMPLE}, or []") from None
+    return check_clicks(entries, width, height)
+
+
+def check_clicks(entries: Any, width: int, height: int) -> tuple[Click, ...]:
+    """Clicks from plain values, `[{"x": 120, "y": 80, "label": 1}, ...]`.
+
+    Args:
+        entries: x and y in pixels of the upright picture, label 1 = this, 0 = not this.
+        width, height: of the picture, which every click must lie in.
+
+    Raises:
+        ConfigError: the values are not of that form, or a click lies outside.
+    """
     if not isinstance(entries, list):
-        raise ConfigError(f"the clicks must be a list such as {example}, or []")
+        raise ConfigError(f"the clicks must be a list such as {CLICKS_EXAMPLE}, or []")
     if len(entries) > MAX_CLICKS:
         raise ConfigError(f"{len(entries)} clicks are too many; the limit is {MAX_CLICKS}")
-    return tuple(_parse_click(entry, number, width, height) for number, entry in enumerate(entries, start=1))
+    return tuple(_check_click(entry, number, width, height) for number, entry in enumerate(entries, start=1))
 
 
-def _parse_click(entry: Any, number: int, width: int, height: int) -> Click:
+def _check_click(entry: Any, number: int, width: int, height: int) -> Click:
     if not isinstance(entry, dict) or set(entry) != {"x", "y", "label"}:
         raise ConfigError(f"click {number} must have exactly x, y and label")
     x, y, label = entry["x"], entry["y"], entry["label"]
@@ -101,7 +111,7 @@ def write_pngs(folder: Path, stem: str, arrays: Mapping[str, Callable[[], np.nda
 
     def write(kind: str) -> str:
         path = folder / f"{stem}_{kind}.png"
-        path.write_bytes(drawing.encode_png(arrays[kind]()))
+        drawing.save_png(arrays[kind](), path)
         return str(path)
 
     with ThreadPoolExecutor(len(arrays)) as pool:  # compression releases the GIL
@@ -208,6 +218,11 @@ class Service:
         picture, small = self.look(path)
         kinds = {"probability": lambda: self.prob8(picture, small)}
         return write_pngs(self.fresh_folder(), safe_stem(picture.name), kinds)["probability"]
+
+    def take(self, picture: Picture, prob8: np.ndarray, take: Take) -> str:
+        """Write what the viewer's visitor asked for; returns the file's path."""
+        kinds = {take.kind: lambda: draw_take(picture, prob8, take)}
+        return write_pngs(self.fresh_folder(), safe_stem(picture.name), kinds)[take.kind]
 
     def _details(self, picture: Picture, mask: np.ndarray, threshold: float, started: float) -> dict[str, Any]:
         return {

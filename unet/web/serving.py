@@ -1,6 +1,7 @@
 """Starting and ending the server: its options, its port, and how it stops."""
 
 import argparse
+import logging
 import os
 import signal
 import socket
@@ -8,18 +9,16 @@ import sys
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
-import gradio as gr
 from starlette.middleware import Middleware
 
 from unet.errors import ConfigError
 from unet.images import MAX_BYTES
 from unet.web.cache import STATES
 from unet.web.gate import BodyLimit, Page
+from unet.web.look import STYLE_SHEETS, theme
 
-STATIC = Path(__file__).parent / "static"
 DEFAULT_PORT = 7860
 GRACE = 2.0  # seconds for requests that are running when the server is told to end
 PATIENCE = 4.0  # seconds until the process ends whatever still runs
@@ -103,44 +102,53 @@ def launch(page: Page, options: Options) -> None:
             state_session_capacity=STATES,
             footer_links=["api", "gradio", "settings"],
             theme=theme(),
-            css_paths=[STATIC / "page.css"],
+            css_paths=STYLE_SHEETS,
             app_kwargs={"middleware": [Middleware(BodyLimit)]},
         )
     except OSError as error:
         raise ConfigError(f"cannot serve on {options.host}:{options.port} ({error})") from error
 
 
-def theme() -> gr.themes.Base:
-    """Calm colours and the fonts of the visitor's own system, so that none is fetched."""
-    fonts = ["ui-sans-serif", "system-ui", "sans-serif"]
-    return gr.themes.Soft(
-        primary_hue="teal",
-        secondary_hue="teal",
-        neutral_hue="slate",
-        font=fonts,
-        font_mono=["ui-monospace", "monospace"],
-    )
-
-
 def serve_until_stopped(page: Page, options: Options) -> None:
-    """Serve until SIGTERM or SIGINT, then end within seconds, whatever is running."""
+    """Serve until SIGTERM or SIGINT, then close within seconds, whatever is running.
+
+    Raises:
+        ConfigError: the port cannot be had.
+    """
     stopped = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stopped.set())
+    _on_signals(stopped)
     launch(page, options)
+    _on_signals(stopped)  # once more: with server-side rendering, the launch has set handlers of its own
     print(f"Serving on {page.local_url}", flush=True)
-    stopped.wait()
+    while not stopped.wait(0.5):  # waking up now and then, since a signal may reach another thread first
+        pass
     print("Stopping.", flush=True)
-    for seconds, action in ((GRACE, lambda: _drop_connections(page)), (PATIENCE, lambda: os._exit(0))):
+    for seconds, action in ((GRACE, lambda: _drop_connections(page)), (PATIENCE, lambda: os._exit(1))):
         timer = threading.Timer(seconds, action)
         timer.daemon = True
         timer.start()
     page.close(verbose=False)
+    if page.node_process is not None:  # server-side rendering
+        page.node_process.kill()
+        page.node_process.wait()
+
+
+def _on_signals(stopped: threading.Event) -> None:
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopped.set())
 
 
 def _drop_connections(page: Page) -> None:
-    if page.server is not None:
-        page.server.force_exit = True
+    logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)  # each cut connection would be reported
+    page.server.force_exit = True
+
+
+def leave(status: int) -> NoReturn:
+    """End the process without waiting for threads that are still at work on answers nobody will read."""
+    logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
 
 
 def complain(error: Exception) -> int:
