@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 import pytest
-from hub_process import FILES, REPO, ROOT, SNIPPET, write_weights
+from hub_process import FILES, PUBLISH, REPO, ROOT, SNIPPET, SPACE, write_weights
 from hub_server import TOKEN, LocalHub
 
 
@@ -33,3 +33,15 @@ def ask(hub, tmp_path):
 @pytest.fixture
 def embedded(tmp_path):
     return write_weights(tmp_path / "embedded")
+
+
+@pytest.fixture
+def publish(hub, tmp_path):
+    """Run the command line from a folder, against `hub`."""
+
+    def call(root, *options):
+        argv = [sys.executable, "-c", PUBLISH, str(root), SPACE, *options]
+        env = hub.env(tmp_path / "home")
+        return subprocess.run(argv, env=env, cwd=ROOT, capture_output=True, text=True, timeout=60)
+
+    return call

@@ -7,6 +7,7 @@ from safetensors.numpy import save
 
 ROOT = Path(__file__).resolve().parent.parent
 REPO = "user/net"
+SPACE = "user/page"
 # Files of 64 KiB and more arrive in several pieces.
 MODEL = save({"weight": np.arange(40_000, dtype=np.float32)})
 FILES = {
@@ -16,6 +17,9 @@ FILES = {
     "curves.png": b"\x89PNG not really",
     "README.md": b"---\nlicense: mit\n---\n# Card\n",
 }
+
+# The command line of unet.space, for the program in another folder than this one.
+PUBLISH = "import sys, pathlib, unet.space as s; s.ROOT = pathlib.Path(sys.argv.pop(1)); sys.exit(s.main())"
 
 SNIPPET = """
 import json, sys, time

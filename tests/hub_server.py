@@ -12,6 +12,7 @@ deletes, for models, data sets and Spaces. What it cannot show: Xet storage, per
 import hashlib
 import os
 import re
+import socket
 import threading
 from dataclasses import dataclass, field
 from http.server import ThreadingHTTPServer
@@ -20,6 +21,13 @@ from typing import Any
 
 from hub_handler import Handler
 from hub_writing import sha256
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
 
 TOKEN = "hf_local_test_token"
 

@@ -25,6 +25,9 @@ logger = logging.getLogger(__name__)
 
 MODEL_FILE, CONFIG_FILE = "model.safetensors", "config.json"
 LOADED_FILES = (MODEL_FILE, CONFIG_FILE)
+FALLBACK_SECONDS = 7.0
+"""Less than `locate` waits: the page is to answer within 15 s of its start, imports and loading included."""
+
 PICKLED_SUFFIXES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 """Also a git blob id, by which the Hub and its cache know small files."""
@@ -92,13 +95,15 @@ def locate(source: str | Path, *, timeout: float = 10.0, also: Sequence[str] = (
     return _fetch(repo, revision, timeout, also)
 
 
-def locate_or_embedded(source: str | None, embedded: Path, *, timeout: float = 10.0) -> tuple[Location, list[str]]:
+def locate_or_embedded(
+    source: str | None, embedded: Path, *, timeout: float = FALLBACK_SECONDS
+) -> tuple[Location, list[str]]:
     """Like `locate`, but a Hub that fails is replaced by the cache, and that by the folder `embedded`.
 
     Args:
         source: as for `locate`; None takes `embedded` without asking any Hub.
         embedded: weights folder that comes with the program.
-        timeout: as for `locate`.
+        timeout: as for `locate`, but shorter, see `FALLBACK_SECONDS`.
 
     Returns:
         The location, and sentences for log and page that tell what happened (empty when all is well).
