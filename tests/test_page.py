@@ -2,15 +2,15 @@
 
 import re
 import zipfile
-from pathlib import Path
 
 import httpx
 import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from gradio_client import Client, handle_file
+from page_visit import CANVAS, Visit, click_on_picture, downloaded, share
 from PIL import Image
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import expect, sync_playwright
 from web_helpers import FakePredictor, draw_picture, live_page
 
 from unet import drawing
@@ -18,7 +18,6 @@ from unet.clicks import Click
 from unet.images import read_picture
 from unet.web.examples import EXAMPLES
 
-CANVAS = "#viewer canvas.main"
 NOTICE = "The weights <user/name> could not be had."
 
 
@@ -36,49 +35,6 @@ def browser(chromium):
         browser.close()
 
 
-class Visit:
-    """One visitor: a page, the requests it made and what its console said."""
-
-    def __init__(self, browser, server, **context):
-        self.context = browser.new_context(**{"viewport": {"width": 1280, "height": 900}, **context})
-        self.page: Page = self.context.new_page()
-        self.requests: list[str] = []
-        self.complaints: list[str] = []
-        self.page.on("request", lambda request: self.requests.append(request.url))
-        self.page.on("console", lambda m: self.complaints.append(m.text) if m.type == "error" else None)
-        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        self.server = server
-        self.page.goto(server.url)
-        self.page.wait_for_selector("#image input[type=file]", state="attached")
-        self.page.wait_for_selector(CANVAS, state="attached")
-
-    def upload(self, path: Path) -> None:
-        self.page.set_input_files("#image input[type=file]", path)
-        with Image.open(path) as image:
-            self.wait_for_result(*image.size)
-
-    def wait_for_result(self, width: int, height: int) -> None:
-        self.page.wait_for_function(
-            "([selector, width, height]) => { const c = document.querySelector(selector);"
-            " return c.dataset.foreground !== undefined && c.width === width && c.height === height; }",
-            arg=[CANVAS, width, height],
-        )
-
-    @property
-    def shown(self) -> tuple[float, float]:
-        """Threshold and share of foreground as the canvas tells them."""
-        data = self.page.eval_on_selector(CANVAS, "c => ({...c.dataset})")
-        return float(data["threshold"]), float(data["foreground"])
-
-    def take(self, kind: str) -> Path:
-        with self.page.expect_download() as download:
-            self.page.click(f"#viewer [data-take={kind}]")
-        return download.value
-
-    def external(self) -> list[str]:
-        return [url for url in self.requests if not url.startswith((self.server.url, "data:", "blob:"))]
-
-
 @pytest.fixture
 def visit(browser, server):
     visits = []
@@ -92,19 +48,6 @@ def visit(browser, server):
         assert each.external() == []
         assert each.complaints == []
         each.context.close()
-
-
-def share(path: Path, threshold: float, clicks=()) -> float:
-    prob8 = FakePredictor().prob8(read_picture(path).rgb, clicks)
-    return drawing.foreground_share(drawing.mask_from_prob(prob8, threshold))
-
-
-def downloaded(download, tmp_path: Path) -> np.ndarray:
-    path = tmp_path / download.suggested_filename
-    download.save_as(path)
-    with Image.open(path) as image:
-        assert image.format == "PNG"
-        return np.asarray(image)
 
 
 def test_a_visitor_learns_what_this_is(visit):
@@ -215,14 +158,6 @@ def test_a_session_that_was_forgotten_is_made_up_for(visit, server, tmp_path):
         session.state_data.clear()
     expected = drawing.mask_from_prob(FakePredictor().prob8(read_picture(path).rgb), FakePredictor().threshold)
     assert np.array_equal(downloaded(visitor.take("mask"), tmp_path), expected)
-
-
-def click_on_picture(visitor: Visit, x: float, y: float, button: str = "left") -> None:
-    """Click on a pixel of the picture, wherever the viewer shows it."""
-    box = visitor.page.locator(CANVAS).bounding_box()
-    width, height = visitor.page.eval_on_selector(CANVAS, "c => [c.width, c.height]")
-    place = (box["x"] + (x + 0.5) / width * box["width"], box["y"] + (y + 0.5) / height * box["height"])
-    visitor.page.mouse.click(*place, button=button)
 
 
 def test_pointing_undoing_and_exporting(visit, server, tmp_path):

@@ -85,7 +85,7 @@ def live_page(predictor: FakePredictor, notices: Sequence[str] = ()) -> Iterator
         serving.launch(page, serving.Options(None, "127.0.0.1", free_port()))
         yield SimpleNamespace(url=page.local_url.rstrip("/"), page=page, service=service)
     finally:
-        page.close(verbose=False)
+        serving.close(page)
 
 
 def draw_picture(path: Path, seed: int = 0, size: tuple[int, int] = (90, 120), alpha: bool = False) -> Path:

@@ -6,6 +6,7 @@ import gradio as gr
 
 STATIC = Path(__file__).parent / "static"
 STYLE_SHEETS = [STATIC / "page.css"]
+HEAD = '<meta name="description" content="Drop a photograph: a U-Net cuts the main object out of it.">'
 
 
 def theme() -> gr.themes.Base:

@@ -17,7 +17,7 @@ from unet.errors import ConfigError
 from unet.images import MAX_BYTES
 from unet.web.cache import STATES
 from unet.web.gate import BodyLimit, Page
-from unet.web.look import STYLE_SHEETS, theme
+from unet.web.look import HEAD, STYLE_SHEETS, theme
 
 DEFAULT_PORT = 7860
 GRACE = 2.0  # seconds for requests that are running when the server is told to end
@@ -102,6 +102,7 @@ def launch(page: Page, options: Options) -> None:
             state_session_capacity=STATES,
             footer_links=["api", "gradio", "settings"],
             theme=theme(),
+            head=HEAD,
             css_paths=STYLE_SHEETS,
             app_kwargs={"middleware": [Middleware(BodyLimit)]},
         )
@@ -127,8 +128,13 @@ def serve_until_stopped(page: Page, options: Options) -> None:
         timer = threading.Timer(seconds, action)
         timer.daemon = True
         timer.start()
+    close(page)
+
+
+def close(page: Page) -> None:
+    """Free the port; with server-side rendering there is a process of Node to end, too."""
     page.close(verbose=False)
-    if page.node_process is not None:  # server-side rendering
+    if page.node_process is not None:
         page.node_process.kill()
         page.node_process.wait()
 
