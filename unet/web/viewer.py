@@ -29,8 +29,10 @@ from unet.drawing import OVERLAY_COLOR, OVERLAY_OPACITY, save_png
 from unet.images import Picture
 from unet.web.take import OUTLINE_UNIT, Take
 
-STATIC = Path(__file__).parent / "static"
+STATIC = Path(__file__).parent / "static" / "viewer"
+STYLE_SHEETS = ("frame.css", "stage.css", "empty.css", "clicks.css", "controls.css", "adapt.css")
 PREVIEW_PIXELS = 2_000_000
+PREVIEW_SIDE = 8192  # canvases have limits of their own
 VIEWER_ID = "viewer"
 MIN_HEIGHT = 480  # pixels reserved before the page's script has run
 
@@ -69,8 +71,8 @@ class ViewerValue(GradioModel):
 
 
 def preview_size(width: int, height: int) -> tuple[int, int]:
-    """Width and height of the preview: the picture's own, or as large as PREVIEW_PIXELS allows."""
-    scale = math.sqrt(PREVIEW_PIXELS / (width * height))
+    """Width and height of the preview: the picture's own, or as large as PREVIEW_PIXELS and PREVIEW_SIDE allow."""
+    scale = min(math.sqrt(PREVIEW_PIXELS / (width * height)), PREVIEW_SIDE / max(width, height))
     if scale >= 1:
         return width, height
     return max(1, math.floor(width * scale)), max(1, math.floor(height * scale))
@@ -156,9 +158,13 @@ THRESHOLD_JS = tell_js(VIEWER_ID, "threshold", "v")
 """For `slider.change(None, slider, None, js=THRESHOLD_JS)`; it asks the server nothing."""
 
 
+def _read(name: str) -> str:
+    return (STATIC / name).read_text(encoding="utf-8")
+
+
 def _modules() -> list[tuple[str, str]]:
     """Names and texts of the JavaScript modules, each behind those that it imports."""
-    texts = {path.name: path.read_text(encoding="utf-8") for path in sorted((STATIC / "viewer").glob("*.js"))}
+    texts = {path.name: _read(path.name) for path in sorted(STATIC.glob("*.js"))}
     texts.pop("loader.js")
     ordered: dict[str, str] = {}
 
@@ -183,6 +189,7 @@ class Viewer(gr.HTML):
     Args:
         value: a `ViewerValue`, or None for an empty viewer.
         threshold: until a value or the slider says otherwise, 0..1.
+        takes_clicks: whether the controls for clicks have their place before the first value says so.
         elem_id: of the component in the page; each viewer of a page needs its own.
     """
 
@@ -190,21 +197,28 @@ class Viewer(gr.HTML):
     is_template = True
 
     def __init__(
-        self, value: ViewerValue | None = None, threshold: float = 0.5, elem_id: str = VIEWER_ID, **kwargs: Any
+        self,
+        value: ViewerValue | None = None,
+        threshold: float = 0.5,
+        takes_clicks: bool = False,
+        elem_id: str = VIEWER_ID,
+        **kwargs: Any,
     ) -> None:
+        self.threshold, self.takes_clicks = threshold, takes_clicks
         options = {
             "host": elem_id,
             "threshold": threshold,
+            "takesClicks": takes_clicks,
             "color": "#" + bytes(OVERLAY_COLOR).hex(),
             "opacity": OVERLAY_OPACITY,
             "outlineUnit": OUTLINE_UNIT,
         }
-        loader = (STATIC / "viewer" / "loader.js").read_text(encoding="utf-8")
+        loader = _read("loader.js")
         script = f"const options = {json.dumps(options)};\nconst modules = {json.dumps(_modules())};\n{loader}"
         super().__init__(
             value,
-            html_template=_template((STATIC / "viewer.html").read_text(encoding="utf-8")),
-            css_template=_template((STATIC / "viewer.css").read_text(encoding="utf-8")),
+            html_template=_template(_read("viewer.html")),
+            css_template=_template("\n".join(map(_read, STYLE_SHEETS))),
             js_on_load=script,
             apply_default_css=False,
             min_height=MIN_HEIGHT,

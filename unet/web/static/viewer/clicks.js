@@ -12,6 +12,7 @@ export class Clicks {
   reset(clicks) {
     this.history = [clicks];
     this.at = 0;
+    this.nudged = null; // the click that was moved step by step just now
     this.waiting = false; // for the server's answer
     this.stale = false; // whether the clicks changed since they were sent
   }
@@ -34,6 +35,16 @@ export class Clicks {
 
   move(index, x, y) {
     this.#advance(this.list.map((click, i) => (i === index ? { ...click, x, y } : click)));
+  }
+
+  /** Move step by step: all the steps together are one to undo. */
+  nudge(index, x, y) {
+    if (this.nudged === index) {
+      this.history.pop();
+      this.at -= 1;
+    }
+    this.move(index, x, y);
+    this.nudged = index;
   }
 
   remove(index) {
@@ -65,6 +76,7 @@ export class Clicks {
 
   /** The server refused; only what it answered before, `clicks`, is left. */
   refused(clicks) {
+    if (!this.waiting) return; // a late word about a picture that is gone
     this.reset(clicks);
     this.onchange();
   }
@@ -76,6 +88,7 @@ export class Clicks {
 
   #go(at) {
     this.at = at;
+    this.nudged = null;
     // One question at a time: while one is on its way, only the last state is asked next.
     if (this.waiting) this.stale = true;
     else this.#ask();

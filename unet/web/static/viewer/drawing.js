@@ -103,23 +103,26 @@ export function outlineWidth(width, height, unit) {
  */
 export function drawOutline(target, prob, table, width, reach, color) {
   const rim = pixel(channels(color));
-  const column = new Int32Array(width);
-  const pass = (start, step) => {
-    column.fill(reach);
-    for (let done = 0, i = start; done < target.length; done += width) {
-      let row = reach;
-      for (let x = 0; x < width; x += 1, i += step) {
-        if (table[prob[i]]) {
-          if (row < reach || column[x] < reach) target[i] = rim;
-          row += 1;
-          column[x] += 1;
-        } else {
-          row = 0;
-          column[x] = 0;
-        }
+  // From an edge inwards; a further edge on the way starts its own line.
+  const line = (from, step, room) => {
+    for (let i = from, end = from + step * Math.min(reach, room); i !== end && table[prob[i]]; i += step) target[i] = rim;
+  };
+  const above = new Uint8Array(width);
+  const height = target.length / width;
+  for (let y = 0, i = 0; y < height; y += 1) {
+    let left = table[prob[i]];
+    for (let x = 0; x < width; x += 1, i += 1) {
+      const inside = table[prob[i]];
+      if (inside !== left) {
+        if (inside) line(i, 1, width - x);
+        else line(i - 1, -1, x);
+        left = inside;
+      }
+      if (inside !== above[x]) {
+        if (y > 0 && inside) line(i, width, height - y);
+        else if (y > 0) line(i - width, -width, y);
+        above[x] = inside;
       }
     }
-  };
-  pass(0, 1); // what lies to the left and above
-  pass(target.length - 1, -1); // to the right and below
+  }
 }

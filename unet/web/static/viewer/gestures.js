@@ -15,8 +15,8 @@ document.addEventListener(
 );
 
 /**
- * Wire a stage. `on.tap(point, other)` gets a point of a pane, `other` for a right or modified click;
- * `on.ready()` says whether there is a picture, `on.points()` whether taps mean something.
+ * Wire a stage. `on.tap(point, other)`, or `on.enter` by keyboard, gets a point of a pane, `other` for a right or
+ * modified click; `on.ready()` says whether there is a picture, `on.points()` whether taps mean something.
  */
 export function wireGestures(stage, on) {
   const { element } = stage;
@@ -96,7 +96,7 @@ export function wireGestures(stage, on) {
     else if (event.key === "-") stage.zoomBy(1 / KEY_ZOOM);
     else if (event.key === "0") stage.fit();
     else if (event.key === "Enter" && on.points()) {
-      on.tap({ x: stage.room.width / 2, y: stage.room.height / 2 }, event.shiftKey);
+      on.enter({ x: stage.room.width / 2, y: stage.room.height / 2 }, event.shiftKey);
     } else return;
     event.preventDefault();
   });

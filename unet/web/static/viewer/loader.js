@@ -18,6 +18,9 @@ shelf.get(key).then(({ mount }) => {
   const viewer = mount(element.querySelector(".viewer"), document.getElementById(options.host) ?? element, options, {
     take: (data) => trigger("take", data),
     point: (data) => trigger("point", data),
+    restore: (value) => {
+      props.value = value;
+    },
   });
   watch("value", () => viewer.show(props.value || null));
   watch("answer", () => viewer.take(props.answer));

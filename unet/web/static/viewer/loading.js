@@ -9,7 +9,7 @@ async function decode(url, signal) {
     premultiplyAlpha: "none",
   });
   const { width, height } = bitmap;
-  const canvas = new OffscreenCanvas(width, height);
+  const canvas = Object.assign(document.createElement("canvas"), { width, height });
   const context = canvas.getContext("2d", { willReadFrequently: true });
   context.drawImage(bitmap, 0, 0);
   bitmap.close();

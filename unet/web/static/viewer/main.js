@@ -12,6 +12,7 @@ import { Stage } from "./stage.js";
 import { Takeaway } from "./take.js";
 
 const QUIET = 700; // milliseconds without a change until the share is read out
+const KEYS = "Plus and minus zoom, arrow keys move, 0 shows all";
 const NAMES = { side: "Overlay", compare: "Overlay", cutout: "Cut-out", mask: "Mask", probability: "Probability" };
 
 /** Bring `root` to life; `host` is the component's element, `send` its events. Returns what the component calls. */
@@ -23,7 +24,9 @@ class Viewer {
   constructor(root, host, options, send) {
     const find = (selector) => root.querySelector(selector);
     this.root = root;
-    this.scene = null;
+    this.send = send;
+    this.value = null; // the newest one
+    this.scene = null; // what is shown of it, once it is loaded
     this.loading = null; // what stops the load that is on its way
     this.threshold = options.threshold;
     this.told = false; // whether the slider has spoken
@@ -31,17 +34,26 @@ class Viewer {
     this.output = find(".percent");
     this.spoken = find(".spoken");
     this.message = find(".message");
+    this.size = find(".size");
+    this.anySize = this.size.textContent;
+    this.takesClicks = options.takesClicks;
     this.clickBar = find(".bar.clicks");
+    this.clickBar.hidden = !this.takesClicks;
+    this.retired = new Set(); // addresses of pictures that others have replaced
     this.painter = new Painter(find("canvas.picture"), find("canvas.main"), options.outlineUnit);
     this.stage = new Stage(root, new Camera(), () => this.#request("place"));
     this.looks = new Looks(root, options, () => this.#look());
-    this.clicks = new Clicks((clicks) => this.#point(send, clicks), () => this.#showClicks());
+    this.clicks = new Clicks((clicks) => send.point({ clicks }), () => this.#showClicks());
     this.marks = new Marks([...root.querySelectorAll(".marks")], this.clicks, () => this.scene.value);
     this.takeaway = new Takeaway(root, send.take, () => this.#settings(), (text) => this.#say(text));
     wireGestures(this.stage, {
       ready: () => this.scene !== null,
       points: () => this.#pointing,
       tap: (point, other) => this.#tap(point, other),
+      enter: (point, other) => {
+        this.#tap(point, other);
+        this.marks.focusLast(); // where arrow keys move it
+      },
     });
     this.#wireClicks();
     this.#drawRamp(find(".ramp canvas"));
@@ -53,6 +65,13 @@ class Viewer {
 
   /** Show a value, or null for nothing. What comes later than a newer value is dropped. */
   async show(value) {
+    if (value !== null && this.retired.has(value.image.url)) {
+      // A late answer to clicks on a picture that is gone.
+      this.send.restore(this.value);
+      return;
+    }
+    if (this.value !== null && this.value.image.url !== value?.image.url) this.retired.add(this.value.image.url);
+    this.value = value;
     this.loading?.abort();
     if (value === null) {
       this.loading = null;
@@ -98,9 +117,11 @@ class Viewer {
     this.root.dataset.state = "ready";
     this.stage.element.tabIndex = 0;
     this.looks.enable(true);
-    this.root.querySelector(".take .size").textContent = `, ${value.width} × ${value.height} PNG`;
+    this.size.textContent = `Files are PNG, ${value.width} × ${value.height} pixels.`;
     this.clickBar.hidden = !value.takes_clicks;
     this.stage.element.classList.toggle("points", value.takes_clicks);
+    const keys = value.takes_clicks ? `${KEYS}, Enter clicks the middle` : KEYS;
+    this.stage.element.setAttribute("aria-label", `Result. ${keys}.`);
     this.#showClicks();
     this.#look();
   }
@@ -112,15 +133,18 @@ class Viewer {
     this.marks.layers.forEach((layer) => layer.replaceChildren());
     this.stage.picture = null;
     this.stage.element.tabIndex = -1;
+    this.stage.element.setAttribute("aria-label", "Result");
     this.stage.element.classList.remove("zoomed", "points");
     for (const button of Object.values(this.stage.buttons)) button.disabled = true;
     this.stage.level.textContent = "100%";
     this.root.dataset.state = "empty";
+    this.root.classList.remove("asking");
     this.root.removeAttribute("aria-busy");
-    this.root.querySelector(".take .size").textContent = "";
+    this.size.textContent = this.anySize;
     this.output.textContent = "–";
     this.spoken.textContent = "";
-    this.clickBar.hidden = true;
+    this.clickBar.hidden = !this.takesClicks;
+    for (const button of this.clickBar.querySelectorAll("button")) button.disabled = true;
     this.looks.enable(false);
     this.#say("");
     this.#look();
@@ -198,17 +222,12 @@ class Viewer {
     this.clicks.add({ ...at, label: other ? 1 - sign : sign });
   }
 
-  #point(send, clicks) {
-    this.root.classList.add("asking");
-    send.point({ clicks });
-  }
-
   #showClicks() {
+    this.root.classList.toggle("asking", this.clicks.waiting);
     if (!this.#pointing) return;
     this.marks.draw();
     const enabled = { undo: this.clicks.canUndo, redo: this.clicks.canRedo, clear: this.clicks.list.length > 0 };
     for (const button of this.clickBar.querySelectorAll("[data-click]")) button.disabled = !enabled[button.dataset.click];
-    this.root.classList.toggle("asking", this.clicks.waiting);
   }
 
   #wireClicks() {

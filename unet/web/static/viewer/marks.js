@@ -95,7 +95,7 @@ export class Marks {
     const moves = { ArrowLeft: [-step, 0], ArrowRight: [step, 0], ArrowUp: [0, -step], ArrowDown: [0, step] };
     if (event.key in moves) {
       const [dx, dy] = moves[event.key];
-      this.clicks.move(index, ...this.#clamp(click.x + dx, click.y + dy));
+      this.clicks.nudge(index, ...this.#clamp(click.x + dx, click.y + dy));
     } else if (event.key === "Delete" || event.key === "Backspace") this.clicks.remove(index);
     else return;
     event.preventDefault();
