@@ -15,6 +15,7 @@ from web_helpers import FakePredictor, draw_picture, live_page
 
 from unet import drawing
 from unet.clicks import Click
+from unet.errors import ImageError
 from unet.images import read_picture
 from unet.web.examples import EXAMPLES
 
@@ -202,6 +203,19 @@ def test_a_file_that_is_no_picture_is_named(visit, tmp_path):
     visitor.page.set_input_files("#image input[type=file]", path)
     expect(visitor.page.get_by_text("note.png is not a picture")).to_be_visible()
     visitor.complaints.clear()  # the browser itself cannot show the file either
+
+
+def test_a_failure_leaves_no_other_pictures_result(visit, server, tmp_path, monkeypatch):
+    visitor = visit()
+    visitor.upload(draw_picture(tmp_path / "p.png"))
+
+    def fail(path):
+        raise ImageError("the picture is too fine")
+
+    monkeypatch.setattr(server.service, "look", fail)
+    visitor.page.get_by_role("button", name="Cat").click()
+    expect(visitor.page.get_by_text("the picture is too fine")).to_be_visible()
+    expect(visitor.page.locator("#viewer .viewer")).to_have_attribute("data-state", "empty")
 
 
 def test_many_pictures_with_one_broken(visit, tmp_path):

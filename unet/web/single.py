@@ -97,7 +97,11 @@ def single_tab(service: Service) -> None:
     seen = gr.State(None, time_to_live=STATE_SECONDS)
 
     visit = Visit(service)
-    image.change(plainly(visit.show), image, [viewer, seen], api_visibility="private", show_progress="minimal", **WORK)
+    shown = image.change(
+        plainly(visit.show), image, [viewer, seen], api_visibility="private", show_progress="minimal", **WORK
+    )
+    # What cannot be shown must not leave the last picture's result behind; the server need not be asked for that.
+    shown.failure(None, None, viewer, js="() => null")
     viewer.on_point(plainly(visit.point), [image, seen, viewer], seen, **WORK)
     viewer.on_take(plainly(visit.take), [image, seen, viewer], **WORK)
     examples.click(_example_path, None, image, api_visibility="private", show_progress="hidden", queue=False)
