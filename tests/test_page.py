@@ -209,7 +209,7 @@ def test_a_failure_leaves_no_other_pictures_result(visit, server, tmp_path, monk
     visitor = visit()
     visitor.upload(draw_picture(tmp_path / "p.png"))
 
-    def fail(path):
+    def fail(*_):
         raise ImageError("the picture is too fine")
 
     monkeypatch.setattr(server.service, "look", fail)

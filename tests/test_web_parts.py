@@ -5,6 +5,7 @@ import time
 import zipfile
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,6 +15,7 @@ from unet.errors import ConfigError
 from unet.web import about, cache, serving
 from unet.web.batch import run_batch
 from unet.web.names import UniqueNames, safe_stem
+from unet.web.recent import RecentPictures
 from unet.web.service import Service
 
 
@@ -174,7 +176,23 @@ def test_examples_are_run_once_only(tmp_path):
     service.prepare_example(path)
     copy = tmp_path / "copy.png"
     copy.write_bytes(path.read_bytes())
-    service.look(copy)
-    assert service.predictor.runs == 1
-    service.look(other)
+    assert np.array_equal(service.look(copy, service.read(copy)), service.prob_small(service.read(path)))
     assert service.predictor.runs == 2
+    service.look(other, service.read(other))
+    assert service.predictor.runs == 3
+
+
+def test_recent_pictures_are_bounded_in_bytes_and_time(tmp_path):
+    paths = [draw_picture(tmp_path / f"{n}.png", seed=n, size=(100, 100)) for n in range(3)]
+    recent = RecentPictures(max_bytes=60_000, seconds=0.3)
+    first = recent.read(paths[0])
+    assert recent.read(paths[0]) is first
+    recent.read(paths[1])
+    recent.read(paths[0])
+    recent.read(paths[2])  # the second one goes, being the longest unused
+    assert len(recent) == 2
+    assert recent.read(paths[0]) is first
+    recent.read(draw_picture(tmp_path / "large.png", size=(200, 200)))
+    assert recent.read(paths[0]) is first
+    time.sleep(0.5)
+    assert len(recent) == 0

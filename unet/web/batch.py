@@ -93,9 +93,10 @@ def _run_one(
 ) -> Item:
     name = Path(path).name
     try:
-        picture, small = service.look(path)
+        picture = service.read(path)
     except UnetError as error:
         return Item(name, error=str(error))
+    small = service.prob_small(picture)
     mask = drawing.mask_from_prob(service.prob8(picture, small), threshold)
     stem, folder = names.take(picture.name), service.fresh_folder()
     files = write_pngs(folder, stem, {"mask": lambda: mask, "cutout": lambda: drawing.cutout(picture, mask)})

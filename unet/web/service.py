@@ -168,13 +168,11 @@ class Service:
         """Run the network on an example beforehand, so that it answers at once."""
         self._known[Path(path).read_bytes()] = self.prob_small(self.read(path))
 
-    def look(self, path: str | Path | None) -> tuple[Picture, np.ndarray]:
-        """An upload's picture and its probabilities (h, w) float32; examples are known already."""
-        picture = self.read(path)
-        assert path is not None
+    def look(self, path: str | Path, picture: Picture) -> np.ndarray:
+        """Probabilities (h, w) float32 of `picture`, decoded from the upload `path`; those of examples are known."""
         content = Path(path).read_bytes() if Path(path).stat().st_size in map(len, self._known) else b""
         known = self._known.get(content)
-        return picture, self.prob_small(picture) if known is None else known
+        return self.prob_small(picture) if known is None else known
 
     def prob8(self, picture: Picture, prob_small: np.ndarray, clicks: Sequence[Click] = ()) -> np.ndarray:
         """(H, W) uint8 at the picture's own size."""
@@ -193,13 +191,9 @@ class Service:
         """
         started = time.perf_counter()
         threshold = drawing.check_threshold(threshold)
-        if clicks is None:
-            picture, small = self.look(path)
-            placed: tuple[Click, ...] = ()
-        else:
-            picture = self.read(path)
-            placed = parse_clicks(clicks, picture.width, picture.height)
-            small = self.prob_small(picture, placed)
+        picture = self.read(path)
+        placed = () if clicks is None else parse_clicks(clicks, picture.width, picture.height)
+        small = self.prob_small(picture, placed)
         mask = drawing.mask_from_prob(self.prob8(picture, small, placed), threshold)
         kinds: dict[str, Callable[[], np.ndarray]] = {
             "overlay": lambda: drawing.overlay(picture.rgb, mask),
@@ -215,7 +209,8 @@ class Service:
         Raises:
             ImageError: the upload cannot be used.
         """
-        picture, small = self.look(path)
+        picture = self.read(path)
+        small = self.prob_small(picture)
         kinds = {"probability": lambda: self.prob8(picture, small)}
         return write_pngs(self.fresh_folder(), safe_stem(picture.name), kinds)["probability"]
 

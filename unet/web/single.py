@@ -7,12 +7,14 @@ import gradio as gr
 import numpy as np
 
 from unet.clicks import Click
+from unet.errors import ImageError
 from unet.images import Picture
 from unet.web.about import THRESHOLD_HINT
 from unet.web.cache import STATE_SECONDS
 from unet.web.components import Threshold, Upload
 from unet.web.endpoints import WORK
 from unet.web.examples import EXAMPLES, ExampleRow
+from unet.web.recent import RecentPictures
 from unet.web.refusals import plainly
 from unet.web.service import Service, check_clicks
 from unet.web.take import Take
@@ -32,23 +34,28 @@ class Seen:
 
 
 class Visit:
-    """The page's events for one picture. They keep nothing but what `Seen` holds, in the visitor's own session."""
+    """The page's events for one picture.
+
+    What is a visitor's own lies in the visitor's session (`Seen`); pictures that were decoded just now are kept for a
+    moment under their upload's path, which nobody else knows.
+    """
 
     def __init__(self, service: Service) -> None:
-        self.service = service
+        self.service, self.pictures = service, RecentPictures()
 
     def show(self, path: str | None) -> tuple[ViewerValue | None, Seen | None]:
         """Segment an upload; None, a cleared upload, empties the viewer."""
         if path is None:
             return None, None
-        picture, small = self.service.look(path)
+        picture = self.pictures.read(path)
+        small = self.service.look(path, picture)
         return self._value(picture, small, ()), Seen(path, (), small)
 
     def point(
         self, path: str | None, seen: Seen | None, before: ViewerValue | None, event: gr.EventData
     ) -> tuple[ViewerValue, Seen]:
         """Answer a change of clicks."""
-        picture = self.service.read(path)
+        picture = self._read(path)
         clicks = check_clicks(event._data.get("clicks"), picture.width, picture.height)
         seen = self._see(path, picture, clicks, seen)
         return self._value(picture, seen.small, clicks, before), seen
@@ -58,11 +65,16 @@ class Visit:
     ) -> dict[str, Any]:
         """Write the result that the visitor asked for, with the clicks that the viewer shows."""
         take = Take.from_event(event._data)
-        picture = self.service.read(path)
+        picture = self._read(path)
         placed = [click.model_dump() for click in shown.clicks] if shown else []
         clicks = check_clicks(placed, picture.width, picture.height)
         seen = self._see(path, picture, clicks, seen)
         return answer(self.service.take(picture, self.service.prob8(picture, seen.small, clicks), take), take)
+
+    def _read(self, path: str | None) -> Picture:
+        if path is None:
+            raise ImageError("no picture was given; upload one first")
+        return self.pictures.read(path)
 
     def _see(self, path: str | None, picture: Picture, clicks: tuple[Click, ...], seen: Seen | None) -> Seen:
         """The network's answer, remembered or, after a while or another picture, asked for again."""

@@ -1,0 +1,66 @@
+"""Decoded pictures of the last moments: a visitor who points and points again waits for one decoding only."""
+
+import threading
+import time
+from collections import OrderedDict
+from pathlib import Path
+
+from unet.images import Picture, read_picture
+
+MAX_BYTES = 160 * 2**20
+SECONDS = 120
+
+
+class RecentPictures:
+    """`read_picture` with a short memory, bounded in bytes and time, for uploads that never change.
+
+    Args:
+        max_bytes: of all pictures that are kept; a larger one is not kept at all.
+        seconds: after its last use, a picture is dropped.
+    """
+
+    def __init__(self, max_bytes: int = MAX_BYTES, seconds: float = SECONDS) -> None:
+        self.max_bytes, self.seconds = max_bytes, seconds
+        self._kept: OrderedDict[str, tuple[Picture, float]] = OrderedDict()  # with the time of the last use
+        self._lock = threading.Lock()
+
+    def read(self, path: str | Path) -> Picture:
+        """Decode a file, or remember it.
+
+        Raises:
+            ImageError: as `read_picture`.
+        """
+        key = str(path)
+        with self._lock:
+            if key in self._kept:
+                picture, _ = self._kept.pop(key)
+                self._keep(key, picture)
+                return picture
+        picture = read_picture(path)
+        with self._lock:
+            self._keep(key, picture)
+        return picture
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def _keep(self, key: str, picture: Picture) -> None:
+        if _size(picture) > self.max_bytes:
+            return
+        self._kept.pop(key, None)
+        self._kept[key] = picture, time.monotonic()
+        while sum(_size(kept) for kept, _ in self._kept.values()) > self.max_bytes:
+            self._kept.popitem(last=False)
+        timer = threading.Timer(self.seconds, self._drop_old)
+        timer.daemon = True
+        timer.start()
+
+    def _drop_old(self) -> None:
+        limit = time.monotonic() - self.seconds
+        with self._lock:
+            while self._kept and next(iter(self._kept.values()))[1] <= limit:
+                self._kept.popitem(last=False)
+
+
+def _size(picture: Picture) -> int:
+    return picture.rgb.nbytes + (0 if picture.alpha is None else picture.alpha.nbytes)
