@@ -22,9 +22,6 @@ import tyro
 from accelerate import Accelerator
 from accelerate.utils import gather_object, set_seed
 from tqdm import tqdm
-from unet.data import Pair
-from unet.hub import locate, push_weights
-from unet.metrics import summarise
 
 from unet.batches import PictureStore, epoch_order, make_batch, to_tensor
 from unet.checkpoints import (
@@ -39,13 +36,16 @@ from unet.config import FREE_ON_RESUME, TrainConfig, check_config
 from unet.distributed import NO_BUFFER_BROADCAST, StepStatistics, share_of_batch
 from unet.errors import TrainingError, UnetError
 from unet.evaluation import Evaluated, evaluate_pairs
+from unet.hub import locate
 from unet.interruption import Interruption
 from unet.lite0 import Lite0Path, load_imagenet
 from unet.losses import bce_dice_loss
+from unet.metrics import summarise
 from unet.model import LITE0_WIDTHS, REFERENCE_WIDTHS, UNet, count_parameters
 from unet.predictor import Predictor, has_fast_bf16
+from unet.publish import push_weights
 from unet.release import release
-from unet.splits import collect
+from unet.splits import Splits, collect, refuse_leak
 from unet.weights import WeightsConfig, load_weights
 
 CHECKPOINT_SECONDS = 600  # between checkpoints within an epoch
@@ -59,20 +59,42 @@ class Progress:
     epoch: int = 0  # epochs done
     batch: int = 0  # batches done of the next one
     loss_sum: float = 0.0  # over those batches
-    seconds: float = 0.0  # trained so far
+    epoch_seconds: float = 0.0  # spent on them
+    seconds: float = 0.0  # spent on the epochs before
     best_iou: float = -1.0
     best_epoch: int = 0
     history: list[dict[str, float]] = field(default_factory=list)
+
+
+@dataclass
+class Run:
+    """What a run works with, on this process."""
+
+    config: TrainConfig
+    accelerator: Accelerator
+    splits: Splits
+    settings: WeightsConfig
+    model: UNet
+    ema: UNet
+    optimizer: Any
+    progress: Progress
+    best: dict[str, torch.Tensor]
 
 
 class Interrupted(Exception):
     """Ctrl-C came; the checkpoint is written."""
 
 
-def build_model(config: TrainConfig) -> UNet:
-    """The network at the start of the run: new, from ImageNet weights, or from earlier weights."""
+def build_model(config: TrainConfig, splits: Splits) -> UNet:
+    """The network at the start of the run: new, from ImageNet weights, or from earlier weights.
+
+    Raises:
+        TrainingError: the earlier weights are of another shape, or were trained on this run's test pictures.
+    """
     if config.init_from is not None:
-        model, _ = load_weights(locate(config.init_from).folder)
+        folder = locate(config.init_from).folder
+        refuse_leak(folder, splits)
+        model, _ = load_weights(folder)
         wanted = (config.encoder or model.encoder, config.widths or model.widths)
         if wanted != (model.encoder, model.widths):
             raise TrainingError(
@@ -156,25 +178,101 @@ def train_step(
     return float(accelerator.reduce(total, "mean"))
 
 
-def validate(accelerator: Accelerator, ema: UNet, settings: WeightsConfig, pairs: list[Pair]) -> list[Evaluated]:
+def save_checkpoint(run: Run) -> None:
+    """Write everything that `restore` needs, whole or not at all; once, on the main process."""
+    if run.accelerator.is_main_process:
+        content = {
+            "model": run.model.state_dict(),
+            "ema": run.ema.state_dict(),
+            "best": run.best,
+            "optimizer": run.optimizer.state_dict(),
+            "progress": asdict(run.progress),
+            "config": run.config.as_json(),
+        }
+        write_atomically(content, run.config.run_folder / CHECKPOINT)
+
+
+def train_epoch(run: Run, wrapped: torch.nn.Module, store: PictureStore, bar: Any, interruption: Interruption) -> None:
+    """The rest of the current epoch, from the batch where the run stands.
+
+    Raises:
+        Interrupted: Ctrl-C; the checkpoint is written.
+        TrainingError: the loss is not finite; names the step and its pictures.
+    """
+    config, accelerator, progress = run.config, run.accelerator, run.progress
+    order = epoch_order(len(store), config.batch_size, config.seed, progress.epoch)  # (batches, batch_size)
+    mine = share_of_batch(config.batch_size, config.accumulate, accelerator)
+    saved = time.monotonic()
+    wrapped.train()
+    for row in order[progress.batch :]:
+        started = time.monotonic()
+        step = progress.epoch * len(order) + progress.batch
+        for group in run.optimizer.param_groups:
+            group["lr"] = learning_rate(step, len(order) * config.epochs, config)
+        images, targets = make_batch(store, row[mine], config.seed, progress.epoch, run.settings.size)
+        x = to_tensor(images, run.settings, accelerator.device)  # (B, 3, h, w)
+        y = torch.from_numpy(targets).to(accelerator.device)  # (B, h, w)
+        loss = train_step(accelerator, wrapped, run.optimizer, x, y, config.accumulate)
+        if not math.isfinite(loss):
+            names = ", ".join(str(store.pairs[sample].image) for sample in row)
+            raise TrainingError(
+                f"the loss became {loss} at step {step} (epoch {progress.epoch + 1}); pictures: {names}"
+            )
+        update_ema(run.ema, run.model, ema_decay(step, config.ema_decay))
+        progress.batch, progress.loss_sum = progress.batch + 1, progress.loss_sum + loss
+        progress.epoch_seconds += time.monotonic() - started
+        bar.set_postfix(
+            None, False, loss=f"{progress.loss_sum / progress.batch:.4f}", val_iou=f"{progress.best_iou:.3f}"
+        )
+        bar.update()
+        if interruption.came or time.monotonic() - saved > CHECKPOINT_SECONDS:
+            save_checkpoint(run)
+            saved = time.monotonic()
+        if interruption.came:
+            raise Interrupted
+
+
+def validate(run: Run) -> list[Evaluated]:
     """Scores of the averaged weights at threshold 0.5, the pictures shared among the processes."""
-    share = pairs[accelerator.process_index :: accelerator.num_processes]
-    mine = evaluate_pairs(Predictor(ema, settings), share, 0.5)
+    accelerator = run.accelerator
+    share = run.splits.val[accelerator.process_index :: accelerator.num_processes]
+    mine = evaluate_pairs(Predictor(run.ema, run.settings), share, 0.5)
     return sorted(gather_object(mine), key=lambda e: e.stem)
 
 
-def train(config: TrainConfig) -> None:
-    """Run, or resume, the training that `config` describes, and write the weights folder."""
-    accelerator = Accelerator(cpu=not torch.cuda.is_available(), kwargs_handlers=[NO_BUFFER_BROADCAST])
-    check_config(config, accelerator.num_processes)
-    main = accelerator.is_main_process
-    splits = collect(config)
-    accelerator.print(f"processes: {accelerator.num_processes}, device: {accelerator.device}")
-    accelerator.print(f"pictures: {splits.describe()}")
+def finish_epoch(run: Run, batches: int) -> dict[str, float]:
+    """Validate, keep the weights if they are the best so far, note the epoch; returns its row of the history."""
+    config, progress = run.config, run.progress
+    summary = summarise([e.scores for e in validate(run)])
+    if summary["iou"].mean > progress.best_iou:
+        progress.best_iou, progress.best_epoch = summary["iou"].mean, progress.epoch + 1
+        run.best = {name: value.clone() for name, value in run.ema.state_dict().items()}
+    row = {
+        "epoch": progress.epoch + 1,
+        "loss": progress.loss_sum / batches,
+        "lr": learning_rate(progress.epoch * batches + batches - 1, batches * config.epochs, config),
+        "val_iou": summary["iou"].mean,
+        "val_dice": summary["dice"].mean,
+        "pictures_per_second": batches * config.batch_size / max(progress.epoch_seconds, 1e-9),
+    }
+    progress.history.append(row)
+    progress.seconds += progress.epoch_seconds
+    progress.epoch, progress.batch, progress.loss_sum, progress.epoch_seconds = progress.epoch + 1, 0, 0.0, 0.0
+    save_checkpoint(run)
+    return row
 
+
+def progress_bar(steps: int, done: int, shown: bool) -> Any:
+    """Steps done and time left; in a log file a line a minute is enough."""
+    interval = 0.2 if sys.stderr.isatty() else 60
+    return tqdm(total=steps, initial=done, disable=not shown, unit="step", mininterval=interval, maxinterval=interval)
+
+
+def start(config: TrainConfig, accelerator: Accelerator) -> Run:
+    """Pictures, network and optimizer, new or from the checkpoint."""
+    splits = collect(config)
     set_seed(config.seed)
-    model = build_model(config)
-    accelerator.print(f"model: {model.encoder}, widths {list(model.widths)}, {count_parameters(model):,} parameters")
+    model = build_model(config, splits)
     ema = copy.deepcopy(model).eval()
     settings = WeightsConfig(size=(config.size, config.size), data=splits.names)
     optimizer: Any = torch.optim.AdamW(model.parameters(), lr=config.lr, weight_decay=config.weight_decay)
@@ -182,82 +280,33 @@ def train(config: TrainConfig) -> None:
     if config.resume:
         progress, best = restore(config, model, ema, optimizer)
         accelerator.print(f"resumed after epoch {progress.epoch} and {progress.batch} batches")
-    elif main:
+    elif accelerator.is_main_process:
         keep_previous(config.run_folder / CHECKPOINT)
+    return Run(config, accelerator, splits, settings, model, ema.to(accelerator.device), optimizer, progress, best)
 
-    model = model.to(memory_format=torch.channels_last)
-    wrapped, optimizer = accelerator.prepare(model, optimizer)
-    ema.to(accelerator.device)
-    store = PictureStore(splits.samples(config.main_repeats))
 
-    def save() -> None:
-        if main:
-            state = {
-                "model": model.state_dict(),
-                "ema": ema.state_dict(),
-                "best": best,
-                "optimizer": optimizer.state_dict(),
-            }
-            content = {**state, "progress": asdict(progress), "config": config.as_json()}
-            write_atomically(content, config.run_folder / CHECKPOINT)
-
+def train(config: TrainConfig) -> None:
+    """Run, or resume, the training that `config` describes, and write the weights folder."""
+    accelerator = Accelerator(cpu=not torch.cuda.is_available(), kwargs_handlers=[NO_BUFFER_BROADCAST])
+    check_config(config, accelerator.num_processes)
+    run = start(config, accelerator)
+    model, main = run.model.to(memory_format=torch.channels_last), accelerator.is_main_process
+    accelerator.print(f"processes: {accelerator.num_processes}, device: {accelerator.device}")
+    accelerator.print(f"pictures: {run.splits.describe()}")
+    accelerator.print(f"model: {model.encoder}, widths {list(model.widths)}, {count_parameters(model):,} parameters")
+    wrapped, run.optimizer = accelerator.prepare(model, run.optimizer)
+    store = PictureStore(run.splits.samples(config.main_repeats))
     batches = len(epoch_order(len(store), config.batch_size, config.seed, 0))
-    steps = batches * config.epochs
-    done = progress.epoch * batches + progress.batch
-    mine = share_of_batch(config.batch_size, config.accumulate, accelerator)
-    with (
-        Interruption() as interruption,
-        tqdm(total=steps, initial=done, disable=not main, unit="step") as bar,
-    ):
-        for epoch in range(progress.epoch, config.epochs):
-            order = epoch_order(len(store), config.batch_size, config.seed, epoch)  # (batches, batch_size)
-            started = saved = time.monotonic()
-            before = progress.seconds
-            wrapped.train()
-            for batch in range(progress.batch, batches):
-                step = epoch * batches + batch
-                for group in optimizer.param_groups:
-                    group["lr"] = learning_rate(step, steps, config)
-                images, targets = make_batch(store, order[batch][mine], config.seed, epoch, settings.size)
-                x = to_tensor(images, settings, accelerator.device)
-                y = torch.from_numpy(targets).to(accelerator.device)
-                loss = train_step(accelerator, wrapped, optimizer, x, y, config.accumulate)
-                if not math.isfinite(loss):
-                    names = ", ".join(str(store.pairs[s].image) for s in order[batch])
-                    raise TrainingError(f"the loss became {loss} at step {step} (epoch {epoch + 1}); pictures: {names}")
-                update_ema(ema, model, ema_decay(step, config.ema_decay))
-                progress.batch, progress.loss_sum = batch + 1, progress.loss_sum + loss
-                progress.seconds = before + time.monotonic() - started
-                bar.update()
-                bar.set_postfix(loss=f"{progress.loss_sum / progress.batch:.4f}", val_iou=f"{progress.best_iou:.3f}")
-                if interruption.came:
-                    save()
-                    raise Interrupted
-                if time.monotonic() - saved > CHECKPOINT_SECONDS:
-                    save()
-                    saved = time.monotonic()
-
-            summary = summarise([e.scores for e in validate(accelerator, ema, settings, splits.val)])
-            val_iou = summary["iou"].mean
-            if val_iou > progress.best_iou:
-                progress.best_iou, progress.best_epoch = val_iou, epoch + 1
-                best = {name: value.clone() for name, value in ema.state_dict().items()}
-            row = {
-                "epoch": epoch + 1,
-                "loss": progress.loss_sum / batches,
-                "lr": learning_rate(epoch * batches + batches - 1, steps, config),
-                "val_iou": val_iou,
-                "val_dice": summary["dice"].mean,
-                "pictures_per_second": batches * config.batch_size / max(progress.seconds - before, 1e-9),
-            }
-            progress.history.append(row)
-            progress.epoch, progress.batch, progress.loss_sum = epoch + 1, 0, 0.0
-            save()
-            accelerator.print(" ".join(f"{k} {v:.5g}" for k, v in row.items()))
-
+    done = run.progress.epoch * batches + run.progress.batch
+    with Interruption() as interruption, progress_bar(batches * config.epochs, done, main) as bar:
+        while run.progress.epoch < config.epochs:
+            train_epoch(run, wrapped, store, bar, interruption)
+            row = finish_epoch(run, batches)
+            if main:
+                bar.write(" ".join(f"{name} {value:.5g}" for name, value in row.items()))
     if main:
-        ema.load_state_dict(best)
-        release(config, ema.cpu(), settings, splits, asdict(progress))
+        run.ema.load_state_dict(run.best)
+        release(config, run.ema.cpu(), run.settings, run.splits, asdict(run.progress))
         if config.push_to_hub:
             print(push_weights(config.output, config.push_to_hub, private=config.private))
 

@@ -9,8 +9,7 @@ from PIL import Image
 from torch import Tensor
 
 from unet.augment import augment
-from unet.data import Pair, read_mask
-from unet.images import read_picture
+from unet.data import Pair, load_resized
 from unet.weights import WeightsConfig
 
 LONGEST_SIDE = 400  # pixels; larger training pictures are kept at this size
@@ -41,7 +40,7 @@ class PictureStore:
         return self._cache[pair.image]
 
     def _read(self, pair: Pair) -> tuple[np.ndarray, np.ndarray]:
-        rgb, target = read_picture(pair.image).rgb, read_mask(pair.mask)
+        rgb, target = load_resized(pair)
         scale = LONGEST_SIDE / max(target.shape)
         if scale < 1:
             size = (max(1, round(target.shape[1] * scale)), max(1, round(target.shape[0] * scale)))

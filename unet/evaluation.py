@@ -5,8 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from unet.data import Pair, read_mask
-from unet.images import read_picture
+from unet.data import Pair, load_resized
 from unet.metrics import PictureScores, score_picture
 from unet.predictor import Predictor
 
@@ -35,8 +34,8 @@ def evaluate_pairs(predictor: Predictor, pairs: Iterable[Pair], threshold: float
     """
     results = []
     for pair in pairs:
-        target = read_mask(pair.mask)
-        prob8 = predictor.prob8(read_picture(pair.image).rgb)
+        rgb, target = load_resized(pair)
+        prob8 = predictor.prob8(rgb)
         scores = score_picture(prob8, target, threshold)
         results.append(Evaluated(pair.stem, scores, level_histogram(prob8, target)))
     return results

@@ -12,9 +12,8 @@ import numpy as np
 
 from unet.card import CardFacts, write_card
 from unet.config import TrainConfig
-from unet.data import Pair, read_mask, save_split
+from unet.data import Pair, load_resized, save_split
 from unet.evaluation import calibrate_threshold, evaluate_pairs, reliability
-from unet.images import read_picture
 from unet.metrics import summarise
 from unet.model import UNet, count_parameters
 from unet.plots import plot_curves, plot_reliability, prediction_sheet
@@ -89,7 +88,7 @@ def draw_sheet(folder: Path, pairs: list[Pair], path: Path) -> None:
     predictor = Predictor.load(folder)
     items: list[tuple[str, np.ndarray, np.ndarray, np.ndarray, float]] = []
     for pair in pairs[:SHEET_PICTURES]:
-        rgb, target = read_picture(pair.image).rgb, read_mask(pair.mask)
+        rgb, target = load_resized(pair)
         prob8 = predictor.prob8(rgb)
         (evaluated,) = evaluate_pairs(predictor, [pair], predictor.threshold)
         items.append((pair.stem, rgb, target, prob8, evaluated.scores.iou))

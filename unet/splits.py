@@ -3,8 +3,10 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from unet.data import Pair
-from unet.errors import DataError
+from unet.config import TrainConfig
+from unet.data import Pair, extra_test_names, find_pairs, hold_out, load_split, read_groups, split_stems
+from unet.errors import DataError, TrainingError
+from unet.partition import list_names
 
 # Near-duplicates of the Interactive Segmentation set, for a folder that holds all of them and no groups.txt.
 KNOWN_GROUPS = Path(__file__).parent / "interactive_segmentation_groups.txt"
@@ -28,8 +30,9 @@ class Splits:
 
     def stems(self) -> dict[str, list[str]]:
         """The content of split.json."""
-        parts = {"train": self.train, "val": self.val, "test": self.test, "extra_test": self.extra_test}
-        return {name: sorted(pair.stem for pair in pairs) for name, pairs in parts.items()}
+        parts = {"train": self.train, "val": self.val, "test": self.test}
+        stems = {name: sorted(pair.stem for pair in pairs) for name, pairs in parts.items()}
+        return {**stems, "extra_test": extra_test_names(self.extra_test)}
 
     def counts(self) -> dict[str, int]:
         """Pictures in each part."""
@@ -64,3 +67,62 @@ def kaggle_folder() -> Path:
         raise DataError(
             f"no --data given and Kaggle could not be reached ({type(error).__name__}); {way_out}"
         ) from error
+
+
+def groups_of(config: TrainConfig, folder: Path, stems: set[str]) -> list[list[str]]:
+    """Near-duplicates in the main folder: from --groups, from its groups.txt, or those known of the data set."""
+    if config.groups is not None:
+        return read_groups(config.groups)
+    groups = read_groups(folder)
+    if not groups:
+        known = read_groups(KNOWN_GROUPS)
+        if all(stem in stems for group in known for stem in group):
+            return known
+    return groups
+
+
+def collect(config: TrainConfig) -> Splits:
+    """Find, check and split the pictures that `config` names.
+
+    Raises:
+        DataError: a folder cannot be used as it stands; names the files.
+    """
+    folder = config.data or kaggle_folder()
+    pairs = find_pairs(folder, skip_broken=config.skip_broken)
+    by_stem = {pair.stem: pair for pair in pairs}
+    groups = groups_of(config, folder, set(by_stem))
+    split = split_stems(by_stem, seed=config.split_seed, groups=groups)
+    extra: list[Pair] = []
+    extra_test: list[Pair] = []
+    for other in config.extra_data:
+        found = {pair.stem: pair for pair in find_pairs(other, skip_broken=config.skip_broken)}
+        kept, out = hold_out(found, seed=config.split_seed, groups=read_groups(other))
+        extra += [found[stem] for stem in kept]
+        extra_test += [found[stem] for stem in out]
+    names = tuple(path.resolve().name for path in (folder, *config.extra_data))
+    parts = {name: [by_stem[stem] for stem in split[name]] for name in ("train", "val", "test")}
+    return Splits(**parts, extra=extra, extra_test=extra_test, names=names)
+
+
+def refuse_leak(weights: Path, splits: Splits) -> None:
+    """Refuse to start from weights that were trained on pictures which this run tests with.
+
+    Args:
+        weights: their folder; nothing is checked if it holds no split.json.
+        splits: of this run.
+
+    Raises:
+        TrainingError: names the pictures.
+    """
+    path = weights / "split.json"
+    if not path.exists():
+        return
+    earlier, now = load_split(path), splits.stems()
+    tested = sorted(set(earlier["train"]) & {*now["val"], *now["test"]})
+    # The extra folders' training pictures are not listed, so what they kept out must be the same again.
+    unlike = sorted(set(earlier["extra_test"]) ^ set(now["extra_test"])) if earlier["extra_test"] else []
+    if tested or unlike:
+        raise TrainingError(
+            f"{weights} was trained with another split: {list_names(tested or unlike)} would be tested although the "
+            "weights have seen it; use the same --split-seed, --groups and folders"
+        )

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 
 from unet.errors import ConfigError, WeightsError
 from unet.lite0 import IMAGENET_MEAN, IMAGENET_STD
@@ -156,7 +156,7 @@ def save_weights(folder: str | Path, model: UNet, config: WeightsConfig) -> None
     try:
         folder.mkdir(parents=True, exist_ok=True)
         partial = folder / (WEIGHTS_FILE + ".partial")
-        save_file(half, partial, metadata={"format": "pt"})
+        partial.write_bytes(save(half, metadata={"format": "pt"}))
         partial.replace(folder / WEIGHTS_FILE)
         save_config(folder, model, config)
     except OSError as error:

@@ -82,7 +82,7 @@ def sample(array: np.ndarray, width: int, height: int) -> np.ndarray:
     """Nearest sampling of (H, W) at pixel centres, so that a threshold of the sample is a sample of the threshold."""
     rows = (2 * np.arange(height) + 1) * array.shape[0] // (2 * height)
     columns = (2 * np.arange(width) + 1) * array.shape[1] // (2 * width)
-    return array[rows[:, None], columns]
+    return array.take(rows, axis=0).take(columns, axis=1)
 
 
 def viewer_value(
@@ -121,7 +121,7 @@ def viewer_value(
         image=image,
         prob=file("prob", sample(prob8, width, height)),
         alpha=alpha,
-        histogram=np.bincount(prob8.ravel(), minlength=256).tolist(),
+        histogram=Image.fromarray(prob8).histogram(),
         width=picture.width,
         height=picture.height,
         name=picture.name,
