@@ -40,7 +40,6 @@ from unet.hub import locate
 from unet.interruption import Interruption
 from unet.lite0 import Lite0Path, load_imagenet
 from unet.losses import bce_dice_loss
-from unet.metrics import summarise
 from unet.model import LITE0_WIDTHS, REFERENCE_WIDTHS, UNet, count_parameters
 from unet.predictor import Predictor, has_fast_bf16
 from unet.publish import push_weights
@@ -243,16 +242,17 @@ def validate(run: Run) -> list[Evaluated]:
 def finish_epoch(run: Run, batches: int) -> dict[str, float]:
     """Validate, keep the weights if they are the best so far, note the epoch; returns its row of the history."""
     config, progress = run.config, run.progress
-    summary = summarise([e.scores for e in validate(run)])
-    if summary["iou"].mean > progress.best_iou:
-        progress.best_iou, progress.best_epoch = summary["iou"].mean, progress.epoch + 1
+    scores = [e.scores for e in validate(run)]
+    val_iou, val_dice = (sum(values) / len(scores) for values in zip(*((s.iou, s.dice) for s in scores), strict=True))
+    if val_iou > progress.best_iou:
+        progress.best_iou, progress.best_epoch = val_iou, progress.epoch + 1
         run.best = {name: value.clone() for name, value in run.ema.state_dict().items()}
     row = {
         "epoch": progress.epoch + 1,
         "loss": progress.loss_sum / batches,
         "lr": learning_rate(progress.epoch * batches + batches - 1, batches * config.epochs, config),
-        "val_iou": summary["iou"].mean,
-        "val_dice": summary["dice"].mean,
+        "val_iou": val_iou,
+        "val_dice": val_dice,
         "pictures_per_second": batches * config.batch_size / max(progress.epoch_seconds, 1e-9),
     }
     progress.history.append(row)
@@ -290,7 +290,8 @@ def train(config: TrainConfig) -> None:
     accelerator = Accelerator(cpu=not torch.cuda.is_available(), kwargs_handlers=[NO_BUFFER_BROADCAST])
     check_config(config, accelerator.num_processes)
     run = start(config, accelerator)
-    model, main = run.model.to(memory_format=torch.channels_last), accelerator.is_main_process
+    model, main = run.model, accelerator.is_main_process
+    model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     accelerator.print(f"processes: {accelerator.num_processes}, device: {accelerator.device}")
     accelerator.print(f"pictures: {run.splits.describe()}")
     accelerator.print(f"model: {model.encoder}, widths {list(model.widths)}, {count_parameters(model):,} parameters")

@@ -56,7 +56,8 @@ class Predictor:
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.precision = "bf16" if precision == "bf16" or (precision == "auto" and has_fast_bf16()) else "fp32"
         self.encoder = model.encoder
-        self._model = fold_batchnorm(model).to(self.device, memory_format=torch.channels_last)
+        self._model = fold_batchnorm(model).to(self.device)
+        self._model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._dtype = torch.float32
         if self.precision == "bf16":
             # Depthwise convolutions are slow in bfloat16 on CPUs: lite0's contracting path stays in float32.

@@ -37,7 +37,9 @@ def load_predictor(source: str | None, root: Path) -> tuple[Predictor, list[str]
     except WeightsError as error:
         if location.revision is None:
             raise
-        notices.append(f"{error}. In use instead: the weights that come with this program, {embedded}.")
+        # The page names the repo, not where this server keeps its copy.
+        told = str(error).replace(str(location.folder), location.name)
+        notices.append(f"{told}. In use instead: the weights that come with this program, {embedded}.")
         location, _ = locate_or_embedded(None, embedded)
         predictor = Predictor.from_location(location)
     for notice in notices:
