@@ -68,7 +68,8 @@ class PlainPath(ContractingPath):
         """Feature maps (B, widths[i], ceil(H / strides[i]), ceil(W / strides[i])) of `image` (B, C, H, W)."""
         if clicks is not None:
             raise NotImplementedError("the plain contracting path takes no clicks")
-        x, features = image, []
+        x = image
+        features: list[Tensor] = []
         for level in self.levels:
             if features:
                 # Rounding up keeps odd and one-pixel sizes alive; even sizes pool as in the reference.

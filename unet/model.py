@@ -41,7 +41,8 @@ class ExpansivePath(nn.Module):
     def forward(self, features: Sequence[Tensor]) -> Tensor:
         """(B, widths[0], H, W) from the contracting path's maps, finest first."""
         # A predictor may hold this path in another precision than the contracting one.
-        *skips, x = (feature.to(self.ups[0].weight.dtype) for feature in features)
+        dtype = next(self.parameters()).dtype
+        *skips, x = (feature.to(dtype) for feature in features)
         for up, conv, skip in zip(self.ups, self.convs, reversed(skips), strict=True):
             # Strides round up, so the doubled map is at most one row or column larger than the skip.
             x = up(x)[..., : skip.shape[-2], : skip.shape[-1]]  # (B, width, h, w)
@@ -153,7 +154,7 @@ class UNet(
     @classmethod
     def _from_pretrained(cls, *, strict: bool = True, **kwargs: Any) -> "UNet":
         """Load strictly: the mixin's own default lets missing weights pass in silence."""
-        return super()._from_pretrained(strict=strict, **kwargs)  # type: ignore[misc]
+        return super()._from_pretrained(strict=strict, **kwargs)
 
 
 def count_parameters(model: nn.Module) -> int:

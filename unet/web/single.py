@@ -105,7 +105,8 @@ def single_tab(service: Service) -> None:
             examples = ExampleRow(elem_id="examples", elem_classes="flush")
         with gr.Column(scale=2, min_width=300):
             threshold = Threshold(service.threshold, label="Threshold", info=THRESHOLD_HINT, elem_id="threshold")
-            viewer = Viewer(threshold=service.threshold, elem_id="viewer")
+            takes_clicks = service.predictor.takes_clicks
+            viewer = Viewer(threshold=service.threshold, takes_clicks=takes_clicks, elem_id="viewer")
     seen = gr.State(None, time_to_live=STATE_SECONDS)
 
     visit = Visit(service)
