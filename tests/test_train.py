@@ -95,7 +95,9 @@ def test_config_carries_measured_scores_that_evaluate_repeats(trained, photos):
         timeout=120,
         check=True,
     )
-    assert f"{config['scores']['test']['iou']:.4f}"[:6] in result.stdout
+    metrics = json.loads(result.stdout)["metrics"]
+    for name in ("iou", "dice", "mae", "pixel_accuracy"):
+        assert metrics[name]["mean"] == pytest.approx(config["scores"]["test"][name], abs=1e-9)
 
 
 def test_the_same_seed_gives_identical_weights_and_another_does_not(trained, tmp_path):
