@@ -275,6 +275,15 @@ def test_nothing_stands_in_the_way(visit, tmp_path, scheme, width):
     check("batch")
 
 
+def test_on_a_phone_the_result_comes_into_view(visit, tmp_path):
+    visitor = visit(viewport={"width": 390, "height": 844}, reduced_motion="reduce")
+    canvas = visitor.page.locator(CANVAS)
+    expect(canvas).not_to_be_in_viewport()
+    visitor.upload(draw_picture(tmp_path / "p.png"))
+    expect(canvas).to_be_in_viewport()
+    expect(visitor.page.locator("#threshold input[type=range]")).to_be_in_viewport()
+
+
 def test_dark_is_dark(visit):
     page = visit(color_scheme="dark").page
     colours = page.evaluate("getComputedStyle(document.body).backgroundColor.match(/\\d+/g).map(Number)")

@@ -60,7 +60,7 @@ def test_weights_are_described():
     predictor = FakePredictor()
     text = about.facts_html(predictor.name, predictor.revision, predictor.config)
     assert predictor.name in text
-    assert "Invented Pictures" in text
+    assert "Invented Pictures, ECSSD" in text
     assert "<td>21</td>" in text
     assert '<th scope="row">IoU</th><td>0.800</td><td>0.812</td>' in text
     assert '<th scope="row">Boundary F</th><td>0.400</td><td><span aria-label="not measured">' in text

@@ -34,7 +34,7 @@ class FakePredictor:
         self.takes_clicks, self.seconds = takes_clicks, seconds
         self.config = SimpleNamespace(
             threshold=threshold,
-            data=("Invented Pictures",),
+            data=("Invented Pictures", "ecssd"),
             scores={
                 "val": {
                     "pictures": 20,

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any, Protocol
 
+from unet.known_data import describe_data
 from unet.web.cache import KEEP, STATE_SECONDS, SWEEP_EVERY
 
 TITLE = "U-Net background remover"
@@ -52,7 +53,7 @@ def facts_html(name: str, revision: str | None, config: WeightsFacts) -> str:
     if revision and revision not in name:
         rows.append(("Revision", f"<code>{escape(revision)}</code>"))
     rows += [
-        ("Trained on", escape(", ".join(config.data)) or "not stated"),
+        ("Trained on", escape(", ".join(describe_data(folder).name for folder in config.data)) or "not stated"),
         ("Calibrated threshold", f"{config.threshold:.2f}"),
         ("Scores", _scores_html(config.scores)),
         ("What is kept of a picture", _kept()),

@@ -14,6 +14,7 @@ from unet.web.cache import STATE_SECONDS
 from unet.web.components import Threshold, Upload
 from unet.web.endpoints import WORK
 from unet.web.examples import EXAMPLES, ExampleRow
+from unet.web.look import STATIC
 from unet.web.recent import RecentPictures
 from unet.web.refusals import plainly
 from unet.web.service import Service, check_clicks
@@ -115,6 +116,7 @@ def single_tab(service: Service) -> None:
     )
     # What cannot be shown must not leave the last picture's result behind; the server need not be asked for that.
     shown.failure(None, None, viewer, js="() => null")
+    shown.success(None, viewer, None, js=(STATIC / "reveal.js").read_text(encoding="utf-8"))
     viewer.on_point(plainly(visit.point), [image, seen, viewer], seen, **WORK)
     viewer.on_take(plainly(visit.take), [image, seen, viewer], **WORK)
     examples.click(_example_path, None, image, api_visibility="private", show_progress="hidden", queue=False)
