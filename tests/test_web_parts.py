@@ -1,6 +1,7 @@
 """Parts of the page that need no server: names, texts, options, the file cache."""
 
 import os
+import threading
 import time
 import zipfile
 from types import SimpleNamespace
@@ -184,7 +185,8 @@ def test_examples_are_run_once_only(tmp_path):
 
 def test_recent_pictures_are_bounded_in_bytes_and_time(tmp_path):
     paths = [draw_picture(tmp_path / f"{n}.png", seed=n, size=(100, 100)) for n in range(3)]
-    recent = RecentPictures(max_bytes=60_000, seconds=0.3)
+    recent = RecentPictures(max_bytes=60_000, seconds=0.5)
+    threads = threading.active_count()
     first = recent.read(paths[0])
     assert recent.read(paths[0]) is first
     recent.read(paths[1])
@@ -194,5 +196,9 @@ def test_recent_pictures_are_bounded_in_bytes_and_time(tmp_path):
     assert recent.read(paths[0]) is first
     recent.read(draw_picture(tmp_path / "large.png", size=(200, 200)))
     assert recent.read(paths[0]) is first
-    time.sleep(0.5)
+    assert threading.active_count() == threads + 1
+    deadline = time.monotonic() + 10
+    while threading.active_count() > threads and time.monotonic() < deadline:
+        time.sleep(0.05)
     assert len(recent) == 0
+    assert threading.active_count() == threads

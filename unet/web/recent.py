@@ -23,6 +23,7 @@ class RecentPictures:
         self.max_bytes, self.seconds = max_bytes, seconds
         self._kept: OrderedDict[str, tuple[Picture, float]] = OrderedDict()  # with the time of the last use
         self._lock = threading.Lock()
+        self._timer: threading.Timer | None = None
 
     def read(self, path: str | Path) -> Picture:
         """Decode a file, or remember it.
@@ -51,14 +52,24 @@ class RecentPictures:
         self._kept[key] = picture, time.monotonic()
         while sum(_size(kept) for kept, _ in self._kept.values()) > self.max_bytes:
             self._kept.popitem(last=False)
-        timer = threading.Timer(self.seconds, self._drop_old)
-        timer.daemon = True
-        timer.start()
+        self._arrange(self.seconds)
+
+    def _arrange(self, seconds: float) -> None:
+        """One look at the clock is pending as long as anything is kept."""
+        if self._timer is None:
+            self._timer = threading.Timer(seconds, self._drop_old)
+            self._timer.daemon = True
+            self._timer.start()
 
     def _drop_old(self) -> None:
-        limit = time.monotonic() - self.seconds
         with self._lock:
-            while self._kept and next(iter(self._kept.values()))[1] <= limit:
+            self._timer = None
+            limit = time.monotonic() - self.seconds
+            while self._kept:
+                _, used = next(iter(self._kept.values()))
+                if used > limit:
+                    self._arrange(used - limit)
+                    break
                 self._kept.popitem(last=False)
 
 
