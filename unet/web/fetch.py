@@ -69,7 +69,7 @@ async def fetch(url: str, max_bytes: int = MAX_BYTES) -> bytes:
     """
     try:
         return await asyncio.wait_for(_follow(url, max_bytes), TIMEOUT)
-    except (asyncio.TimeoutError, httpx.TimeoutException):
+    except (TimeoutError, httpx.TimeoutException):
         raise ImageError(f"the picture's address did not answer within {TIMEOUT:g} s") from None
     except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
         raise ImageError(f"the picture's address could not be read ({type(error).__name__})") from error
