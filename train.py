@@ -17,13 +17,14 @@ from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+import numpy as np
 import torch
 import tyro
 from accelerate import Accelerator
 from accelerate.utils import gather_object, set_seed
 from tqdm import tqdm
 
-from unet.batches import PictureStore, epoch_order, make_batch, to_tensor
+from unet.batches import Batch, PictureStore, epoch_order, make_batch, to_tensor
 from unet.checkpoints import (
     CHECKPOINT,
     ema_decay,
@@ -40,10 +41,11 @@ from unet.hub import locate
 from unet.interruption import Interruption
 from unet.lite0 import Lite0Path, load_imagenet
 from unet.losses import bce_dice_loss
-from unet.model import LITE0_WIDTHS, REFERENCE_WIDTHS, UNet, count_parameters
+from unet.model import LITE0_WIDTHS, REFERENCE_WIDTHS, UNet, count_parameters, with_click_layer
 from unet.predictor import Predictor, has_fast_bf16
 from unet.publish import push_weights
 from unet.release import release
+from unet.simulation import simulate_clicks
 from unet.splits import Splits, collect, refuse_leak
 from unet.weights import WeightsConfig, load_weights
 
@@ -100,9 +102,10 @@ def build_model(config: TrainConfig, splits: Splits) -> UNet:
                 f"--init-from {config.init_from} holds {model.encoder} with widths {list(model.widths)}, "
                 f"not {wanted[0]} with {list(wanted[1])}"
             )
-        return model
+        return with_click_layer(model) if config.clicks else model
     encoder = config.chosen_encoder
-    model = UNet(widths=config.widths or (LITE0_WIDTHS if encoder == "lite0" else REFERENCE_WIDTHS), encoder=encoder)
+    widths = config.widths or (LITE0_WIDTHS if encoder == "lite0" else REFERENCE_WIDTHS)
+    model = UNet(widths=widths, encoder=encoder, clicks=config.clicks)
     if isinstance(model.contracting, Lite0Path):
         load_imagenet(model.contracting)
     return model
@@ -143,6 +146,7 @@ def train_step(
     model: torch.nn.Module,
     optimizer: torch.optim.Optimizer,
     images: torch.Tensor,
+    clicks: torch.Tensor | None,
     targets: torch.Tensor,
     accumulate: int,
 ) -> float:
@@ -153,6 +157,7 @@ def train_step(
         model: as prepared by it.
         optimizer: as prepared by it, with the step's learning rate set.
         images: (B, 3, h, w) normalised.
+        clicks: (B, 2, h, w) maps, or None.
         targets: (B, h, w) labels.
         accumulate: number of micro-batches.
 
@@ -162,12 +167,13 @@ def train_step(
     statistics = StepStatistics(accelerator, model, accumulate)
     total = torch.zeros((), device=accelerator.device)
     optimizer.zero_grad(set_to_none=True)
-    for index, (x, y) in enumerate(zip(images.chunk(accumulate), targets.chunk(accumulate), strict=True)):
+    maps = [None] * accumulate if clicks is None else clicks.chunk(accumulate)
+    for index, (x, c, y) in enumerate(zip(images.chunk(accumulate), maps, targets.chunk(accumulate), strict=True)):
         last = index == accumulate - 1
         # Gradients travel between processes once a step, with the last micro-batch.
         with nullcontext() if last else accelerator.no_sync(model), statistics.micro_batch():
             with torch.autocast(accelerator.device.type, torch.bfloat16, enabled=has_fast_bf16()):
-                logits = model(x)  # (B / accumulate, 1, h, w)
+                logits = model(x, c)  # (B / accumulate, 1, h, w)
             loss = bce_dice_loss(logits, y) / accumulate
             accelerator.backward(loss)
         total += loss.detach()
@@ -175,6 +181,20 @@ def train_step(
     accelerator.clip_grad_norm_(model.parameters(), GRADIENT_NORM)
     optimizer.step()
     return float(accelerator.reduce(total, "mean"))
+
+
+def simulate(model: UNet, images: torch.Tensor, batch: Batch) -> torch.Tensor:
+    """Maps (B, 2, h, w) of clicks that a user of `model`, in its present state, could have made."""
+
+    def predict(maps: np.ndarray) -> np.ndarray:
+        clicks = torch.from_numpy(maps).to(images.device)
+        with torch.inference_mode(), torch.autocast(images.device.type, torch.bfloat16, enabled=has_fast_bf16()):
+            return (model(images, clicks).squeeze(1) > 0).cpu().numpy()  # (B, h, w)
+
+    model.eval()
+    maps = simulate_clicks(predict, batch.targets, batch.clickers)
+    model.train()
+    return torch.from_numpy(maps).to(images.device)
 
 
 def save_checkpoint(run: Run) -> None:
@@ -208,10 +228,13 @@ def train_epoch(run: Run, wrapped: torch.nn.Module, store: PictureStore, bar: An
         step = progress.epoch * len(order) + progress.batch
         for group in run.optimizer.param_groups:
             group["lr"] = learning_rate(step, len(order) * config.epochs, config)
-        images, targets = make_batch(store, row[mine], config.seed, progress.epoch, run.settings.size)
-        x = to_tensor(images, run.settings, accelerator.device)  # (B, 3, h, w)
-        y = torch.from_numpy(targets).to(accelerator.device)  # (B, h, w)
-        loss = train_step(accelerator, wrapped, run.optimizer, x, y, config.accumulate)
+        batch = make_batch(
+            store, row[mine], config.seed, progress.epoch, run.settings.size, config.copy_paste, config.clicks
+        )
+        x = to_tensor(batch.images, run.settings, accelerator.device)  # (B, 3, h, w)
+        y = torch.from_numpy(batch.targets).to(accelerator.device)  # (B, h, w)
+        clicks = simulate(run.model, x, batch) if config.clicks else None  # (B, 2, h, w)
+        loss = train_step(accelerator, wrapped, run.optimizer, x, clicks, y, config.accumulate)
         if not math.isfinite(loss):
             names = ", ".join(str(store.pairs[sample].image) for sample in row)
             raise TrainingError(

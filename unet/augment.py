@@ -9,6 +9,8 @@ import math
 import numpy as np
 from PIL import Image, ImageFilter
 
+from unet.masks import UNKNOWN
+
 Array = np.ndarray
 
 CROP_SCALE = (0.5, 1.0)  # share of the picture's area
@@ -47,8 +49,42 @@ def jitter_colours(rng: np.random.Generator, rgb: Array) -> Array:
     return out
 
 
+def paste(
+    rng: np.random.Generator, rgb: Array, target: Array, donor: Array, donor_target: Array, pointed: bool
+) -> tuple[Array, Array]:
+    """Copy the foreground of another picture onto this one (Ghiasi et al. 2021, arXiv:2012.07177).
+
+    Args:
+        rng: the picture's own generator.
+        rgb, target: (h, w, 3) and (h, w) uint8, the picture and its labels.
+        donor, donor_target: of the other picture, same size.
+        pointed: clicks will say which object is meant: the labels are those of one of the two, or of both.
+            Otherwise both are foreground.
+
+    Returns:
+        Picture and labels; the ones given if either has no foreground to speak of.
+    """
+    share = (donor_target == 1).mean()
+    if not 0.01 < share < 0.5 or not (target == 1).any():
+        return rgb, target
+    alpha = np.where(donor_target == 1, 255, 0).astype(np.uint8)
+    soft = Image.fromarray(alpha).filter(ImageFilter.GaussianBlur(1))
+    pasted = Image.composite(Image.fromarray(donor), Image.fromarray(rgb), soft)
+    both = np.where(donor_target == 1, 1, target)
+    if pointed:
+        choice = rng.random()
+        below = np.where(donor_target == 1, 0, target)
+        if choice < 0.4:
+            both = np.where(donor_target == 0, 0, donor_target)
+        elif choice < 0.8 and (below == 1).mean() > 0.01:
+            both = below
+    # The donor's unknown band stays unknown, unless the picture's own foreground lies below it.
+    unknown = (donor_target == UNKNOWN) & (both != 1)
+    return np.asarray(pasted), np.where(unknown, UNKNOWN, both).astype(np.uint8)
+
+
 def augment(rng: np.random.Generator, rgb: Array, target: Array, size: tuple[int, int]) -> tuple[Array, Array]:
-    """A random resized crop, flip and colour jitter of one picture.
+    """A random resized crop and flip of one picture, and a colour jitter.
 
     Args:
         rng: the picture's own generator.

@@ -2,18 +2,28 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
 
-from unet.augment import augment
+from unet.augment import augment, paste
 from unet.data import Pair, load_resized
 from unet.weights import WeightsConfig
 
 LONGEST_SIDE = 400  # pixels; larger training pictures are kept at this size
+AUTOMATIC = 0.4  # share of the samples without clicks, where clicks are trained
 CACHE_BYTES = 2 * 2**30  # of decoded pictures kept in memory; the rest is decoded anew each time
+
+
+class Batch(NamedTuple):
+    """Augmented pictures (B, h, w, 3) and labels (B, h, w), uint8; a generator of clicks for each, None without."""
+
+    images: np.ndarray
+    targets: np.ndarray
+    clickers: list[np.random.Generator | None]
 
 
 class PictureStore:
@@ -69,17 +79,38 @@ def to_tensor(images: np.ndarray, config: WeightsConfig, device: torch.device) -
 
 
 def make_batch(
-    store: PictureStore, samples: Sequence[int], seed: int, epoch: int, size: tuple[int, int]
-) -> tuple[np.ndarray, np.ndarray]:
-    """Augmented pictures (B, h, w, 3) and labels (B, h, w), uint8.
+    store: PictureStore,
+    samples: Sequence[int],
+    seed: int,
+    epoch: int,
+    size: tuple[int, int],
+    copy_paste: float = 0.0,
+    clicks: bool = False,
+) -> Batch:
+    """Draw and augment a batch.
 
     A picture that the store lists repeatedly is augmented differently each time.
+
+    Args:
+        store: the pictures.
+        samples: their numbers in it.
+        seed: of the run.
+        epoch: from 0.
+        size: height and width of the results.
+        copy_paste: share of the pictures that get another one's foreground pasted in, 0..1.
+        clicks: whether clicks will say which object is meant; it then may be the pasted one, or the one below.
     """
-    images, targets = [], []
+    images, targets, clickers = [], [], []
     for sample in samples:
         rng = np.random.default_rng([seed, epoch, int(sample)])
-        rgb, target = store[int(sample)]
-        image, labels = augment(rng, rgb, target, size)
+        image, target = augment(rng, *store[int(sample)], size)
+        clicker = np.random.default_rng([seed, epoch, int(sample), 1]) if clicks else None
+        if clicker is not None and clicker.random() < AUTOMATIC:
+            clicker = None
+        if rng.random() < copy_paste:
+            other = augment(rng, *store[int(rng.integers(len(store)))], size)
+            image, target = paste(rng, image, target, *other, pointed=clicker is not None)
         images.append(image)
-        targets.append(labels)
-    return np.stack(images), np.stack(targets)
+        targets.append(target)
+        clickers.append(clicker)
+    return Batch(np.stack(images), np.stack(targets), clickers)

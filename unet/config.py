@@ -37,6 +37,10 @@ class TrainConfig:
     """Micro-batches that a step is computed in."""
     main_repeats: int = 2
     """How often an epoch shows each picture of DATA while it shows those of the extra folders once."""
+    copy_paste: float = 0.0
+    """Share of the training pictures that get the foreground of another one pasted in, 0..1."""
+    clicks: bool = False
+    """Teach the network, by simulated clicks, to answer a visitor's (lite0 only)."""
     lr: float = 1e-3
     """Peak learning rate of AdamW."""
     weight_decay: float = 1e-2
@@ -107,6 +111,10 @@ def check_config(config: TrainConfig, processes: int = 1) -> None:
         raise ConfigError(f"--lr must be above 0, not {config.lr}")
     if not 0 <= config.ema_decay < 1:
         raise ConfigError(f"--ema-decay must lie in 0..1 (1 excluded), not {config.ema_decay}")
+    if not 0 <= config.copy_paste <= 1:
+        raise ConfigError(f"--copy-paste must lie in 0..1, not {config.copy_paste}")
+    if config.clicks and config.chosen_encoder != "lite0":
+        raise ConfigError("--clicks goes with --encoder lite0")
     if config.weight_decay < 0 or config.warmup_steps < 0 or config.seed < 0 or config.split_seed < 0:
         raise ConfigError("--weight-decay, --warmup-steps, --seed and --split-seed must not be negative")
     if config.batch_size % (config.accumulate * processes):

@@ -157,6 +157,19 @@ class UNet(
         return super()._from_pretrained(strict=strict, **kwargs)
 
 
+def with_click_layer(model: UNet) -> UNet:
+    """A network that also takes clicks, with the weights of one that does or does not, and equal to it without clicks.
+
+    Raises:
+        ConfigError: the encoder takes no clicks.
+    """
+    if model.clicks:
+        return model
+    extended = UNet(**{**model.init_config, "clicks": True})
+    extended.load_state_dict({**extended.state_dict(), **model.state_dict()})
+    return extended
+
+
 def count_parameters(model: nn.Module) -> int:
     """Number of trainable values."""
     return sum(p.numel() for p in model.parameters() if p.requires_grad)
