@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 import numpy as np
 import pillow_heif
-from PIL import Image, ImageCms, ImageOps
+from PIL import Image, ImageCms
 
 from unet.errors import ImageError
 
@@ -46,6 +46,17 @@ DECODING_ERRORS = (
     zlib.error,
     Image.DecompressionBombError,
 )
+
+# EXIF orientation (tag 0x0112) to what makes the picture upright.
+TRANSPOSITIONS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 
 Source = str | os.PathLike[str] | bytes | BinaryIO
 
@@ -126,7 +137,9 @@ def _open(file: BinaryIO, shown: str) -> Image.Image:
         kind = _foreign_kind(file.read(1024))
         if kind:
             raise ImageError(f"{shown} is {kind}") from error
-        raise ImageError(f"{shown} is not a picture that can be read (JPEG, PNG, WebP, TIFF, HEIC ...)") from error
+        raise ImageError(
+            f"{shown} is cut off or not a picture that can be read (JPEG, PNG, WebP, TIFF, HEIC)"
+        ) from error
     if width * height > MAX_PIXELS:
         raise ImageError(
             f"{shown} has {width} x {height} = {width * height / 1e6:.0f} megapixels; "
@@ -138,6 +151,7 @@ def _open(file: BinaryIO, shown: str) -> Image.Image:
 
 
 def _orientation(image: Image.Image) -> int:
+    """The EXIF orientation, 1 to 8; 1 = upright."""
     try:
         return int(image.getexif().get(0x0112, 1))
     except DECODING_ERRORS:  # a damaged EXIF block does not spoil the pixels
@@ -155,7 +169,7 @@ def read_header(source: Source, name: str | None = None) -> tuple[int, int]:
     try:
         with _open(file, shown) as image:
             width, height = image.size
-            return (height, width) if _orientation(image) >= 5 else (width, height)
+            return (height, width) if _orientation(image) in (5, 6, 7, 8) else (width, height)
     finally:
         if isinstance(source, str | os.PathLike):
             file.close()
@@ -182,12 +196,12 @@ def _grey_from_wide(image: Image.Image) -> Image.Image:
 def _to_srgb(image: Image.Image) -> Image.Image:
     """Colours into sRGB by the embedded profile; a missing, broken or unfitting profile is left aside."""
     profile = image.info.get("icc_profile")
-    if not profile or image.mode not in ("RGB", "CMYK", "L", "RGBA"):
+    if not profile or image.mode not in ("RGB", "CMYK", "L", "RGBA", "LA"):
         return image
+    alpha = image.getchannel("A") if image.mode in ("RGBA", "LA") else None
+    colours = image.convert(image.mode[:-1]) if alpha else image
     try:
         source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        alpha = image.getchannel("A") if image.mode == "RGBA" else None
-        colours = image.convert("RGB") if alpha else image
         result = ImageCms.profileToProfile(colours, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
     except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
         return image
@@ -199,25 +213,27 @@ def _to_srgb(image: Image.Image) -> Image.Image:
 
 
 def _decode(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
-    """Pixels of the first frame: RGB and, where the file has transparency, alpha."""
+    """Upright pixels of the first frame: RGB and, where the file has transparency, alpha."""
     image.load()
+    upright = TRANSPOSITIONS.get(_orientation(image))
     if image.mode.startswith("I") or image.mode == "F":
-        grey = _grey_from_wide(image)
-        grey.info["exif"] = image.info.get("exif", b"")
-        exif = image.getexif()
-        if exif:
-            grey.getexif().update(exif)
-        image = grey
+        image = _grey_from_wide(image)
+    elif image.mode in ("P", "PA"):
+        image = _to_srgb(image.convert("RGBA" if image.has_transparency_data else "RGB"))
+    elif image.mode in ("L", "RGB") and image.has_transparency_data:  # one colour stands for transparent
+        image = _to_srgb(image.convert("RGBA"))
     else:
         image = _to_srgb(image)
-    image = ImageOps.exif_transpose(image)
+    if upright is not None:
+        image = image.transpose(upright)
     if image.has_transparency_data:
         rgba = image.convert("RGBA")
         alpha = rgba.getchannel("A")
         white = Image.new("RGB", rgba.size, (255, 255, 255))
         white.paste(rgba, mask=alpha)
         return white, alpha
-    return image.convert("RGB"), None
+    # A picture of 48 megapixels takes 144 MB; nothing is copied without need.
+    return image if image.mode == "RGB" else image.convert("RGB"), None
 
 
 def read_picture(source: Source, name: str | None = None) -> Picture:
