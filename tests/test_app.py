@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
+from picture_files import bad_files, good_files
 from PIL import Image
 from web_helpers import FakePredictor, draw_picture, live_page
 
@@ -254,6 +255,27 @@ def test_picture_beyond_the_pixel_limit(client, tmp_path):
     Image.new("1", (20_000, 10_000)).save(path)
     with pytest.raises(AppError, match="megapixels"):
         client.predict(handle_file(path), api_name="/segment")
+
+
+@pytest.mark.parametrize("name", good_files())
+def test_every_kind_of_picture_is_segmented(client, tmp_path, name):
+    path = tmp_path / name
+    path.write_bytes(good_files()[name].content)
+    results = client.predict(handle_file(path), 0.6, api_name="/segment")
+    assert_results(results, path, 0.6, FakePredictor().prob8(read_picture(path).rgb))
+
+
+@pytest.mark.parametrize("name", bad_files())
+def test_every_other_file_is_refused(server, client, tmp_path, name):
+    path = tmp_path / name
+    content, words = bad_files()[name]
+    path.write_bytes(content)
+    with pytest.raises(AppError) as refusal:
+        client.predict(handle_file(path), 0.6, api_name="/segment")
+    assert name in str(refusal.value)
+    assert words in str(refusal.value)
+    assert str(tmp_path) not in str(refusal.value)
+    assert httpx.get(f"{server.url}/config").status_code == 200
 
 
 def test_each_client_gets_its_own_picture(server, tmp_path):
