@@ -137,9 +137,8 @@ def _open(file: BinaryIO, shown: str) -> Image.Image:
         kind = _foreign_kind(file.read(1024))
         if kind:
             raise ImageError(f"{shown} is {kind}") from error
-        raise ImageError(
-            f"{shown} is cut off or not a picture that can be read (JPEG, PNG, WebP, TIFF, HEIC)"
-        ) from error
+        known = "JPEG, PNG, WebP, TIFF, HEIC"
+        raise ImageError(f"{shown} is not a picture that can be read ({known}), or it is cut off") from error
     if width * height > MAX_PIXELS:
         raise ImageError(
             f"{shown} has {width} x {height} = {width * height / 1e6:.0f} megapixels; "
