@@ -1,0 +1,50 @@
+"""What the benchmarks share: the project on the path, tables in Markdown, and where they are written."""
+
+import os
+import platform
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))  # `python benchmarks/NAME.py` has only benchmarks/ on the path
+
+
+def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table in Markdown; the first column is text, the others are set right."""
+    lines = ["| " + " | ".join(header) + " |", "|---" + "|---:" * (len(header) - 1) + "|"]
+    return "\n".join([*lines, *("| " + " | ".join(row) + " |" for row in rows)])
+
+
+def replace_block(path: Path, name: str, content: str) -> None:
+    """Put `content` between the lines `<!-- NAME:begin -->` and `<!-- NAME:end -->` of a Markdown file.
+
+    Raises:
+        ValueError: the file has no such lines.
+    """
+    text = path.read_text(encoding="utf-8")
+    begin, end = f"<!-- {name}:begin -->\n", f"<!-- {name}:end -->"
+    if text.count(begin) != 1 or text.count(end) != 1:
+        raise ValueError(f"{path} needs one line {begin.strip()} and one line {end}")
+    before, rest = text.split(begin)
+    path.write_text(before + begin + content.rstrip() + "\n" + end + rest.split(end)[1], encoding="utf-8")
+
+
+def machine() -> str:
+    """The processor and its cores, as measured figures need them beside them."""
+    name = platform.processor() or platform.machine()
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        for line in cpuinfo.read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                name = line.split(":", 1)[1].strip()
+                break
+    return f"{name}, {os.cpu_count()} cores, Python {platform.python_version()}"
+
+
+def command_line() -> str:
+    """The command that runs the present benchmark, without the folders of this machine."""
+    words = []
+    for word in sys.argv[1:]:
+        words.append(f"DIR/{Path(word).name}" if os.path.isabs(word) or word.startswith("..") else word)
+    return " ".join(["python", f"benchmarks/{Path(sys.argv[0]).name}", *words])
