@@ -124,7 +124,7 @@ def main() -> None:
         tables.append(common.markdown_table([header[i] for i in shown], [[row[i] for i in shown] for row in rows]))
     report = (
         "Means over pictures at their own size, with 95 % bootstrap intervals; unknown pixels are left out, so "
-        "boundary F needs\nECSSD's masks. The validation pictures chose the epoch and the threshold of the trained rows.\n\n"
+        "boundary F needs\nECSSD's masks. The validation pictures chose epoch and threshold of the trained rows.\n\n"
         + "\n\n".join(tables)
         + f"\n\n`{common.command_line()}`"
     )
