@@ -91,6 +91,8 @@ def test_serves_the_weights_it_is_given(tiny_weights, tmp_path):
         client = Client(url, verbose=False, download_files=tmp_path)
         *_, details = client.predict(handle_file(draw_picture(tmp_path / "p.png")), 0.5, api_name="/segment")
         assert details["model"] == str(tiny_weights)
+        for file, status in (("examples/coffee.jpg", 200), ("README.md", 403)):
+            assert httpx.get(f"{url}/gradio_api/file={ROOT / file}").status_code == status
         assert len(temporary_folders() - before) == 1
         assert end(process) < 5
     assert temporary_folders() == before

@@ -16,6 +16,7 @@ from starlette.middleware import Middleware
 from unet.errors import ConfigError
 from unet.images import MAX_BYTES
 from unet.web.cache import STATES
+from unet.web.examples import FOLDER as EXAMPLES_FOLDER
 from unet.web.gate import BodyLimit, Page
 from unet.web.look import HEAD, STYLE_SHEETS, theme
 
@@ -99,6 +100,7 @@ def launch(page: Page, options: Options) -> None:
             run_history=False,  # a browser keeps nothing of what was uploaded
             pwa=False,
             max_file_size=MAX_BYTES,
+            allowed_paths=[str(EXAMPLES_FOLDER)],  # wherever the app was started from
             state_session_capacity=STATES,
             footer_links=["api", "gradio", "settings"],
             theme=theme(),
