@@ -281,7 +281,9 @@ def test_ctrl_c_ends_with_130_and_no_traceback(tiny_weights, tmp_path):
     Image.fromarray(picture).save(tmp_path / "0.bmp")
     for index in range(1, 300):
         os.link(tmp_path / "0.bmp", tmp_path / f"{index}.bmp")
-    running = process("predict", tmp_path, "--output", tmp_path / "output", "--weights", tiny_weights)
+    # A shell ignores Ctrl-C in what it runs in the background, and processes inherit that.
+    heed = {"preexec_fn": lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)}
+    running = process("predict", tmp_path, "--output", tmp_path / "output", "--weights", tiny_weights, **heed)
     running.stdout.readline()
     running.send_signal(signal.SIGINT)
     _, error = running.communicate(timeout=60)

@@ -7,6 +7,7 @@ from scipy import ndimage
 from skimage.segmentation import find_boundaries
 from torchmetrics.classification import BinaryAccuracy, BinaryF1Score, BinaryJaccardIndex
 
+from unet.errors import ConfigError
 from unet.metrics import (
     BOUNDARY_TOLERANCE,
     PictureScores,
@@ -137,7 +138,7 @@ def test_the_threshold_belongs_to_the_mask():
 def test_scores_refuse_what_does_not_fit():
     with pytest.raises(ValueError, match=r"\(2, 3\)"):
         score_picture(np.zeros((2, 3), np.uint8), np.zeros((3, 2), np.uint8), 0.5)
-    with pytest.raises(ValueError):  # noqa: PT011 - the message is drawing.py's
+    with pytest.raises(ConfigError, match="threshold"):
         score_picture(np.zeros((2, 3), np.uint8), np.zeros((2, 3), np.uint8), 1.5)
 
 

@@ -209,7 +209,7 @@ def test_init_from_starts_from_those_weights_and_refuses_a_leak(trained, photos,
 def test_a_loss_that_is_not_finite_stops_the_run_and_names_the_pictures(photos, tmp_path):
     result = train(tmp_path, "--data", photos, *SMALL, "--epochs", 3, "--lr", "1e30", "--warmup-steps", 0)
     assert result.returncode == 1
-    assert re.search(r"the loss is (nan|inf) at step \d+ of epoch \d; pictures: .*p\d\d\.png", result.stderr)
+    assert re.search(r"the loss became (nan|inf) at step \d+ \(epoch \d\); pictures: .*p\d\d\.png", result.stderr)
 
 
 def test_without_data_and_network_the_error_says_how_to_pass_a_folder(tmp_path):

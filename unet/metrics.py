@@ -144,7 +144,8 @@ def score_picture(prob8: np.ndarray, target: np.ndarray, threshold: float) -> Pi
         threshold: of the mask, 0..1.
 
     Raises:
-        ValueError: shapes differ, or the threshold lies outside 0..1.
+        ValueError: shapes differ.
+        ConfigError: the threshold lies outside 0..1.
     """
     if prob8.shape != target.shape:
         raise ValueError(f"prob8 is {prob8.shape}, but target {target.shape}")
