@@ -15,6 +15,9 @@ from unet.weights import WeightsConfig
 
 LONGEST_SIDE = 400  # pixels; larger training pictures are kept at this size
 AUTOMATIC = 0.4  # share of the samples without clicks, where clicks are trained
+# Share of the samples with clicks that show two objects, of which clicks mean one. Alone on a picture that the network
+# has seen before, an object is found without clicks, and nothing is learned from them.
+POINTED_PASTE = 0.8
 CACHE_BYTES = 2 * 2**30  # of decoded pictures kept in memory; the rest is decoded anew each time
 
 
@@ -97,8 +100,8 @@ def make_batch(
         seed: of the run.
         epoch: from 0.
         size: height and width of the results.
-        copy_paste: share of the pictures that get another one's foreground pasted in, 0..1.
-        clicks: whether clicks will say which object is meant; it then may be the pasted one, or the one below.
+        copy_paste: share of the pictures without clicks that get another one's foreground pasted in, 0..1.
+        clicks: whether some samples get clicks, which may mean a pasted object, or the one below it.
     """
     images, targets, clickers = [], [], []
     for sample in samples:
@@ -107,7 +110,7 @@ def make_batch(
         clicker = np.random.default_rng([seed, epoch, int(sample), 1]) if clicks else None
         if clicker is not None and clicker.random() < AUTOMATIC:
             clicker = None
-        if rng.random() < copy_paste:
+        if rng.random() < (copy_paste if clicker is None else POINTED_PASTE):
             other = augment(rng, *store[int(rng.integers(len(store)))], size)
             image, target = paste(rng, image, target, *other, pointed=clicker is not None)
         images.append(image)

@@ -38,7 +38,7 @@ class TrainConfig:
     main_repeats: int = 2
     """How often an epoch shows each picture of DATA while it shows those of the extra folders once."""
     copy_paste: float = 0.0
-    """Share of the training pictures that get the foreground of another one pasted in, 0..1."""
+    """Share of the pictures without clicks that get the foreground of another one pasted in, 0..1."""
     clicks: bool = False
     """Teach the network, by simulated clicks, to answer a visitor's (lite0 only)."""
     lr: float = 1e-3

@@ -53,12 +53,13 @@ class ExpansivePath(nn.Module):
 class ClickLayer(nn.Conv2d):
     """A bias-free 3x3 convolution of the two click maps, in the shape of the first layer's output.
 
-    It starts at zero and has no bias: without clicks the network is exactly the automatic one.
+    It has no bias: maps without clicks add nothing, and the network is exactly the automatic one. It starts at the
+    scale of the ImageNet stem's weights; much smaller ones are lost among the picture's own responses.
     """
 
     def __init__(self, width: int, stride: int) -> None:
         super().__init__(2, width, 3, stride=stride, bias=False)
-        nn.init.zeros_(self.weight)
+        nn.init.normal_(self.weight, std=0.5)
 
     def forward(self, clicks: Tensor) -> Tensor:
         """(B, 2, H, W) maps of foreground and background clicks -> (B, width, ceil(H / s), ceil(W / s))."""
