@@ -128,10 +128,11 @@ def restore(config: TrainConfig, model: UNet, ema: UNet, optimizer: torch.optim.
     path = config.run_folder / CHECKPOINT
     saved = read_checkpoint(path)
     now = config.as_json()
+    before = {**TrainConfig().as_json(), **saved["config"]}  # options that came later had their defaults
     changed = [
-        f"--{k.replace('_', '-')} was {saved['config'].get(k)!r}, is {v!r}"
+        f"--{k.replace('_', '-')} was {before[k]!r}, is {v!r}"
         for k, v in now.items()
-        if k not in FREE_ON_RESUME and saved["config"].get(k) != v
+        if k not in FREE_ON_RESUME and before[k] != v
     ]
     if changed:
         raise TrainingError(f"{path}: not resumed, the options differ: {'; '.join(changed)}")
@@ -228,9 +229,8 @@ def train_epoch(run: Run, wrapped: torch.nn.Module, store: PictureStore, bar: An
         step = progress.epoch * len(order) + progress.batch
         for group in run.optimizer.param_groups:
             group["lr"] = learning_rate(step, len(order) * config.epochs, config)
-        batch = make_batch(
-            store, row[mine], config.seed, progress.epoch, run.settings.size, config.copy_paste, config.clicks
-        )
+        size = (config.size, config.size)
+        batch = make_batch(store, row[mine], config.seed, progress.epoch, size, config.copy_paste, config.clicks)
         x = to_tensor(batch.images, run.settings, accelerator.device)  # (B, 3, h, w)
         y = torch.from_numpy(batch.targets).to(accelerator.device)  # (B, h, w)
         clicks = simulate(run.model, x, batch) if config.clicks else None  # (B, 2, h, w)
@@ -297,7 +297,8 @@ def start(config: TrainConfig, accelerator: Accelerator) -> Run:
     set_seed(config.seed)
     model = build_model(config, splits)
     ema = copy.deepcopy(model).eval()
-    settings = WeightsConfig(size=(config.size, config.size), data=splits.names)
+    side = config.serve_size or config.size
+    settings = WeightsConfig(size=(side, side), flip=config.flip, data=splits.names)
     optimizer: Any = torch.optim.AdamW(model.parameters(), lr=config.lr, weight_decay=config.weight_decay)
     progress, best = Progress(), ema.state_dict()
     if config.resume:

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -101,3 +103,16 @@ def test_loaded_from_a_folder_it_knows_its_name(tmp_path):
     assert predictor.revision is None
     assert predictor.threshold == 0.3
     assert not predictor.takes_clicks
+
+
+@pytest.mark.parametrize("clicks", [(), (Click(5, 7, 1), Click(30, 10, 0))])
+def test_flip_is_the_mean_of_the_picture_and_its_mirror_image(clicks):
+    rgb = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+    single = make("lite0", clicks=True, size=(64, 64))
+    both = make("lite0", clicks=True, size=(64, 64))
+    both.config = replace(both.config, flip=True)
+    mirrored = [Click(63 - click.x, click.y, click.label) for click in clicks]
+    flipped = single.prob_small(np.ascontiguousarray(rgb[:, ::-1]), mirrored)[:, ::-1]
+    expected = (single.prob_small(rgb, clicks) + flipped) / 2
+    np.testing.assert_allclose(both.prob_small(rgb, clicks), expected, atol=1e-5)
+    assert not np.allclose(single.prob_small(rgb, clicks), expected, atol=1e-3)

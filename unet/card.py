@@ -156,7 +156,8 @@ def _introduction(facts: CardFacts) -> str:
         "# U-Net foreground segmentation\n\n"
         f"A U-Net (Ronneberger et al. 2015) with {encoder} that tells the foreground of a photograph from its "
         f"background: widths {', '.join(map(str, facts.network['widths']))}, {facts.parameters:,} parameters, "
-        f"{facts.file_bytes / 1e6:.1f} MB in half precision. It sees pictures at {width} x {height}; the "
+        f"{facts.file_bytes / 1e6:.1f} MB in half precision. It sees pictures at {width} x {height}"
+        f"{', and their mirror images, whose answers are averaged' if facts.config.flip else ''}; the "
         f"probabilities are brought back to the picture's own size ({facts.config.upsampling} upsampling).{clicks}"
     )
 

@@ -28,7 +28,11 @@ class TrainConfig:
     widths: tuple[int, ...] | None = None
     """Channels of the levels, finest first; implies --encoder plain unless an encoder is named."""
     size: int = 240
-    """Height and width, in pixels, at which the network sees pictures."""
+    """Height and width, in pixels, of the training pictures."""
+    serve_size: int | None = None
+    """Height and width at which the finished network sees pictures (default: those it was trained at)."""
+    flip: bool = False
+    """Let the finished network average over a picture and its mirror image, at twice the time."""
     epochs: int = 30
     """Passes over the training pictures."""
     batch_size: int = 16
@@ -87,7 +91,9 @@ class TrainConfig:
 
 
 # What may differ between a run and its resumption without changing the result.
-FREE_ON_RESUME = frozenset({"resume", "run_dir", "output", "push_to_hub", "private", "accumulate"})
+FREE_ON_RESUME = frozenset(
+    {"resume", "run_dir", "output", "push_to_hub", "private", "accumulate"} | {"serve_size", "flip"}
+)
 
 _POSITIVE = ("size", "epochs", "batch_size", "accumulate", "main_repeats")
 
@@ -105,6 +111,8 @@ def check_config(config: TrainConfig, processes: int = 1) -> None:
     for name in _POSITIVE:
         if getattr(config, name) < 1:
             raise ConfigError(f"--{name.replace('_', '-')} must be at least 1, not {getattr(config, name)}")
+    if config.serve_size is not None and config.serve_size < 1:
+        raise ConfigError(f"--serve-size must be at least 1, not {config.serve_size}")
     if config.widths is not None and (not config.widths or min(config.widths) < 1):
         raise ConfigError(f"--widths must be whole numbers from 1 up, not {list(config.widths)}")
     if not config.lr > 0:

@@ -123,8 +123,11 @@ class Predictor:
             maps = torch.from_numpy(stacked).to(self.device, self._dtype)  # (B, 2, h, w)
         batch = batch.to(self.device, self._dtype, memory_format=torch.channels_last)
         with torch.inference_mode():
-            logits = self._model(batch, maps)  # (B, 1, h, w)
-            return logits.squeeze(1).float().sigmoid().cpu().numpy()
+            prob = self._model(batch, maps).float().sigmoid()  # (B, 1, h, w)
+            if self.config.flip:
+                mirrored = self._model(batch.flip(3), None if maps is None else maps.flip(3))
+                prob = (prob + mirrored.float().sigmoid().flip(3)) / 2
+            return prob.squeeze(1).cpu().numpy()
 
     def prob_small(self, rgb: np.ndarray, clicks: Sequence[Click] = ()) -> np.ndarray:
         """Probabilities (h, w) float32 in 0..1, at the network's size, of one picture (H, W, 3) uint8."""

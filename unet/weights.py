@@ -29,6 +29,8 @@ class WeightsConfig:
     """Per channel, of pictures in 0..1: subtracted first."""
     std: tuple[float, ...] = IMAGENET_STD
     """Per channel: divided by afterwards."""
+    flip: bool = False
+    """Whether probabilities are the mean of the picture's and its mirror image's."""
     upsampling: str = "bilinear"
     """How probabilities reach the picture's own size: `bilinear` or `guided` (edge-aware)."""
     threshold: float = 0.5
@@ -44,6 +46,7 @@ def config_to_json(model: UNet, config: WeightsConfig) -> dict[str, Any]:
     return {
         **model.init_config,
         "preprocessing": {"size": list(config.size), "mean": list(config.mean), "std": list(config.std)},
+        "flip": config.flip,
         "upsampling": config.upsampling,
         "threshold": config.threshold,
         "scores": config.scores,
@@ -75,7 +78,7 @@ def config_from_json(content: Any, file: str) -> tuple[dict[str, Any], WeightsCo
     rest = ("preprocessing", "upsampling", "threshold", "scores", "data")
     missing = [name for name in (*network, *rest) if name not in content]
     _check(not missing, file, f"lacks the fields {', '.join(missing)}")
-    unknown = sorted(set(content) - set(network) - set(rest))
+    unknown = sorted(set(content) - set(network) - {*rest, "flip"})
     _check(not unknown, file, f"has unknown fields {', '.join(unknown)}; is it for another program or version?")
     widths = network["widths"]
     _check(isinstance(widths, list), file, f"widths should be a list of whole numbers, not {widths!r}")
@@ -110,6 +113,8 @@ def config_from_json(content: Any, file: str) -> tuple[dict[str, Any], WeightsCo
         file,
         f"threshold should lie in 0..1, not {threshold!r}",
     )
+    flip = content.get("flip", False)  # absent from weights written before there was a choice
+    _check(isinstance(flip, bool), file, f"flip should be true or false, not {flip!r}")
     _check(
         content["upsampling"] in UPSAMPLINGS,
         file,
@@ -129,6 +134,7 @@ def config_from_json(content: Any, file: str) -> tuple[dict[str, Any], WeightsCo
         size=(size[0], size[1]),
         mean=tuple(mean),
         std=tuple(std),
+        flip=flip,
         upsampling=content["upsampling"],
         threshold=float(threshold),
         scores=scores,
