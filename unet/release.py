@@ -59,7 +59,8 @@ def release(
     write_card(
         folder,
         CardFacts(
-            command=" ".join(["python", "train.py", *map(shlex.quote, sys.argv[1:])]),
+            # A resumed run makes the same weights as an undisturbed one.
+            command=" ".join(["python", "train.py", *(shlex.quote(a) for a in sys.argv[1:] if a != "--resume")]),
             config=settings,
             network=model.init_config,
             parameters=count_parameters(model),
