@@ -52,8 +52,9 @@ def drag(page: Page, requests: list[str]) -> tuple[list[float], int]:
     place = page.locator("#threshold input[type=range]").bounding_box()
     assert place is not None
     page.evaluate(
-        "selector => { window.redraws = []; new MutationObserver(() => window.redraws.push("
-        "Number(document.querySelector(selector).dataset.ms))).observe(document.querySelector(selector),"
+        "selector => { window.redraws = []; window.watch?.disconnect();"
+        " window.watch = new MutationObserver(() => window.redraws.push(Number("
+        "document.querySelector(selector).dataset.ms))); window.watch.observe(document.querySelector(selector),"
         " {attributes: true, attributeFilter: ['data-ms']}); }",
         CANVAS,
     )
