@@ -1,0 +1,243 @@
+"""Time inference side by side: the reference's way, this project's predictor, ONNX Runtime; then from file to mask.
+
+    python benchmarks/speed.py [--data DIR] [--peers DIR_OF_ONNX] [--rounds N]
+
+The ways alternate, so that a disturbance hits all of them; medians are shown with their quartiles. Ratios come first:
+the absolute figures hold for the machine named beside them. Writes benchmarks/speed.md and the README's block.
+"""
+
+import argparse
+import io
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import common
+import numpy as np
+import torch
+from PIL import Image
+from rivals import Segment, U2Net
+
+from unet import Predictor, UNet
+from unet.data import find_pairs
+from unet.drawing import encode_png, mask_from_prob, overlay
+from unet.images import read_picture
+from unet.metrics import iou
+from unet.model import LITE0_WIDTHS
+from unet.weights import WeightsConfig, load_weights
+
+PLAIN = {f"`plain`, width {w}": tuple(w * 2**level for level in range(4)) for w in (16, 32, 64)}
+MEGAPIXELS = (0.3, 2, 12, 48)
+
+
+def alternate(ways: dict[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
+    """Seconds of each way, `rounds` times in turn, after one round of warming up."""
+    seconds: dict[str, list[float]] = {name: [] for name in ways}
+    for turn in range(rounds + 1):
+        for name, way in ways.items():
+            started = time.perf_counter()
+            way()
+            if turn:
+                seconds[name].append(time.perf_counter() - started)
+    return seconds
+
+
+def quartiles(seconds: list[float]) -> str:
+    """Median and quartiles in milliseconds."""
+    low, middle, high = (1000 * q for q in statistics.quantiles(seconds, n=4))
+    return f"{middle:.0f} ({low:.0f}-{high:.0f})"
+
+
+def eager(model: UNet, x: torch.Tensor) -> None:
+    """The reference's way."""
+    with torch.inference_mode():
+        model(x)
+
+
+def fast(predictor: Predictor, x: torch.Tensor) -> None:
+    """This project's network as it is served, the input's conversion included."""
+    prepared = x.to(predictor._dtype, memory_format=torch.channels_last)
+    with torch.inference_mode():
+        predictor._model(prepared)
+
+
+def onnx_way(model: UNet, x: torch.Tensor, folder: Path) -> Callable[[], object] | None:
+    """The eager model exported to ONNX Runtime in float32, or None without its packages."""
+    try:
+        import onnx  # noqa: F401
+        import onnxruntime
+    except ImportError:
+        return None
+    path = folder / "model.onnx"
+    torch.onnx.export(model, (x,), str(path), dynamo=False, input_names=["x"])
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    return partial(session.run, None, {"x": x.numpy()})
+
+
+def matrix_peak(dtype: torch.dtype) -> float:
+    """Operations a second of a 2048 x 2048 matrix product, the best of five."""
+    a, b = torch.randn(2048, 2048).to(dtype), torch.randn(2048, 2048).to(dtype)
+    best = min(alternate({"": partial(torch.matmul, a, b)}, 5)[""])
+    return 2 * 2048**3 / best
+
+
+def operations(model: UNet, x: torch.Tensor) -> int:
+    """Multiplications and additions of one forward pass."""
+    from torch.utils.flop_counter import FlopCounterMode
+
+    with FlopCounterMode(display=False) as counter, torch.inference_mode():
+        model(x)
+    return int(counter.get_total_flops())
+
+
+def inference_rows(rounds: int) -> list[list[str]]:
+    """The network alone, at 240 x 240: ratio to the reference's way, eager float32 in NCHW, unfolded."""
+    models = {name: UNet(widths=widths) for name, widths in PLAIN.items()}
+    models["`lite0`"] = UNet(widths=LITE0_WIDTHS, encoder="lite0")
+    rows = []
+    for name, model in models.items():
+        model.eval()
+        for batch in (1, 8):
+            x = torch.randn(batch, 3, 240, 240)
+            predictors = {p: Predictor(model, WeightsConfig(size=(240, 240)), precision=p) for p in ("fp32", "auto")}
+
+            ways: dict[str, Callable[[], object]] = {"eager": partial(eager, model, x)}
+            ways |= {way: partial(fast, predictor, x) for way, predictor in predictors.items()}
+            with tempfile.TemporaryDirectory() as folder:
+                onnx = onnx_way(model, x, Path(folder))
+                if onnx is not None:
+                    ways["onnx"] = onnx
+                seconds = alternate(ways, rounds)
+            middle = {way: statistics.median(values) for way, values in seconds.items()}
+            dtype = torch.bfloat16 if predictors["auto"].precision == "bf16" else torch.float32
+            share = operations(model, x) / middle["auto"] / matrix_peak(dtype)
+            rows.append(
+                [
+                    f"{name}, {batch} at once",
+                    f"{middle['eager'] / middle['auto']:.2f}",
+                    f"{middle['eager'] / middle['fp32']:.2f}",
+                    f"{middle['eager'] / middle['onnx']:.2f}" if "onnx" in middle else "not installed",
+                    quartiles(seconds["eager"]),
+                    quartiles(seconds["auto"]),
+                    f"{100 * share:.0f} %",
+                ]
+            )
+            print(*rows[-1], sep=" | ", flush=True)
+    return rows
+
+
+def agreement(data: Path) -> str:
+    """How the masks in the predictor's precision agree with float32's, over a folder of pictures."""
+    lines = []
+    for folder in ("weights", "weights/reference"):
+        model, config = load_weights(common.ROOT / folder)
+        fast, exact = (Predictor(model, config, precision=p) for p in ("auto", "fp32"))
+        scores = []
+        for pair in find_pairs(data):
+            rgb = read_picture(pair.image).rgb
+            ours, truth = (mask_from_prob(p.prob8(rgb), config.threshold) for p in (fast, exact))
+            scores.append(iou(ours > 0, (truth > 0).astype(np.uint8)))
+        figures = f"mean {np.mean(scores):.4f}, lowest {np.min(scores):.4f}, {len(scores)} pictures"
+        lines.append(f"`{folder}` ({fast.precision}): {figures}")
+    return "IoU of the masks with those in fp32: " + "; ".join(lines) + "."
+
+
+def astronaut(megapixels: float) -> bytes:
+    """The astronaut as a JPEG of so many megapixels, 4 : 3."""
+    height = round((megapixels * 1e6 * 3 / 4) ** 0.5)
+    buffer = io.BytesIO()
+    with Image.open(common.ROOT / "examples" / "astronaut.jpg") as image:
+        image.convert("RGB").resize((height * 4 // 3, height), Image.Resampling.BICUBIC).save(
+            buffer, "JPEG", quality=92
+        )
+    return buffer.getvalue()
+
+
+def to_mask(segment: Segment, content: bytes) -> np.ndarray:
+    """(H, W) uint8 from the bytes of a picture."""
+    return segment(read_picture(content).rgb)
+
+
+def end_to_end_rows(peers: Path | None, rounds: int) -> list[list[str]]:
+    """From the bytes of a JPEG to its mask in memory, this project's weights and u2netp."""
+    predictor = Predictor.load(common.ROOT / "weights")
+    peer = U2Net(peers / "u2netp.onnx") if peers else None
+    rows = []
+    for megapixels in MEGAPIXELS:
+        content = astronaut(megapixels)
+        ways: dict[str, Callable[[], object]] = {"ours": partial(to_mask, predictor.prob8, content)}
+        if peer is not None:
+            ways["u2netp"] = partial(to_mask, peer, content)
+        seconds = alternate(ways, rounds)
+        ours = statistics.median(seconds["ours"])
+        ratio = f"{statistics.median(seconds['u2netp']) / ours:.2f}" if peer else "not there"
+        theirs = quartiles(seconds["u2netp"]) if peer else "not there"
+        rows.append([f"{megapixels:g} megapixels", ratio, quartiles(seconds["ours"]), theirs])
+        print(*rows[-1], sep=" | ", flush=True)
+    return rows
+
+
+def step_rows(rounds: int) -> list[list[str]]:
+    """What the server does for `/segment`, step by step."""
+    predictor = Predictor.load(common.ROOT / "weights")
+    rows = []
+    for megapixels in MEGAPIXELS:
+        content = astronaut(megapixels)
+        picture = read_picture(content)
+        small = predictor.prob_small(picture.rgb)
+        mask = mask_from_prob(predictor.upsample(small, picture.rgb), predictor.threshold)
+        drawn = overlay(picture.rgb, mask)
+        ways: dict[str, Callable[[], object]] = {
+            "decode": partial(read_picture, content),
+            "network": partial(predictor.prob_small, picture.rgb),
+            "upsampling": partial(predictor.upsample, small, picture.rgb),
+            "overlay": partial(overlay, picture.rgb, mask),
+            "mask PNG": partial(encode_png, mask),
+            "overlay PNG": partial(encode_png, drawn),
+        }
+        seconds = alternate(ways, rounds)
+        rows.append([f"{megapixels:g} megapixels", *(quartiles(values) for values in seconds.values())])
+        print(*rows[-1], sep=" | ", flush=True)
+    return rows
+
+
+def main() -> None:
+    """Run the benchmark."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, metavar="DIR", help="pictures to compare the masks' precision on")
+    parser.add_argument("--peers", type=Path, metavar="DIR", help="folder with u2netp.onnx")
+    parser.add_argument("--rounds", type=int, default=12, metavar="N", help="measurements of each (default: 12)")
+    options = parser.parse_args()
+    header = [
+        "network at 240 x 240",
+        "predictor",
+        "in fp32",
+        "ONNX Runtime fp32",
+        "eager, ms",
+        "predictor, ms",
+        "of peak",
+    ]
+    network = common.markdown_table(header, inference_rows(options.rounds))
+    header = ["JPEG to mask", "times u2netp's speed", "ours, ms", "u2netp, ms"]
+    whole = common.markdown_table(header, end_to_end_rows(options.peers, options.rounds))
+    header = ["step, ms", "decode", "network", "upsampling", "overlay", "mask PNG", "overlay PNG"]
+    steps = common.markdown_table(header, step_rows(max(3, options.rounds // 3)))
+    report = (
+        f"{common.machine()}, torch {torch.__version__}. Medians of {options.rounds} alternating "
+        "measurements, quartiles in brackets.\n\n"
+        "Speed as a multiple of the reference's way (eager float32, NCHW, BatchNorm not folded); the last column is the\n"
+        "share of the operations a second that a matrix product in the same precision reaches.\n\n"
+        f"{network}\n\n"
+        + (f"{agreement(options.data)}\n\n" if options.data else "")
+        + f"{whole}\n\nOf the server's own time for one picture:\n\n{steps}\n\n`{common.command_line()}`"
+    )
+    common.replace_block(common.ROOT / "README.md", "speed", report)
+    (common.ROOT / "benchmarks" / "speed.md").write_text(f"# Speed\n\n{report}\n", encoding="utf-8")
+    print(f"\n{report}")
+
+
+if __name__ == "__main__":
+    main()
