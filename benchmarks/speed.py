@@ -228,8 +228,8 @@ def main() -> None:
     report = (
         f"{common.machine()}, torch {torch.__version__}. Medians of {options.rounds} alternating "
         "measurements, quartiles in brackets.\n\n"
-        "Speed as a multiple of the reference's way (eager float32, NCHW, BatchNorm not folded); the last column is the\n"
-        "share of the operations a second that a matrix product in the same precision reaches.\n\n"
+        "Speed as a multiple of the reference's way (eager float32, NCHW, BatchNorm not folded); the last column is\n"
+        "the share of the operations a second that a matrix product in the same precision reaches.\n\n"
         f"{network}\n\n"
         + (f"{agreement(options.data)}\n\n" if options.data else "")
         + f"{whole}\n\nOf the server's own time for one picture:\n\n{steps}\n\n`{common.command_line()}`"

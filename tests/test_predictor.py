@@ -12,7 +12,7 @@ from unet.model import LITE0_WIDTHS
 from unet.weights import WeightsConfig, save_weights
 
 
-def make(encoder="plain", clicks=False, precision="fp32", upsampling="bilinear", size=(48, 64)) -> Predictor:
+def make(encoder="plain", clicks=False, precision="fp32", size=(48, 64)) -> Predictor:
     torch.manual_seed(0)
     widths = (4, 8, 16) if encoder == "plain" else LITE0_WIDTHS
     model = UNet(widths=widths, encoder=encoder, clicks=clicks)
@@ -22,7 +22,7 @@ def make(encoder="plain", clicks=False, precision="fp32", upsampling="bilinear",
             model(torch.randn(2, 3, 64, 64))  # statistics that are not the initial ones
     if clicks:
         torch.nn.init.normal_(model.click_layer.weight, std=0.3)
-    return Predictor(model.eval(), WeightsConfig(size=size, upsampling=upsampling), precision=precision)
+    return Predictor(model.eval(), WeightsConfig(size=size), precision=precision)
 
 
 def picture(height=70, width=90, seed=0) -> np.ndarray:
@@ -45,10 +45,9 @@ def test_probabilities_are_the_networks_step_by_step():
     np.testing.assert_allclose(result, expected, atol=1e-5)
 
 
-@pytest.mark.parametrize("upsampling", ["bilinear", "guided"])
 @pytest.mark.parametrize("size", [(1, 1), (1, 50), (300, 7), (70, 90)])
-def test_prob8_has_the_pictures_size(size, upsampling):
-    prob8 = make(upsampling=upsampling).prob8(picture(*size))
+def test_prob8_has_the_pictures_size(size):
+    prob8 = make().prob8(picture(*size))
     assert prob8.shape == size
     assert prob8.dtype == np.uint8
 

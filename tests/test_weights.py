@@ -33,7 +33,7 @@ def change_state(folder, change):
 def test_save_then_load_gives_the_half_precision_values(tmp_path):
     model = UNet(widths=LITE0_WIDTHS, encoder="lite0", clicks=True)
     scores = {"test": {"pictures": 3, "iou": 0.5, "dice": 0.6, "mae": 0.1, "pixel_accuracy": 0.9, "boundary_f": None}}
-    config = WeightsConfig(size=(64, 96), upsampling="guided", threshold=0.35, scores=scores, data=("a", "b"))
+    config = WeightsConfig(size=(64, 96), flip=True, threshold=0.35, scores=scores, data=("a", "b"))
     save_weights(tmp_path, model, config)
     loaded, loaded_config = load_weights(tmp_path)
     assert loaded_config == config
@@ -69,7 +69,7 @@ def test_folder_holds_only_what_was_written(folder):
         ({"widths": [4, 9]}, "has shape"),
         ({"encoder": "vgg"}, "unknown encoder 'vgg'"),
         ({"clicks": "yes"}, "clicks should be true or false"),
-        ({"upsampling": "nearest"}, "upsampling should be one of"),
+        ({"flip": "yes"}, "flip should be true or false"),
         ({"preprocessing": {"size": [32, 48], "mean": [0, 0, 0]}}, "size, mean and std"),
         ({"preprocessing": {"size": [0, 48], "mean": [0, 0, 0], "std": [1, 1, 1]}}, "size should be"),
         ({"preprocessing": {"size": [32, 48], "mean": [0, 0], "std": [1, 1, 1]}}, "mean should be 3 numbers"),

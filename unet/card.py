@@ -158,7 +158,7 @@ def _introduction(facts: CardFacts) -> str:
         f"background: widths {', '.join(map(str, facts.network['widths']))}, {facts.parameters:,} parameters, "
         f"{facts.file_bytes / 1e6:.1f} MB in half precision. It sees pictures at {width} x {height}"
         f"{', and their mirror images, whose answers are averaged' if facts.config.flip else ''}; the "
-        f"probabilities are brought back to the picture's own size ({facts.config.upsampling} upsampling).{clicks}"
+        f"probabilities are brought back to the picture's own size bilinearly.{clicks}"
     )
 
 

@@ -13,7 +13,7 @@ from unet.errors import ConfigError
 from unet.folding import fold_batchnorm
 from unet.hub import Location, locate
 from unet.model import UNet
-from unet.upsampling import upsample_bilinear, upsample_guided
+from unet.upsampling import upsample_bilinear
 from unet.weights import WeightsConfig, load_weights
 
 PRECISIONS = ("auto", "fp32", "bf16")
@@ -138,10 +138,7 @@ class Predictor:
 
         A foreground click's own pixel is 255, a background click's 0.
         """
-        if self.config.upsampling == "guided":
-            prob8 = upsample_guided(prob_small, rgb)
-        else:
-            prob8 = upsample_bilinear(prob_small, (rgb.shape[0], rgb.shape[1]))
+        prob8 = upsample_bilinear(prob_small, (rgb.shape[0], rgb.shape[1]))
         honour_clicks(prob8, clicks)
         return prob8
 

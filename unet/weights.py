@@ -16,7 +16,6 @@ from unet.model import UNet
 
 WEIGHTS_FILE = "model.safetensors"
 CONFIG_FILE = "config.json"
-UPSAMPLINGS = ("bilinear", "guided")
 
 
 @dataclass(frozen=True)
@@ -31,8 +30,6 @@ class WeightsConfig:
     """Per channel: divided by afterwards."""
     flip: bool = False
     """Whether probabilities are the mean of the picture's and its mirror image's."""
-    upsampling: str = "bilinear"
-    """How probabilities reach the picture's own size: `bilinear` or `guided` (edge-aware)."""
     threshold: float = 0.5
     """Calibrated mask threshold, 0..1."""
     scores: dict[str, dict[str, float | int | None]] = field(default_factory=dict)
@@ -47,7 +44,6 @@ def config_to_json(model: UNet, config: WeightsConfig) -> dict[str, Any]:
         **model.init_config,
         "preprocessing": {"size": list(config.size), "mean": list(config.mean), "std": list(config.std)},
         "flip": config.flip,
-        "upsampling": config.upsampling,
         "threshold": config.threshold,
         "scores": config.scores,
         "data": list(config.data),
@@ -75,7 +71,7 @@ def config_from_json(content: Any, file: str) -> tuple[dict[str, Any], WeightsCo
     """
     _check(isinstance(content, dict), file, "should hold a JSON object")
     network = {name: content.get(name) for name in ("in_channels", "out_channels", "widths", "encoder", "clicks")}
-    rest = ("preprocessing", "upsampling", "threshold", "scores", "data")
+    rest = ("preprocessing", "threshold", "scores", "data")
     missing = [name for name in (*network, *rest) if name not in content]
     _check(not missing, file, f"lacks the fields {', '.join(missing)}")
     unknown = sorted(set(content) - set(network) - {*rest, "flip"})
@@ -116,11 +112,6 @@ def config_from_json(content: Any, file: str) -> tuple[dict[str, Any], WeightsCo
     flip = content.get("flip", False)  # absent from weights written before there was a choice
     _check(isinstance(flip, bool), file, f"flip should be true or false, not {flip!r}")
     _check(
-        content["upsampling"] in UPSAMPLINGS,
-        file,
-        f"upsampling should be one of {', '.join(UPSAMPLINGS)}, not {content['upsampling']!r}",
-    )
-    _check(
         isinstance(content["data"], list) and all(isinstance(d, str) for d in content["data"]),
         file,
         "data should be a list of names",
@@ -135,7 +126,6 @@ def config_from_json(content: Any, file: str) -> tuple[dict[str, Any], WeightsCo
         mean=tuple(mean),
         std=tuple(std),
         flip=flip,
-        upsampling=content["upsampling"],
         threshold=float(threshold),
         scores=scores,
         data=tuple(content["data"]),
