@@ -15,7 +15,10 @@ HEADER = """
   until the edge sits right, and take away the cut-out or the mask.</p>
 </header>
 """
-THRESHOLD_HINT = "Lower takes in more of the picture; higher keeps only what the network is sure of."
+THRESHOLD_HINT = (
+    "It starts where masks fit best on photographs kept out of training. "
+    "Lower takes in more of the picture; higher keeps only what the network is sure of."
+)
 
 SPLITS = {"val": "Validation", "test": "Test", "extra_test": "Test, additional data"}
 MEASURES = {
