@@ -15,10 +15,7 @@ HEADER = """
   until the edge sits right, and take away the cut-out or the mask.</p>
 </header>
 """
-THRESHOLD_HINT = (
-    "It starts where masks fit best on photographs kept out of training. "
-    "Lower takes in more of the picture; higher keeps only what the network is sure of."
-)
+THRESHOLD_HINT = "Starts where masks fit best on photographs kept out of training. Lower takes in more, higher less."
 
 SPLITS = {"val": "Validation", "test": "Test", "extra_test": "Test, additional data"}
 MEASURES = {
