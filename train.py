@@ -36,7 +36,7 @@ from unet.checkpoints import (
 from unet.config import FREE_ON_RESUME, TrainConfig, check_config
 from unet.distributed import NO_BUFFER_BROADCAST, StepStatistics, share_of_batch
 from unet.errors import TrainingError, UnetError
-from unet.evaluation import Evaluated, evaluate_pairs
+from unet.evaluation import evaluate_pairs
 from unet.hub import locate
 from unet.interruption import Interruption
 from unet.lite0 import Lite0Path, load_imagenet
@@ -45,12 +45,13 @@ from unet.model import LITE0_WIDTHS, REFERENCE_WIDTHS, UNet, count_parameters, w
 from unet.predictor import Predictor, has_fast_bf16
 from unet.publish import push_weights
 from unet.release import release
-from unet.simulation import simulate_clicks
+from unet.simulation import ious_after_clicks, simulate_clicks
 from unet.splits import Splits, collect, refuse_leak
 from unet.weights import WeightsConfig, load_weights
 
 CHECKPOINT_SECONDS = 600  # between checkpoints within an epoch
 GRADIENT_NORM = 1.0
+CLICK_COUNTS = (1, 3)  # simulated clicks after which a network that takes them is validated
 
 
 @dataclass
@@ -62,7 +63,7 @@ class Progress:
     loss_sum: float = 0.0  # over those batches
     epoch_seconds: float = 0.0  # spent on them
     seconds: float = 0.0  # spent on the epochs before
-    best_iou: float = -1.0
+    best_iou: float = -1.0  # mean over the pictures, and over no, one and three clicks if they are trained
     best_epoch: int = 0
     history: list[dict[str, float]] = field(default_factory=list)
 
@@ -254,19 +255,25 @@ def train_epoch(run: Run, wrapped: torch.nn.Module, store: PictureStore, bar: An
             raise Interrupted
 
 
-def validate(run: Run) -> list[Evaluated]:
-    """Scores of the averaged weights at threshold 0.5, the pictures shared among the processes."""
+def validate(run: Run) -> dict[str, float]:
+    """Mean scores of the averaged weights at threshold 0.5, the pictures shared among the processes."""
     accelerator = run.accelerator
     share = run.splits.val[accelerator.process_index :: accelerator.num_processes]
-    mine = evaluate_pairs(Predictor(run.ema, run.settings), share, 0.5)
-    return sorted(gather_object(mine), key=lambda e: e.stem)
+    predictor = Predictor(run.ema, run.settings)
+    scores = [e.scores for e in evaluate_pairs(predictor, share, 0.5)]
+    mine = {"val_iou": [s.iou for s in scores], "val_dice": [s.dice for s in scores]}
+    if run.config.clicks:
+        clicked = ious_after_clicks(predictor, share, CLICK_COUNTS, 0.5)  # (pictures, counts)
+        mine |= {f"val_iou_{n}_clicks": column.tolist() for n, column in zip(CLICK_COUNTS, clicked.T, strict=True)}
+    shares = gather_object([mine])
+    return {name: float(np.mean(sorted(value for s in shares for value in s[name]))) for name in mine}
 
 
 def finish_epoch(run: Run, batches: int) -> dict[str, float]:
     """Validate, keep the weights if they are the best so far, note the epoch; returns its row of the history."""
     config, progress = run.config, run.progress
-    scores = [e.scores for e in validate(run)]
-    val_iou, val_dice = (sum(values) / len(scores) for values in zip(*((s.iou, s.dice) for s in scores), strict=True))
+    scores = validate(run)
+    val_iou = float(np.mean([value for name, value in scores.items() if name.startswith("val_iou")]))
     if val_iou > progress.best_iou:
         progress.best_iou, progress.best_epoch = val_iou, progress.epoch + 1
         run.best = {name: value.clone() for name, value in run.ema.state_dict().items()}
@@ -274,8 +281,7 @@ def finish_epoch(run: Run, batches: int) -> dict[str, float]:
         "epoch": progress.epoch + 1,
         "loss": progress.loss_sum / batches,
         "lr": learning_rate(progress.epoch * batches + batches - 1, batches * config.epochs, config),
-        "val_iou": val_iou,
-        "val_dice": val_dice,
+        **scores,
         "pictures_per_second": batches * config.batch_size / max(progress.epoch_seconds, 1e-9),
     }
     progress.history.append(row)

@@ -4,12 +4,15 @@ The next click falls on the centre of the largest wrong region, the protocol of 
 arXiv:2102.06583, section 4). First clicks in training are drawn at random inside and outside the object.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import cv2
 import numpy as np
 
 from unet.clicks import BACKGROUND, FOREGROUND, Click, click_maps
+from unet.data import Pair, load_resized
+from unet.metrics import iou
+from unet.predictor import Predictor
 
 MOST_FIRST_CLICKS = 3
 ROUNDS = (0.4, 0.4, 0.2)  # probabilities of 0, 1, 2 rounds of corrections
@@ -106,3 +109,49 @@ def simulate_clicks(
                 clicks[index].append(click)
                 maps[index] = click_maps(clicks[index], size, size)
     return maps
+
+
+def click_session(
+    answer: Callable[[Sequence[Click]], np.ndarray], target: np.ndarray, most: int
+) -> Iterator[tuple[list[Click], np.ndarray]]:
+    """A user who corrects `answer` until nothing is wrong, or after `most` clicks.
+
+    The first click is the object's centre, whatever the automatic mask: the protocol begins with an empty one.
+
+    Args:
+        answer: clicks -> mask (H, W) bool.
+        target: (H, W) uint8 labels.
+        most: number of clicks.
+
+    Yields:
+        The clicks so far, one more each time, and the mask that answers them.
+    """
+    clicks: list[Click] = []
+    mask = np.zeros(target.shape, dtype=bool)
+    while len(clicks) < most and (click := next_click(mask, target, clicks)) is not None:
+        clicks.append(click)
+        mask = answer(clicks)
+        yield list(clicks), mask
+
+
+def ious_after_clicks(
+    predictor: Predictor, pairs: Iterable[Pair], counts: Sequence[int], threshold: float
+) -> np.ndarray:
+    """IoU of each picture after each of `counts` simulated clicks, at its own size and at `threshold` (0..1).
+
+    Returns:
+        (pictures, counts) float64; a session that ended early keeps its last value.
+
+    Raises:
+        DataError, ImageError: a file cannot be read.
+    """
+    rows = []
+    for pair in pairs:
+        rgb, target = load_resized(pair)
+
+        def answer(clicks: Sequence[Click], rgb: np.ndarray = rgb) -> np.ndarray:
+            return predictor.prob8(rgb, clicks) >= 255 * threshold
+
+        ious = [iou(mask, target) for _, mask in click_session(answer, target, max(counts))]
+        rows.append([ious[min(count, len(ious)) - 1] if ious else 1.0 for count in counts])
+    return np.array(rows).reshape(-1, len(counts))
