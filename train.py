@@ -106,10 +106,10 @@ def build_model(config: TrainConfig, splits: Splits) -> UNet:
         return with_click_layer(model) if config.clicks else model
     encoder = config.chosen_encoder
     widths = config.widths or (LITE0_WIDTHS if encoder == "lite0" else REFERENCE_WIDTHS)
-    model = UNet(widths=widths, encoder=encoder, clicks=config.clicks)
+    model = UNet(widths=widths, encoder=encoder)
     if isinstance(model.contracting, Lite0Path):
         load_imagenet(model.contracting)
-    return model
+    return with_click_layer(model) if config.clicks else model
 
 
 def learning_rate(step: int, steps: int, config: TrainConfig) -> float:

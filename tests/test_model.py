@@ -164,7 +164,7 @@ def test_folded_equals_unfolded(encoder):
         model = lite0(clicks=encoder == "clicks")
     maps = None
     if encoder == "clicks":
-        nn.init.normal_(model.click_layer.weight)
+        model.click_layer.initialise(model.contracting.stem_norm)
         maps = torch.rand(2, 2, 40, 56)
     folded = fold_batchnorm(model)
     assert not any(isinstance(m, nn.BatchNorm2d) for m in folded.modules())
@@ -175,7 +175,7 @@ def test_folded_equals_unfolded(encoder):
 
 def test_no_clicks_are_exactly_the_automatic_network():
     model = lite0(clicks=True)
-    nn.init.normal_(model.click_layer.weight)
+    model.click_layer.initialise(model.contracting.stem_norm)
     x = torch.randn(1, 3, 33, 47)
     with torch.no_grad():
         assert torch.equal(model(x), model(x, torch.zeros(1, 2, 33, 47)))

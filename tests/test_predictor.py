@@ -21,7 +21,7 @@ def make(encoder="plain", clicks=False, precision="fp32", size=(48, 64)) -> Pred
         for _ in range(3):
             model(torch.randn(2, 3, 64, 64))  # statistics that are not the initial ones
     if clicks:
-        torch.nn.init.normal_(model.click_layer.weight, std=0.3)
+        model.click_layer.initialise(model.contracting.stem_norm)
     return Predictor(model.eval(), WeightsConfig(size=size), precision=precision)
 
 

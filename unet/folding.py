@@ -6,6 +6,7 @@ import torch
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from unet.click_layer import ClickLayer, batchnorm_scale
 from unet.lite0 import Lite0Path
 from unet.model import UNet
 
@@ -21,14 +22,11 @@ def _fold_sequences(module: nn.Module) -> None:
                 child[index + 1] = nn.Identity()
 
 
-def _fold_stem(path: Lite0Path, click_layer: nn.Conv2d | None) -> None:
+def _fold_stem(path: Lite0Path, click_layer: ClickLayer | None) -> None:
     """The stem's BatchNorm stands behind the sum of stem and clicks, so both are scaled by it."""
-    norm = path.stem_rest[0]
-    assert isinstance(norm, nn.BatchNorm2d)
-    assert norm.running_var is not None
+    norm = path.stem_norm
     if click_layer is not None:
-        scale = norm.weight / torch.sqrt(norm.running_var + norm.eps)  # (32,)
-        click_layer.weight.data.mul_(scale.view(-1, 1, 1, 1))
+        click_layer.scale(batchnorm_scale(norm))
     path.stem = fuse_conv_bn_eval(path.stem, norm)
     path.stem_rest[0] = nn.Identity()
 

@@ -91,6 +91,13 @@ class Lite0Path(ContractingPath):
                 below = stage.width
         self.blocks = nn.ModuleList(blocks)
 
+    @property
+    def stem_norm(self) -> nn.BatchNorm2d:
+        """The BatchNorm behind the sum of stem and clicks."""
+        norm = self.stem_rest[0]
+        assert isinstance(norm, nn.BatchNorm2d)
+        return norm
+
     def forward(self, image: Tensor, clicks: Tensor | None = None) -> list[Tensor]:
         """Feature maps of `image` (B, 3, H, W); `clicks` (B, 32, ceil(H / 2), ceil(W / 2)) joins the stem.
 

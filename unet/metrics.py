@@ -171,12 +171,13 @@ def summarise(scores: Sequence[PictureScores], seed: int = 0) -> Summary:
     """
     columns = zip(*(astuple(score) for score in scores), strict=True) if scores else [()] * len(fields(PictureScores))
     return {
-        field.name: _spread([value for value in column if value is not None], seed)
+        field.name: spread([value for value in column if value is not None], seed)
         for field, column in zip(fields(PictureScores), columns, strict=True)
     }
 
 
-def _spread(values: Sequence[float], seed: int) -> Spread | None:
+def spread(values: Sequence[float], seed: int = 0) -> Spread | None:
+    """Mean, standard deviation and 95 % percentile bootstrap interval of `values`; None if there are none."""
     if not values:
         return None
     sample, count = np.asarray(values), len(values)

@@ -12,7 +12,8 @@ import torch
 from huggingface_hub import PyTorchModelHubMixin
 from torch import Tensor, nn
 
-from unet.encoders import ContractingPath, DoubleConv, PlainPath, pad_same
+from unet.click_layer import ClickLayer
+from unet.encoders import ContractingPath, DoubleConv, PlainPath
 from unet.errors import ConfigError
 from unet.lite0 import Lite0Path
 
@@ -48,22 +49,6 @@ class ExpansivePath(nn.Module):
             x = up(x)[..., : skip.shape[-2], : skip.shape[-1]]  # (B, width, h, w)
             x = conv(torch.cat([skip, x], dim=1))  # (B, skip + width, h, w) -> (B, width, h, w)
         return x
-
-
-class ClickLayer(nn.Conv2d):
-    """A bias-free 3x3 convolution of the two click maps, in the shape of the first layer's output.
-
-    It has no bias: maps without clicks add nothing, and the network is exactly the automatic one. It starts at the
-    scale of the ImageNet stem's weights; much smaller ones are lost among the picture's own responses.
-    """
-
-    def __init__(self, width: int, stride: int) -> None:
-        super().__init__(2, width, 3, stride=stride, bias=False)
-        nn.init.normal_(self.weight, std=0.5)
-
-    def forward(self, clicks: Tensor) -> Tensor:
-        """(B, 2, H, W) maps of foreground and background clicks -> (B, width, ceil(H / s), ceil(W / s))."""
-        return super().forward(pad_same(clicks, 3, self.stride[0]))
 
 
 class UNet(
@@ -168,6 +153,8 @@ def with_click_layer(model: UNet) -> UNet:
         return model
     extended = UNet(**{**model.init_config, "clicks": True})
     extended.load_state_dict({**extended.state_dict(), **model.state_dict()})
+    assert isinstance(extended.contracting, Lite0Path)
+    extended.click_layer.initialise(extended.contracting.stem_norm)
     return extended
 
 
