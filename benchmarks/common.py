@@ -5,6 +5,10 @@ import platform
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from unet.data import Pair
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))  # `python benchmarks/NAME.py` has only benchmarks/ on the path
@@ -48,3 +52,13 @@ def command_line() -> str:
     for word in sys.argv[1:]:
         words.append(f"DIR/{Path(word).name}" if os.path.isabs(word) or word.startswith("..") else word)
     return " ".join(["python", f"benchmarks/{Path(sys.argv[0]).name}", *words])
+
+
+def link_pictures(pairs: "list[Pair]", folder: Path) -> Path:
+    """A data folder of links to `pairs`."""
+    for pair in pairs:
+        for kind, file in (("images", pair.image), ("masks", pair.mask)):
+            (folder / kind).mkdir(parents=True, exist_ok=True)
+            if not (folder / kind / file.name).exists():
+                (folder / kind / file.name).symlink_to(file.resolve())
+    return folder
