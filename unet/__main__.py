@@ -3,6 +3,7 @@
     python -m unet predict photo.jpg photos/ --output masks/
     python -m unet predict photos/ --output cutouts/ --kind cutout --weights user/name
     python -m unet evaluate --data DIR --split test --json
+    torchrun --standalone --nproc_per_node 2 -m unet predict photos/ --output masks/    # pictures shared by processes
 
 Errors are one message on stderr and exit status 1; wrong usage is 2; Ctrl-C is 130.
 """
@@ -109,27 +110,34 @@ def _parser() -> argparse.ArgumentParser:
 def _predict(args: argparse.Namespace) -> int:
     from unet.cli_predict import find_pictures, plan, predict_pictures
     from unet.predictor import Predictor
+    from unet.sharing import sharing
 
     tasks = plan(find_pictures(args.paths), args.output)
     if args.clicks and len(tasks) > 1:
         raise ConfigError(f"--click goes with one picture, not with {len(tasks)}")
     predictor = Predictor.load(args.weights, precision=args.precision)
     threshold = predictor.threshold if args.threshold is None else args.threshold
-    status = 0
-    for task, error in predict_pictures(predictor, tasks, args.kind, threshold, args.clicks):
-        if error is None:
-            print(task.target)
-        else:
-            print(f"error: {error}", file=sys.stderr)
-            status = 1
-    return status
+    failures = []
+    with sharing() as processes:
+        mine = processes.share(tasks)
+        for task, error in predict_pictures(predictor, mine, args.kind, threshold, args.clicks):
+            if error is None:
+                print(task.target, flush=processes.count > 1)
+            else:
+                print(f"error: {error}", file=sys.stderr)
+                failures.append(task)
+        # All processes end with one status, and none before the others are done: torchrun ends all when one fails.
+        return 1 if processes.gather(failures) else 0
 
 
 def _evaluate(args: argparse.Namespace) -> int:
     from unet.cli_evaluate import as_json, as_text, evaluate
+    from unet.sharing import sharing
 
-    report = evaluate(args.data, args.split, args.weights, args.precision)
-    print(as_json(report) if args.json else as_text(report))
+    with sharing() as processes:
+        report = evaluate(args.data, args.split, args.weights, args.precision, processes)
+    if processes.is_main:
+        print(as_json(report) if args.json else as_text(report))
     return 0
 
 

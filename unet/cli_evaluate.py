@@ -10,9 +10,11 @@ from unet.evaluation import Evaluated, evaluate_pairs
 from unet.hub import Location, locate
 from unet.metrics import Summary, summarise
 from unet.predictor import Predictor
+from unet.sharing import Processes
 
 WORST = 10
 SPLIT_FILE = "split.json"
+ALONE = Processes()
 _LABELS = {
     "iou": "IoU",
     "dice": "Dice",
@@ -58,7 +60,7 @@ def choose_pairs(pairs: list[Pair], location: Location, part: str) -> list[Pair]
     return select_pairs(pairs, load_split(path), part)
 
 
-def evaluate(data: Path, part: str, weights: str, precision: str) -> Report:
+def evaluate(data: Path, part: str, weights: str, precision: str, processes: Processes = ALONE) -> Report:
     """Score `weights` at their calibrated threshold on the pictures of `data` that `part` names.
 
     Args:
@@ -66,6 +68,7 @@ def evaluate(data: Path, part: str, weights: str, precision: str) -> Report:
         part: of the weights' split: train, val, test, extra_test; or all.
         weights: folder or Hub repo.
         precision: auto, fp32 or bf16.
+        processes: that share the pictures; each gets the whole report.
 
     Raises:
         DataError, ImageError: the folder or a file in it cannot be used, or is not what the split names.
@@ -75,7 +78,9 @@ def evaluate(data: Path, part: str, weights: str, precision: str) -> Report:
     location = locate(weights, also=(SPLIT_FILE,))
     chosen = choose_pairs(pairs, location, part)
     predictor = Predictor.from_location(location, precision=precision)
-    evaluated = evaluate_pairs(predictor, chosen, predictor.threshold)
+    mine = evaluate_pairs(predictor, processes.share(chosen), predictor.threshold)
+    order = {pair.stem: index for index, pair in enumerate(chosen)}
+    evaluated = sorted(processes.gather(mine), key=lambda e: order[e.stem])
     return Report(
         weights=predictor.name,
         precision=predictor.precision,

@@ -1,0 +1,66 @@
+"""The command line under torchrun: pictures shared, results as of one process."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from generated import write_folder
+from PIL import Image
+
+from unet.sharing import Processes
+
+ROOT = Path(__file__).parent.parent
+ALONE = [sys.executable, "-m", "unet"]
+TWO = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", "-m", "unet"]
+
+
+def run(launcher: list[str], *arguments: object) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
+    command = [*launcher, *map(str, arguments)]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=240, check=False)
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory):
+    return write_folder(tmp_path_factory.mktemp("photos") / "shapes", 7)
+
+
+def test_shares_are_disjoint_and_complete():
+    items = list(range(10))
+    shares = [Processes(rank, 3).share(items) for rank in range(3)]
+    assert sorted(item for share in shares for item in share) == items
+    assert max(map(len, shares)) - min(map(len, shares)) <= 1
+    assert Processes().gather(items) == items
+
+
+def test_predict_writes_the_same_pictures_and_tells_of_failures(photos, tiny_weights, tmp_path):
+    broken = tmp_path / "broken.png"
+    broken.write_bytes(b"no picture")
+    for launcher, name in ((ALONE, "one"), (TWO, "two")):
+        arguments = [broken, photos / "images", "--kind", "prob", "--weights", tiny_weights]
+        result = run(launcher, "predict", *arguments, "--output", tmp_path / name)
+        assert result.returncode == 1
+        assert result.stderr.count("broken.png is not a picture") == 1
+        assert len(result.stdout.split()) == 7
+    written = sorted(path.name for path in (tmp_path / "one").iterdir())
+    assert len(written) == 7
+    assert written == sorted(path.name for path in (tmp_path / "two").iterdir())
+    for name in written:
+        one, two = (np.asarray(Image.open(tmp_path / part / name)).astype(int) for part in ("one", "two"))
+        assert abs(one - two).max() <= 1
+
+
+def test_evaluate_reports_once_and_the_same(photos, tiny_weights):
+    reports = []
+    for launcher in (ALONE, TWO):
+        result = run(launcher, "evaluate", "--data", photos, "--split", "all", "--weights", tiny_weights, "--json")
+        assert result.returncode == 0, result.stderr
+        reports.append(json.loads(result.stdout))
+    assert reports[0]["pictures"] == reports[1]["pictures"] == 7
+    for name, one in reports[0]["metrics"].items():
+        assert reports[1]["metrics"][name] == (one and pytest.approx(one, abs=1e-3)), name
+    assert [w["stem"] for w in reports[0]["worst"]] == [w["stem"] for w in reports[1]["worst"]]

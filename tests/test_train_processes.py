@@ -1,0 +1,115 @@
+"""train.py under torchrun: what two processes give is what one gives with two micro-batches to a step."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from generated import write_folder
+from safetensors.torch import load_file
+
+from unet.checkpoints import CHECKPOINT, read_checkpoint
+
+ROOT = Path(__file__).parent.parent
+ONE = [sys.executable]
+TWO = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
+TRAIN = str(ROOT / "train.py")
+OPTIONS = ["--widths", "4", "8", "--size", "48", "--batch-size", "4", "--epochs", "3", "--warmup-steps", "2"]
+DYING = """
+import os, sys
+import train
+
+step, steps = train.train_step, []
+
+def dying_step(*arguments):
+    steps.append(1)
+    if len(steps) == 3 and os.environ["RANK"] == "1":
+        raise RuntimeError("this process has had enough")
+    return step(*arguments)
+
+train.train_step = dying_step
+sys.exit(train.main())
+"""
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory):
+    return write_folder(tmp_path_factory.mktemp("photos") / "shapes", 14)
+
+
+def start(launcher: list[str], cwd: Path, *arguments: object, program: str = TRAIN) -> subprocess.Popen[str]:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
+    return subprocess.Popen(
+        [*launcher, program, *OPTIONS, *map(str, arguments)],
+        cwd=cwd,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def train(launcher: list[str], cwd: Path, *arguments: object) -> str:
+    process = start(launcher, cwd, *arguments)
+    stdout, stderr = process.communicate(timeout=300)
+    assert process.returncode == 0, stderr
+    return stdout
+
+
+@pytest.fixture(scope="module")
+def one_process(photos, tmp_path_factory):
+    cwd = tmp_path_factory.mktemp("one")
+    stdout = train(ONE, cwd, "--data", photos, "--output", "weights", "--accumulate", 2)
+    assert "processes: 1" in stdout
+    return cwd
+
+
+def history(cwd: Path) -> list[dict[str, float]]:
+    return read_checkpoint(cwd / "runs/weights" / CHECKPOINT)["progress"]["history"]
+
+
+def assert_alike(cwd: Path, other: Path) -> None:
+    for mine, theirs in zip(history(cwd), history(other), strict=True):
+        for name in ("loss", "lr", "val_iou", "val_dice"):
+            assert mine[name] == pytest.approx(theirs[name], rel=1e-3, abs=1e-3), name
+    mine, theirs = (load_file(folder / "weights/model.safetensors") for folder in (cwd, other))
+    for name, value in mine.items():
+        if name.endswith("num_batches_tracked"):
+            continue  # BatchNorm counts forward passes and makes no use of it
+        torch.testing.assert_close(value, theirs[name], rtol=2e-2, atol=2e-3)
+
+
+def test_two_processes_are_one_with_two_micro_batches(photos, one_process, tmp_path):
+    stdout = train(TWO, tmp_path, "--data", photos, "--output", "weights")
+    assert stdout.count("processes: 2") == 1
+    assert stdout.count("pictures: train") == 1
+    assert_alike(tmp_path, one_process)
+
+
+def test_a_run_of_one_process_is_resumed_by_two(photos, one_process, tmp_path):
+    process = start(ONE, tmp_path, "--data", photos, "--output", "weights", "--accumulate", 2)
+    end = time.monotonic() + 60
+    while not (tmp_path / "runs/weights" / CHECKPOINT).exists():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+    process.kill()
+    process.communicate(timeout=60)
+    assert process.returncode == -signal.SIGKILL
+    assert not (tmp_path / "weights").exists()
+    stdout = train(TWO, tmp_path, "--data", photos, "--output", "weights", "--resume")
+    assert stdout.count("resumed after epoch") == 1
+    assert_alike(tmp_path, one_process)
+
+
+def test_a_process_that_dies_ends_the_run_with_its_error(photos, tmp_path):
+    program = tmp_path / "dying.py"
+    program.write_text(DYING, encoding="utf-8")
+    process = start(TWO, tmp_path, "--data", photos, "--output", "weights", program=str(program))
+    _, stderr = process.communicate(timeout=120)
+    assert process.returncode != 0
+    assert "this process has had enough" in stderr
+    assert not (tmp_path / "weights").exists()
