@@ -4,6 +4,7 @@
     python train.py --data DIR --extra-data DIR2 --epochs 30     # more training pictures
     python train.py --data DIR --widths 64 128 256 512           # the reference's architecture, from scratch
     python train.py --data DIR --resume                          # go on after Ctrl-C or a crash
+    python train.py --data DIR --track trackio                   # follow the run
     python train.py --data DIR --push-to-hub USER/NAME           # publish the result
 
 `python train.py --help` lists every option. Checkpoints, history and prediction sheets go to runs/.
@@ -44,9 +45,10 @@ from unet.losses import bce_dice_loss
 from unet.model import LITE0_WIDTHS, REFERENCE_WIDTHS, UNet, count_parameters, with_click_layer
 from unet.predictor import Predictor, has_fast_bf16
 from unet.publish import push_weights
-from unet.release import release
+from unet.release import VALIDATION_SHEET, release
 from unet.simulation import ious_after_clicks, simulate_clicks
 from unet.splits import Splits, collect, refuse_leak
+from unet.tracking import Tracking, project
 from unet.weights import WeightsConfig, load_weights
 
 CHECKPOINT_SECONDS = 600  # between checkpoints within an epoch
@@ -317,7 +319,11 @@ def start(config: TrainConfig, accelerator: Accelerator) -> Run:
 
 def train(config: TrainConfig) -> None:
     """Run, or resume, the training that `config` describes, and write the weights folder."""
-    accelerator = Accelerator(cpu=not torch.cuda.is_available(), kwargs_handlers=[NO_BUFFER_BROADCAST])
+    accelerator = Accelerator(
+        cpu=not torch.cuda.is_available(),
+        kwargs_handlers=[NO_BUFFER_BROADCAST],
+        **project(config.track, config.run_folder),
+    )
     check_config(config, accelerator.num_processes)
     run = start(config, accelerator)
     model, main = run.model, accelerator.is_main_process
@@ -328,16 +334,20 @@ def train(config: TrainConfig) -> None:
     wrapped, run.optimizer = accelerator.prepare(model, run.optimizer)
     store = PictureStore(run.splits.samples(config.main_repeats))
     batches = len(epoch_order(len(store), config.batch_size, config.seed, 0))
+    tracking = Tracking(accelerator, config.track, config.as_json())
     done = run.progress.epoch * batches + run.progress.batch
     with Interruption() as interruption, progress_bar(batches * config.epochs, done, main) as bar:
         while run.progress.epoch < config.epochs:
             train_epoch(run, wrapped, store, bar, interruption)
             row = finish_epoch(run, batches)
+            tracking.log(row, run.progress.epoch)
             if main:
                 bar.write(" ".join(f"{name} {value:.5g}" for name, value in row.items()))
     if main:
         run.ema.load_state_dict(run.best)
         release(config, run.ema.cpu(), run.settings, run.splits, asdict(run.progress))
+        tracking.sheet(config.run_folder / VALIDATION_SHEET)
+        tracking.finish()
         if config.push_to_hub:
             print(push_weights(config.output, config.push_to_hub, private=config.private))
 

@@ -65,6 +65,8 @@ class TrainConfig:
     """Folder of checkpoints, history and prediction sheets (default: runs/NAME-OF-OUTPUT)."""
     skip_broken: bool = False
     """Leave out pictures that cannot be used instead of stopping; each is named."""
+    track: Literal["trackio", "tensorboard", "wandb"] | None = None
+    """Tell the run to this tracker (its package must be installed); errors of the tracker never stop a run."""
     push_to_hub: str | None = None
     """Publish the weights folder as this Hub repo, USER/NAME."""
     private: bool = False
@@ -92,7 +94,7 @@ class TrainConfig:
 
 # What may differ between a run and its resumption without changing the result.
 FREE_ON_RESUME = frozenset(
-    {"resume", "run_dir", "output", "push_to_hub", "private", "accumulate"} | {"serve_size", "flip"}
+    {"resume", "run_dir", "output", "push_to_hub", "private", "accumulate", "track"} | {"serve_size", "flip"}
 )
 
 _POSITIVE = ("size", "epochs", "batch_size", "accumulate", "main_repeats")

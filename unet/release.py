@@ -21,6 +21,7 @@ from unet.predictor import Predictor
 from unet.splits import Splits
 from unet.weights import WEIGHTS_FILE, WeightsConfig, save_config, save_weights
 
+VALIDATION_SHEET = "validation.png"
 SHEET_PICTURES = 20
 
 
@@ -55,7 +56,7 @@ def release(
     save_split(folder / "split.json", splits.stems())
     plot_curves(progress["history"], folder / "curves.png")
     plot_reliability(reliability(validated), settings.threshold, config.run_folder / "reliability.png")
-    draw_sheet(folder, splits.val, config.run_folder / "validation.png")
+    draw_sheet(folder, splits.val, config.run_folder / VALIDATION_SHEET)
     write_card(
         folder,
         CardFacts(
