@@ -332,12 +332,15 @@ def train(config: TrainConfig) -> None:
     accelerator.print(f"pictures: {run.splits.describe()}")
     accelerator.print(f"model: {model.encoder}, widths {list(model.widths)}, {count_parameters(model):,} parameters")
     wrapped, run.optimizer = accelerator.prepare(model, run.optimizer)
-    store = PictureStore(run.splits.samples(config.main_repeats))
-    batches = len(epoch_order(len(store), config.batch_size, config.seed, 0))
+    samples = run.splits.samples(config.main_repeats, run.progress.epoch)
+    store = PictureStore(samples)
+    batches = len(epoch_order(len(samples), config.batch_size, config.seed, 0))
     tracking = Tracking(accelerator, config.track, config.as_json())
     done = run.progress.epoch * batches + run.progress.batch
     with Interruption() as interruption, progress_bar(batches * config.epochs, done, main) as bar:
         while run.progress.epoch < config.epochs:
+            if run.splits.stream is not None:
+                store = PictureStore(run.splits.samples(config.main_repeats, run.progress.epoch))
             train_epoch(run, wrapped, store, bar, interruption)
             row = finish_epoch(run, batches)
             tracking.log(row, run.progress.epoch)

@@ -16,7 +16,10 @@ class TrainConfig:
     """Options of a training run."""
 
     data: Path | None = None
-    """Folder of photographs with masks; without it, the Interactive Segmentation set comes from Kaggle."""
+    """Folder of photographs with masks, or USER/NAME of a Hub dataset with image and mask columns, which is streamed;
+    without it, the Interactive Segmentation set comes from Kaggle."""
+    stream_pictures: int = 1000
+    """Pictures of a streamed dataset that make an epoch."""
     extra_data: Annotated[tuple[Path, ...], tyro.conf.UseAppendAction] = ()
     """A further folder of training pictures; a tenth of it is kept out as extra_test. May be given repeatedly."""
     groups: Path | None = None
@@ -97,7 +100,7 @@ FREE_ON_RESUME = frozenset(
     {"resume", "run_dir", "output", "push_to_hub", "private", "accumulate", "track"} | {"serve_size", "flip"}
 )
 
-_POSITIVE = ("size", "epochs", "batch_size", "accumulate", "main_repeats")
+_POSITIVE = ("size", "epochs", "batch_size", "accumulate", "main_repeats", "stream_pictures")
 
 
 def check_config(config: TrainConfig, processes: int = 1) -> None:

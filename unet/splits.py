@@ -1,5 +1,6 @@
 """The pictures of a training run by the part they play: train, val, test and extra_test."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -7,6 +8,7 @@ from unet.config import TrainConfig
 from unet.data import Pair, extra_test_names, find_pairs, hold_out, load_split, read_groups, split_stems
 from unet.errors import DataError, TrainingError
 from unet.partition import list_names
+from unet.streaming import DatasetStream, is_hub_dataset
 
 # Near-duplicates of the Interactive Segmentation set, for a folder that holds all of them and no groups.txt.
 KNOWN_GROUPS = Path(__file__).parent / "interactive_segmentation_groups.txt"
@@ -23,10 +25,13 @@ class Splits:
     extra: list[Pair]
     extra_test: list[Pair]
     names: tuple[str, ...]
+    stream: DatasetStream | None = None
+    """Where the training pictures come from instead of `train`."""
 
-    def samples(self, main_repeats: int) -> list[Pair]:
-        """The pictures of an epoch: the main folder's `main_repeats` times, the others once."""
-        return self.train * main_repeats + self.extra
+    def samples(self, main_repeats: int, epoch: int) -> list[Pair]:
+        """The pictures of an epoch: the main folder's `main_repeats` times, the others once; or a stream's window."""
+        main = self.stream.window(epoch) if self.stream else self.train * main_repeats
+        return main + self.extra
 
     def stems(self) -> dict[str, list[str]]:
         """The content of split.json."""
@@ -37,7 +42,7 @@ class Splits:
     def counts(self) -> dict[str, int]:
         """Pictures in each part."""
         return {
-            "train": len(self.train),
+            "train": self.stream.length if self.stream else len(self.train),
             "extra_train": len(self.extra),
             "val": len(self.val),
             "test": len(self.test),
@@ -81,17 +86,8 @@ def groups_of(config: TrainConfig, folder: Path, stems: set[str]) -> list[list[s
     return groups
 
 
-def collect(config: TrainConfig) -> Splits:
-    """Find, check and split the pictures that `config` names.
-
-    Raises:
-        DataError: a folder cannot be used as it stands; names the files.
-    """
-    folder = config.data or kaggle_folder()
-    pairs = find_pairs(folder, skip_broken=config.skip_broken)
-    by_stem = {pair.stem: pair for pair in pairs}
-    groups = groups_of(config, folder, set(by_stem))
-    split = split_stems(by_stem, seed=config.split_seed, groups=groups)
+def collect_extra(config: TrainConfig) -> tuple[list[Pair], list[Pair]]:
+    """The extra folders' pictures: those to train on, and those kept out."""
     extra: list[Pair] = []
     extra_test: list[Pair] = []
     for other in config.extra_data:
@@ -99,9 +95,31 @@ def collect(config: TrainConfig) -> Splits:
         kept, out = hold_out(found, seed=config.split_seed, groups=read_groups(other))
         extra += [found[stem] for stem in kept]
         extra_test += [found[stem] for stem in out]
+    return extra, extra_test
+
+
+def collect(config: TrainConfig) -> Splits:
+    """Find, check and split the pictures that `config` names.
+
+    Raises:
+        DataError: a folder cannot be used as it stands; names the files.
+    """
+    folder = config.data or kaggle_folder()
+    extra, extra_test = collect_extra(config)
+    if is_hub_dataset(folder):
+        name = folder.as_posix()
+        spool = config.run_folder / "streamed" / f"process-{os.environ.get('RANK', '0')}"
+        stream = DatasetStream(name, config.stream_pictures, config.split_seed, spool, config.skip_broken)
+        val, test = stream.held_out()
+        names = (name, *(path.resolve().name for path in config.extra_data))
+        return Splits([], val, test, extra, extra_test, names, stream)
+    pairs = find_pairs(folder, skip_broken=config.skip_broken)
+    by_stem = {pair.stem: pair for pair in pairs}
+    groups = groups_of(config, folder, set(by_stem))
+    split = split_stems(by_stem, seed=config.split_seed, groups=groups)
     names = tuple(path.resolve().name for path in (folder, *config.extra_data))
     parts = {name: [by_stem[stem] for stem in split[name]] for name in ("train", "val", "test")}
-    return Splits(**parts, extra=extra, extra_test=extra_test, names=names)
+    return Splits(parts["train"], parts["val"], parts["test"], extra, extra_test, names)
 
 
 def refuse_leak(weights: Path, splits: Splits) -> None:
