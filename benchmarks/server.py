@@ -107,7 +107,8 @@ class PeakMemory:
 
     def _watch(self) -> None:
         while not self._done.is_set():
-            self.peak = max(self.peak, self.process.memory_info().rss)
+            with contextlib.suppress(psutil.NoSuchProcess, psutil.ZombieProcess):  # it has ended
+                self.peak = max(self.peak, self.process.memory_info().rss)
             self._done.wait(0.005)
 
     def __enter__(self) -> "PeakMemory":

@@ -1,6 +1,8 @@
-"""Time inference side by side: the reference's way, this project's predictor, ONNX Runtime; then from file to mask.
+"""Time inference and training side by side with the reference's way and with others; then from file to mask.
 
     python benchmarks/speed.py [--data DIR] [--peers DIR_OF_ONNX] [--rounds N]
+
+The running app is measured by benchmarks/serving.py.
 
 The ways alternate, so that a disturbance hits all of them; medians are shown with their quartiles. Ratios come first:
 the absolute figures hold for the machine named beside them. Writes benchmarks/speed.md and the README's block.
@@ -20,6 +22,8 @@ import numpy as np
 import torch
 from PIL import Image
 from rivals import Segment, U2Net
+from speed_growth import growth_rows
+from speed_training import training_rows
 
 from unet import Predictor, UNet
 from unet.data import find_pairs
@@ -227,6 +231,9 @@ def main() -> None:
     whole = common.markdown_table(header, end_to_end_rows(options.peers, options.rounds))
     header = ["step, ms", "decode", "network", "upsampling", "overlay", "mask PNG", "overlay PNG"]
     steps = common.markdown_table(header, step_rows(max(3, options.rounds // 3)))
+    header = ["training", "times the reference's loop", "its pictures a second", "ours", "data", "forward"]
+    training = common.markdown_table([*header, "backward", "optimizer"], training_rows(max(3, options.rounds // 2)))
+    growth = common.markdown_table(["growth", "seconds", "peak memory, MB"], growth_rows())
     report = (
         f"{common.machine()}, torch {torch.__version__}. Medians of {options.rounds} alternating "
         "measurements, quartiles in brackets.\n\n"
@@ -234,7 +241,9 @@ def main() -> None:
         "the share of the operations a second that a matrix product in the same precision reaches.\n\n"
         f"{network}\n\n"
         + (f"{agreement(options.data)}\n\n" if options.data else "")
-        + f"{whole}\n\nOf the server's own time for one picture:\n\n{steps}\n\n`{common.command_line()}`"
+        + f"{whole}\n\nOf the server's own time for one picture:\n\n{steps}\n\n"
+        "A training step, from decoded pictures to the moving average (the reference's from tensors), and the shares "
+        f"of ours:\n\n{training}\n\nThe whole command, start included:\n\n{growth}\n\n`{common.command_line()}`"
     )
     common.replace_block(common.ROOT / "README.md", "speed", report)
     (common.ROOT / "benchmarks" / "speed.md").write_text(f"# Speed\n\n{report}\n", encoding="utf-8")
