@@ -1,8 +1,12 @@
+import math
+
 import pytest
 import torch
 from torch import nn
 
 from unet import UNet
+from unet.click_layer import COARSE, SPREADS, ClickLayer
+from unet.clicks import DISK_RADIUS
 from unet.encoders import PlainPath
 from unet.errors import ConfigError
 from unet.folding import fold_batchnorm
@@ -218,3 +222,35 @@ def test_hub_mixin_round_trip_is_strict(tmp_path):
     save_file(state, tmp_path / "model.safetensors")
     with pytest.raises(RuntimeError, match=r"head\.bias"):
         UNet.from_pretrained(tmp_path)
+
+
+def test_a_click_is_felt_far_away_and_nowhere_without_clicks():
+    torch.manual_seed(0)
+    layer = ClickLayer(8, 2)
+    norm = nn.BatchNorm2d(8)
+    nn.init.uniform_(norm.weight, 0.5, 2)
+    layer.initialise(norm)
+    maps = torch.zeros(1, 2, 128, 128)
+    with torch.no_grad():
+        assert not layer(maps).any()
+        maps[0, 0, 60:69, 60:69] = 1
+        answer = layer(maps)
+        assert answer.shape == (1, 8, 64, 64)
+        assert answer[..., 32, 63].abs().mean() > 0.01 * answer[..., 32, 32].abs().mean() > 0
+        torch.testing.assert_close(layer(2 * maps), 2 * answer)
+        before = answer * norm.weight.view(1, -1, 1, 1)
+        layer.scale(norm.weight)
+        torch.testing.assert_close(layer(maps), before)
+
+
+def test_the_click_layers_blur_is_a_gaussian():
+    maps = torch.zeros(1, 2, 256, 256)
+    maps[0, 0, 128:132, 128:132] = 1  # one pixel at the stride where it is blurred
+    with torch.no_grad():
+        spread = ClickLayer(4, 2)._spread(maps)
+    for index, deviation in enumerate(SPREADS):
+        height = math.sqrt(2) * deviation / DISK_RADIUS
+        row = spread[0, 2 * index, 32] / (height * (COARSE / deviation) ** 2 / (2 * math.pi))
+        wanted = torch.exp(-(((torch.arange(64) - 32.0) * COARSE) ** 2) / (2 * deviation**2))
+        torch.testing.assert_close(row, wanted, rtol=0.1, atol=0.05)
+        assert not spread[0, 2 * index + 1].any()

@@ -2,11 +2,12 @@
 
 import numpy as np
 import pytest
-from generated import draw_pair
+from generated import draw_pair, write_folder
 
 from unet.augment import paste
 from unet.clicks import BACKGROUND, FOREGROUND, click_maps
-from unet.simulation import first_clicks, next_click, simulate_clicks
+from unet.data import find_pairs, load_resized
+from unet.simulation import click_session, first_clicks, ious_after_clicks, next_click, simulate_clicks
 
 
 def square(size, top, left, side):
@@ -130,3 +131,55 @@ def test_nothing_is_pasted_where_there_is_no_object():
         pasted, same = paste(np.random.default_rng(0), rgb, labels, rgb[::-1], donor_target, pointed=False)
         np.testing.assert_array_equal(pasted, rgb)
         np.testing.assert_array_equal(same, labels)
+
+
+def test_a_session_corrects_until_nothing_is_wrong():
+    target = np.zeros((40, 60), np.uint8)
+    target[5:20, 5:20] = target[25:35, 40:58] = 1
+
+    def answer(clicks):
+        """A method that fills in the region that is clicked, and nothing else."""
+        mask = np.zeros(target.shape, bool)
+        for click in clicks:
+            part = np.zeros(target.shape, bool)
+            part[:22] = True
+            mask |= (target == 1) & (part if click.y < 22 else ~part)
+        return mask
+
+    session = list(click_session(answer, target, 10))
+    assert [len(clicks) for clicks, _ in session] == [1, 2]
+    assert (session[0][0][0].x, session[0][0][0].y) == (12, 12)  # the centre of the larger part
+    assert np.array_equal(session[-1][1], target == 1)
+
+
+def test_a_session_ends_at_its_limit():
+    target = np.zeros((20, 20), np.uint8)
+    target[4:9, 4:9] = 1
+    session = list(click_session(lambda clicks: np.zeros(target.shape, bool), target, 7))
+    assert len(session) == 7
+    assert len({(click.x, click.y) for click in session[-1][0]}) == 7
+
+
+def test_ious_after_clicks_are_those_of_the_masks(tmp_path):
+    folder = write_folder(tmp_path / "shapes", 3)
+
+    class Painter:
+        """Marks a disk of 8 pixels around each foreground click."""
+
+        def prob8(self, rgb, clicks):
+            rows, columns = np.ogrid[: rgb.shape[0], : rgb.shape[1]]
+            mask = np.zeros(rgb.shape[:2], bool)
+            for click in clicks:
+                if click.label == 1:
+                    mask |= (rows - click.y) ** 2 + (columns - click.x) ** 2 <= 64
+            return mask.astype(np.uint8) * 255
+
+    pairs = find_pairs(folder)
+    ious = ious_after_clicks(Painter(), pairs, (1, 4), 0.5)
+    assert ious.shape == (3, 2)
+    rgb, target = load_resized(pairs[0])
+    click = next_click(np.zeros(target.shape, bool), target)
+    mask = Painter().prob8(rgb, [click]) > 0
+    both, either = (mask & (target == 1)).sum(), (mask | (target == 1)).sum()
+    assert ious[0, 0] == pytest.approx(both / either)
+    assert ious_after_clicks(Painter(), [], (1, 4), 0.5).shape == (0, 2)
