@@ -31,7 +31,7 @@ from unet.weights import WEIGHTS_FILE, load_weights
 
 RUNS = common.ROOT / "runs" / "ablation"
 SEEDS = (0, 1)
-BASE: dict[str, Any] = {"encoder": "lite0", "size": 128, "epochs": 4, "warmup_steps": 50, "ema_decay": 0.99}
+BASE: dict[str, Any] = {"encoder": "lite0", "size": 112, "epochs": 3, "warmup_steps": 50, "ema_decay": 0.99}
 
 
 def bce_loss(logits: Tensor, target: Tensor) -> Tensor:
@@ -75,8 +75,8 @@ CHANGES = {
     "no average of the weights": Change({"ema_decay": 0.0}),
     "iseg pictures once an epoch, not twice": Change({"main_repeats": 1}),
     "iseg pictures four times an epoch": Change({"main_repeats": 4}),
-    "160 pixels in training": Change({"size": 160}),
-    "served at 160 pixels": Change(served={"size": (160, 160)}),
+    "144 pixels in training": Change({"size": 144}),
+    "served at 144 pixels": Change(served={"size": (144, 144)}),
     "averaged with the mirror image": Change(served={"flip": True}),
 }
 
