@@ -28,6 +28,7 @@ from tqdm import tqdm
 from unet.batches import Batch, PictureStore, epoch_order, make_batch, to_tensor
 from unet.checkpoints import (
     CHECKPOINT,
+    blend,
     ema_decay,
     keep_previous,
     read_checkpoint,
@@ -89,6 +90,18 @@ class Interrupted(Exception):
     """Ctrl-C came; the checkpoint is written."""
 
 
+def load_earlier(source: str, splits: Splits) -> UNet:
+    """The network of a weights folder or repo, which must not have seen this run's test pictures.
+
+    Raises:
+        TrainingError: it has.
+        HubError, WeightsError: the weights cannot be had.
+    """
+    folder = locate(source).folder
+    refuse_leak(folder, splits)
+    return load_weights(folder)[0]
+
+
 def build_model(config: TrainConfig, splits: Splits) -> UNet:
     """The network at the start of the run: new, from ImageNet weights, or from earlier weights.
 
@@ -96,9 +109,7 @@ def build_model(config: TrainConfig, splits: Splits) -> UNet:
         TrainingError: the earlier weights are of another shape, or were trained on this run's test pictures.
     """
     if config.init_from is not None:
-        folder = locate(config.init_from).folder
-        refuse_leak(folder, splits)
-        model, _ = load_weights(folder)
+        model = load_earlier(config.init_from, splits)
         wanted = (config.encoder or model.encoder, config.widths or model.widths)
         if wanted != (model.encoder, model.widths):
             raise TrainingError(
@@ -347,7 +358,10 @@ def train(config: TrainConfig) -> None:
             if main:
                 bar.write(" ".join(f"{name} {value:.5g}" for name, value in row.items()))
     if main:
-        run.ema.load_state_dict(run.best)
+        best = run.best
+        if config.blend_with is not None:
+            best = blend(best, load_earlier(config.blend_with, run.splits).state_dict(), config.blend_share)
+        run.ema.load_state_dict(best)
         release(config, run.ema.cpu(), run.settings, run.splits, asdict(run.progress))
         tracking.sheet(config.run_folder / VALIDATION_SHEET)
         tracking.finish()

@@ -73,3 +73,23 @@ def update_ema(ema: nn.Module, model: nn.Module, decay: float) -> None:
         else:
             old.copy_(new)
     torch._foreach_lerp_(averaged, current, 1 - decay)
+
+
+def blend(state: dict[str, Tensor], earlier: dict[str, Tensor], share: float) -> dict[str, Tensor]:
+    """Weights between two networks, one fine-tuned from the other (Wortsman et al. 2022, arXiv:2109.01903).
+
+    Args:
+        state: of the later network.
+        earlier: of the earlier one; tensors that it lacks stay as they are.
+        share: of `earlier` in the result, 0..1.
+
+    Raises:
+        TrainingError: a tensor has another shape in `earlier`.
+    """
+    blended = dict(state)
+    for name, old in earlier.items():
+        if name not in state or state[name].shape != old.shape:
+            raise TrainingError(f"the weights to blend with are of another network: {name} does not fit")
+        if old.is_floating_point():
+            blended[name] = torch.lerp(state[name].float(), old.float(), share)
+    return blended

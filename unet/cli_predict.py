@@ -143,9 +143,12 @@ class _Pipeline:
                 pictures.append(error)
         chunk.decoded = []
         good = [picture for picture in pictures if isinstance(picture, Picture)]
-        clicks = [self._clicks] * len(good) if self._clicks else ()
-        # (B, h, w) at the network's size; the rest is done picture by picture in the threads.
-        small = iter(self._predictor.probabilities([picture.rgb for picture in good], clicks) if good else ())
+        # (h, w) each; the rest is done picture by picture in the threads.
+        small: Iterator[np.ndarray]
+        if self._clicks:
+            small = (self._predictor.prob_small(picture.rgb, self._clicks) for picture in good)
+        else:
+            small = iter(self._predictor.probabilities([picture.rgb for picture in good]) if good else ())
         chunk.outcomes = [
             self._pool.submit(self._write, task, picture, next(small)) if isinstance(picture, Picture) else picture
             for task, picture in zip(chunk.tasks, pictures, strict=True)

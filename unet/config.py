@@ -62,6 +62,10 @@ class TrainConfig:
     """Of the split into train, val and test; apart from --seed, so that runs share their test pictures."""
     init_from: str | None = None
     """Weights to start from: a folder, USER/NAME or USER/NAME@REVISION."""
+    blend_with: str | None = None
+    """Earlier weights, a folder or repo, that the finished ones are averaged with, to keep what those could do."""
+    blend_share: float = 0.15
+    """Share of the --blend-with weights in the average, 0..1."""
     resume: bool = False
     """Go on from the last checkpoint of the run with the same --output."""
     run_dir: Path | None = None
@@ -97,7 +101,8 @@ class TrainConfig:
 
 # What may differ between a run and its resumption without changing the result.
 FREE_ON_RESUME = frozenset(
-    {"resume", "run_dir", "output", "push_to_hub", "private", "accumulate", "track"} | {"serve_size", "flip"}
+    {"resume", "run_dir", "output", "push_to_hub", "private", "accumulate", "track"}
+    | {"serve_size", "flip", "blend_with", "blend_share"}  # of the finished network
 )
 
 _POSITIVE = ("size", "epochs", "batch_size", "accumulate", "main_repeats", "stream_pictures")
@@ -124,6 +129,8 @@ def check_config(config: TrainConfig, processes: int = 1) -> None:
         raise ConfigError(f"--lr must be above 0, not {config.lr}")
     if not 0 <= config.ema_decay < 1:
         raise ConfigError(f"--ema-decay must lie in 0..1 (1 excluded), not {config.ema_decay}")
+    if not 0 <= config.blend_share <= 1:
+        raise ConfigError(f"--blend-share must lie in 0..1, not {config.blend_share}")
     if not 0 <= config.copy_paste <= 1:
         raise ConfigError(f"--copy-paste must lie in 0..1, not {config.copy_paste}")
     if config.clicks and config.chosen_encoder != "lite0":

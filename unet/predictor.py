@@ -10,6 +10,7 @@ from torch import Tensor
 
 from unet.clicks import Click, click_maps, honour_clicks
 from unet.errors import ConfigError
+from unet.focus import clicks_within, focus_box, merge_views
 from unet.folding import fold_batchnorm
 from unet.hub import Location, locate
 from unet.model import UNet
@@ -101,7 +102,7 @@ class Predictor:
         return self._model.clicks
 
     def probabilities(self, rgbs: Sequence[np.ndarray], clicks: Sequence[Sequence[Click]] = ()) -> np.ndarray:
-        """Probabilities at the network's size.
+        """Probabilities at the network's size, of the pictures as they are.
 
         Args:
             rgbs: pictures (H, W, 3) uint8, each of any size.
@@ -130,8 +131,19 @@ class Predictor:
             return prob.squeeze(1).cpu().numpy()
 
     def prob_small(self, rgb: np.ndarray, clicks: Sequence[Click] = ()) -> np.ndarray:
-        """Probabilities (h, w) float32 in 0..1, at the network's size, of one picture (H, W, 3) uint8."""
-        return self.probabilities([rgb], [clicks])[0]
+        """Probabilities (h, w) float32 in 0..1 of one picture (H, W, 3) uint8.
+
+        They have the network's size; with clicks on a small object they are finer, as the network then takes a second
+        look at its surroundings (see `unet.focus`).
+        """
+        whole = self.probabilities([rgb], [clicks])[0]
+        size = (rgb.shape[0], rgb.shape[1])
+        box = focus_box(whole, clicks, size, self.threshold)
+        if box is None:
+            return whole
+        left, top, right, bottom = box
+        close = self.probabilities([rgb[top:bottom, left:right]], [clicks_within(clicks, box)])[0]
+        return merge_views(whole, close, box, size)
 
     def upsample(self, prob_small: np.ndarray, rgb: np.ndarray, clicks: Sequence[Click] = ()) -> np.ndarray:
         """`prob8 = round(255 * probability)`, (H, W) uint8, at the picture's own size.
