@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 import torch
 import tyro
-from accelerate import Accelerator
+from accelerate import Accelerator, PartialState
 from accelerate.utils import gather_object, set_seed
 from tqdm import tqdm
 
@@ -36,7 +36,7 @@ from unet.checkpoints import (
     write_atomically,
 )
 from unet.config import FREE_ON_RESUME, TrainConfig, check_config
-from unet.distributed import NO_BUFFER_BROADCAST, StepStatistics, share_of_batch
+from unet.distributed import NO_BUFFER_BROADCAST, StepStatistics, any_process, share_of_batch
 from unet.errors import TrainingError, UnetError
 from unet.evaluation import evaluate_pairs
 from unet.hub import locate
@@ -261,10 +261,12 @@ def train_epoch(run: Run, wrapped: torch.nn.Module, store: PictureStore, bar: An
             None, False, loss=f"{progress.loss_sum / progress.batch:.4f}", val_iou=f"{progress.best_iou:.3f}"
         )
         bar.update()
-        if interruption.came or time.monotonic() - saved > CHECKPOINT_SECONDS:
+        stop = any_process(accelerator, interruption.came)  # a process that stopped alone would leave others waiting
+        if stop or time.monotonic() - saved > CHECKPOINT_SECONDS:
             save_checkpoint(run)
             saved = time.monotonic()
-        if interruption.came:
+        if stop:
+            accelerator.wait_for_everyone()  # until the checkpoint is written
             raise Interrupted
 
 
@@ -375,7 +377,8 @@ def main() -> int:
     try:
         train(config)
     except Interrupted:
-        print(f"stopped; go on with --resume (checkpoint in {config.run_folder})", file=sys.stderr)
+        if PartialState().is_main_process:
+            print(f"stopped; go on with --resume (checkpoint in {config.run_folder})", file=sys.stderr)
         return 130
     except UnetError as error:
         print(f"error: {error}", file=sys.stderr)

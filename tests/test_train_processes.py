@@ -7,9 +7,11 @@ import sys
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 import torch
 from generated import write_folder
+from hub_server import LocalHub
 from safetensors.torch import load_file
 
 from unet.checkpoints import CHECKPOINT, read_checkpoint
@@ -103,6 +105,64 @@ def test_a_run_of_one_process_is_resumed_by_two(photos, one_process, tmp_path):
     stdout = train(TWO, tmp_path, "--data", photos, "--output", "weights", "--resume")
     assert stdout.count("resumed after epoch") == 1
     assert_alike(tmp_path, one_process)
+
+
+def wait_for_checkpoint(running: subprocess.Popen[str], cwd: Path) -> None:
+    end = time.monotonic() + 120
+    while not (cwd / "runs/weights" / CHECKPOINT).exists():
+        assert time.monotonic() < end, "no checkpoint came"
+        assert running.poll() is None, running.stderr.read()
+        time.sleep(0.05)
+
+
+def worker(running: subprocess.Popen[str], rank: int) -> psutil.Process:
+    (found,) = [p for p in psutil.Process(running.pid).children() if p.environ().get("RANK") == str(rank)]
+    return found
+
+
+@pytest.mark.parametrize("receiver", ["torchrun", "one of them"])
+def test_ctrl_c_stops_two_processes_at_one_step_with_a_checkpoint(photos, tmp_path, receiver):
+    running = start(TWO, tmp_path, "--data", photos, "--output", "weights", "--epochs", 400, "--main-repeats", 40)
+    wait_for_checkpoint(running, tmp_path)
+    time.sleep(0.5)
+    before = read_checkpoint(tmp_path / "runs/weights" / CHECKPOINT)["progress"]
+    os.kill(running.pid if receiver == "torchrun" else worker(running, 1).pid, signal.SIGINT)
+    _, stderr = running.communicate(timeout=60)
+    assert running.returncode != 0
+    assert stderr.count("go on with --resume") == 1
+    assert "[rank" not in stderr  # no process found another one gone
+    after = read_checkpoint(tmp_path / "runs/weights" / CHECKPOINT)["progress"]
+    assert (after["epoch"], after["batch"]) > (before["epoch"], before["batch"])
+
+
+def test_a_process_that_is_killed_ends_the_run(photos, tmp_path):
+    running = start(TWO, tmp_path, "--data", photos, "--output", "weights", "--epochs", 400)
+    wait_for_checkpoint(running, tmp_path)
+    worker(running, 1).kill()
+    _, stderr = running.communicate(timeout=60)
+    assert running.returncode != 0
+    assert "Signal 9 (SIGKILL)" in stderr
+    assert not (tmp_path / "weights").exists()
+
+
+def test_two_processes_write_and_publish_once(photos, tmp_path):
+    with LocalHub() as hub:
+        environment = {**hub.env(tmp_path / "home"), "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+        result = subprocess.run(
+            [*TWO, TRAIN, *OPTIONS, "--data", str(photos), "--output", "weights", "--push-to-hub", "user/shapes"],
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=240,
+            check=False,
+        )
+        assert result.returncode == 0, result.stderr
+        for line in ("processes: ", "model: ", "epoch 3 ", "val: ", "weights written to", "published whole"):
+            assert (result.stdout + result.stderr).count(line) == 1, line
+        repo = hub.model("user/shapes")
+        assert len(repo.commits) == 2  # the Hub's own first one, and this
+        assert repo.files["model.safetensors"] == (tmp_path / "weights/model.safetensors").read_bytes()
 
 
 def test_a_process_that_dies_ends_the_run_with_its_error(photos, tmp_path):

@@ -23,6 +23,13 @@ def share_of_batch(batch_size: int, accumulate: int, accelerator: Accelerator) -
     return [first + offset for first in firsts for offset in range(length)]
 
 
+def any_process(accelerator: Accelerator, value: bool) -> bool:
+    """Whether `value` is true on one of the processes, which all must ask; the same answer on each."""
+    if accelerator.num_processes == 1:
+        return value
+    return bool(accelerator.reduce(torch.tensor(float(value), device=accelerator.device), "sum") > 0)
+
+
 class StepStatistics:
     """BatchNorm's running statistics over an optimizer step that is computed in parts.
 
