@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,8 @@ import pytest
 from generated import write_folder
 from PIL import Image
 
-from unet.sharing import Processes
+from unet.errors import ConfigError
+from unet.sharing import Processes, sharing
 
 ROOT = Path(__file__).parent.parent
 ALONE = [sys.executable, "-m", "unet"]
@@ -34,7 +36,7 @@ def test_shares_are_disjoint_and_complete():
     shares = [Processes(rank, 3).share(items) for rank in range(3)]
     assert sorted(item for share in shares for item in share) == items
     assert max(map(len, shares)) - min(map(len, shares)) <= 1
-    assert Processes().gather(items) == items
+    assert Processes().gather(lambda: items) == [items]
 
 
 def test_predict_writes_the_same_pictures_and_tells_of_failures(photos, tiny_weights, tmp_path):
@@ -64,3 +66,51 @@ def test_evaluate_reports_once_and_the_same(photos, tiny_weights):
     for name, one in reports[0]["metrics"].items():
         assert reports[1]["metrics"][name] == (one and pytest.approx(one, abs=1e-3)), name
     assert [w["stem"] for w in reports[0]["worst"]] == [w["stem"] for w in reports[1]["worst"]]
+
+
+def test_more_processes_than_pictures(photos, tiny_weights, tmp_path):
+    result = run(TWO, "predict", photos / "images/p00.png", "--weights", tiny_weights, "--output", tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout == f"{tmp_path / 'p00.png'}\n"
+
+
+def test_an_error_that_all_meet_is_told_once(photos, tmp_path):
+    result = run(TWO, "predict", photos / "images", "--weights", "no/such/folder", "--output", tmp_path)
+    assert result.returncode == 1
+    assert len(re.findall("^error: .*no/such/folder", result.stderr, re.MULTILINE)) == 1
+    assert "[rank" not in result.stderr  # no traceback
+
+
+@pytest.mark.parametrize("stem", ["p02", "p03"])  # the share of the first process, and of the second
+def test_an_error_that_one_meets_is_told_and_ends_all(stem, tiny_weights, tmp_path):
+    folder = write_folder(tmp_path / "shapes", 7)
+    picture = folder / f"images/{stem}.png"
+    picture.write_bytes(picture.read_bytes()[:-200])  # its header is whole
+    result = run(TWO, "evaluate", "--data", folder, "--split", "all", "--weights", tiny_weights)
+    assert result.returncode == 1
+    assert result.stdout == ""
+    assert len(re.findall(rf"^error: {stem}\.png", result.stderr, re.MULTILINE)) == 1
+    assert "[rank" not in result.stderr
+
+
+def test_half_of_what_torchrun_sets_is_named(monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("RANK", "0")
+    monkeypatch.delenv("LOCAL_RANK", raising=False)
+    with pytest.raises(ConfigError, match=r"LOCAL_RANK.*start with torchrun"), sharing():
+        pass
+
+
+def test_one_process_and_the_app_import_nothing_that_several_need():
+    program = """
+import sys, app
+from unet.__main__ import main
+from unet.sharing import sharing
+before = set(sys.modules)
+with sharing() as processes:
+    assert processes.count == 1
+assert set(sys.modules) == before
+assert not {"accelerate", "datasets", "tyro"} & set(sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from unet.clicks import Click
 from unet.errors import ConfigError, UnetError
+from unet.sharing import Processes, sharing
 
 KINDS = ("mask", "prob", "cutout", "overlay")
 SPLITS = ("train", "val", "test", "extra_test", "all")
@@ -107,47 +108,55 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _predict(args: argparse.Namespace) -> int:
+def _predict(args: argparse.Namespace, processes: Processes) -> int:
     from unet.cli_predict import find_pictures, plan, predict_pictures
     from unet.predictor import Predictor
-    from unet.sharing import sharing
 
-    tasks = plan(find_pictures(args.paths), args.output)
-    if args.clicks and len(tasks) > 1:
-        raise ConfigError(f"--click goes with one picture, not with {len(tasks)}")
-    predictor = Predictor.load(args.weights, precision=args.precision)
-    threshold = predictor.threshold if args.threshold is None else args.threshold
-    failures = []
-    with sharing() as processes:
-        mine = processes.share(tasks)
+    def write_share() -> int:
+        tasks = plan(find_pictures(args.paths), args.output)
+        if args.clicks and len(tasks) > 1:
+            raise ConfigError(f"--click goes with one picture, not with {len(tasks)}")
+        predictor = Predictor.load(args.weights, precision=args.precision)
+        threshold = predictor.threshold if args.threshold is None else args.threshold
+        mine, status = processes.share(tasks), 0
         for task, error in predict_pictures(predictor, mine, args.kind, threshold, args.clicks):
             if error is None:
                 print(task.target, flush=processes.count > 1)
             else:
                 print(f"error: {error}", file=sys.stderr)
-                failures.append(task)
-        # All processes end with one status, and none before the others are done: torchrun ends all when one fails.
-        return 1 if processes.gather(failures) else 0
+                status = 1
+        return status
+
+    # All processes end with one status, and none before the others are done: torchrun ends all when one fails.
+    return max(processes.gather(write_share))
 
 
-def _evaluate(args: argparse.Namespace) -> int:
+def _evaluate(args: argparse.Namespace, processes: Processes) -> int:
     from unet.cli_evaluate import as_json, as_text, evaluate
-    from unet.sharing import sharing
 
-    with sharing() as processes:
-        report = evaluate(args.data, args.split, args.weights, args.precision, processes)
+    report = evaluate(args.data, args.split, args.weights, args.precision, processes)
     if processes.is_main:
         print(as_json(report) if args.json else as_text(report))
     return 0
+
+
+def _run(args: argparse.Namespace, processes: Processes) -> int:
+    try:
+        status = _predict(args, processes) if args.command == "predict" else _evaluate(args, processes)
+    except UnetError as error:
+        if processes.is_main:
+            print(f"error: {error}", file=sys.stderr)
+        return 1
+    sys.stdout.flush()
+    return status
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
     args = _parser().parse_args(argv)
     try:
-        status = _predict(args) if args.command == "predict" else _evaluate(args)
-        sys.stdout.flush()
-        return status
+        with sharing() as processes:
+            return _run(args, processes)
     except UnetError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

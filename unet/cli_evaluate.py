@@ -46,6 +46,16 @@ class Report:
     """Ascending by IoU."""
 
 
+@dataclass(frozen=True)
+class _Share:
+    """What one process found out."""
+
+    weights: str
+    precision: str
+    threshold: float
+    evaluated: list[Evaluated]
+
+
 def choose_pairs(pairs: list[Pair], location: Location, part: str) -> list[Pair]:
     """The pairs of one part of the split that the weights were trained with, or all of them.
 
@@ -74,17 +84,21 @@ def evaluate(data: Path, part: str, weights: str, precision: str, processes: Pro
         DataError, ImageError: the folder or a file in it cannot be used, or is not what the split names.
         WeightsError, HubError: the weights cannot be had.
     """
-    pairs = find_pairs(data)
-    location = locate(weights, also=(SPLIT_FILE,))
-    chosen = choose_pairs(pairs, location, part)
-    predictor = Predictor.from_location(location, precision=precision)
-    mine = evaluate_pairs(predictor, processes.share(chosen), predictor.threshold)
-    order = {pair.stem: index for index, pair in enumerate(chosen)}
-    evaluated = sorted(processes.gather(mine), key=lambda e: order[e.stem])
+
+    def score_share() -> _Share:
+        pairs = find_pairs(data)
+        location = locate(weights, also=(SPLIT_FILE,))
+        chosen = choose_pairs(pairs, location, part)
+        predictor = Predictor.from_location(location, precision=precision)
+        evaluated = evaluate_pairs(predictor, processes.share(chosen), predictor.threshold)
+        return _Share(predictor.name, predictor.precision, predictor.threshold, evaluated)
+
+    shares = processes.gather(score_share)
+    evaluated = sorted((e for share in shares for e in share.evaluated), key=lambda e: e.stem)
     return Report(
-        weights=predictor.name,
-        precision=predictor.precision,
-        threshold=predictor.threshold,
+        weights=shares[0].weights,
+        precision=shares[0].precision,
+        threshold=shares[0].threshold,
         data=str(data),
         split=part,
         pictures=len(evaluated),

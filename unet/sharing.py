@@ -1,12 +1,18 @@
 """Pictures shared among the processes that `torchrun` started; without it, one process has them all."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, TypeVar
 
+from unet.errors import ConfigError, UnetError
+
 T = TypeVar("T")
+
+WAIT = timedelta(days=7)  # for the slowest share (Gloo's own limit is 30 minutes); a process that dies ends it at once
+_VARIABLES = ("RANK", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT")
 
 
 @dataclass(frozen=True)
@@ -25,27 +31,50 @@ class Processes:
         """The items that are this process's: every `count`-th."""
         return list(items[self.rank :: self.count])
 
-    def gather(self, mine: list[T]) -> list[T]:
-        """What all processes made of their shares, process after process; every process must ask, and gets it."""
+    def gather(self, work: Callable[[], T]) -> list[T]:
+        """Do `work` and wait for the others; returns the results of all, process after process.
+
+        Raises:
+            UnetError: the work failed, here or on another process; the same error on each.
+        """
         if self.count == 1:
-            return mine
+            return [work()]
         import torch.distributed
 
-        shares: list[Any] = [None] * self.count
-        torch.distributed.all_gather_object(shares, mine)
-        return [item for share in shares for item in share]
+        outcome: tuple[Any, UnetError | None]
+        try:
+            outcome = work(), None
+        except UnetError as error:
+            outcome = None, error
+        outcomes: list[Any] = [None] * self.count
+        torch.distributed.all_gather_object(outcomes, outcome)
+        for _, failure in outcomes:
+            if failure is not None:
+                raise failure
+        return [result for result, _ in outcomes]
 
 
 @contextmanager
 def sharing() -> Iterator[Processes]:
-    """The processes of this run, connected while the block lasts (torch.distributed, Gloo)."""
+    """The processes of this run, connected while the block lasts (torch.distributed, Gloo).
+
+    On a machine with GPUs, each of its processes takes one.
+
+    Raises:
+        ConfigError: WORLD_SIZE speaks of several processes, but what else torchrun sets is missing.
+    """
     count = int(os.environ.get("WORLD_SIZE", "1"))
     if count == 1:
         yield Processes()
         return
+    missing = [name for name in _VARIABLES if name not in os.environ]
+    if missing:
+        raise ConfigError(f"WORLD_SIZE is {count}, but {', '.join(missing)} is not set; start with torchrun")
     import torch.distributed
 
-    torch.distributed.init_process_group("gloo")
+    if torch.cuda.is_available():
+        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]) % torch.cuda.device_count())
+    torch.distributed.init_process_group("gloo", timeout=WAIT)
     try:
         yield Processes(torch.distributed.get_rank(), count)
     finally:
