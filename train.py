@@ -133,7 +133,9 @@ def learning_rate(step: int, steps: int, config: TrainConfig) -> float:
     return config.lr * 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(steps - warmup, 1)))
 
 
-def restore(config: TrainConfig, model: UNet, ema: UNet, optimizer: torch.optim.Optimizer) -> tuple[Progress, Any]:
+def restore(
+    config: TrainConfig, splits: Splits, model: UNet, ema: UNet, optimizer: torch.optim.Optimizer
+) -> tuple[Progress, Any]:
     """Fill model, average and optimizer from the run's checkpoint; returns its progress and best weights.
 
     Raises:
@@ -153,6 +155,8 @@ def restore(config: TrainConfig, model: UNet, ema: UNet, optimizer: torch.optim.
     model.load_state_dict(saved["model"])
     ema.load_state_dict(saved["ema"])
     optimizer.load_state_dict(saved["optimizer"])
+    if splits.stream:
+        splits.stream.restore(saved["stream"])
     return Progress(**saved["progress"]), saved["best"]
 
 
@@ -221,6 +225,7 @@ def save_checkpoint(run: Run) -> None:
             "best": run.best,
             "optimizer": run.optimizer.state_dict(),
             "progress": asdict(run.progress),
+            "stream": run.splits.stream.state() if run.splits.stream else None,
             "config": run.config.as_json(),
         }
         write_atomically(content, run.config.run_folder / CHECKPOINT)
@@ -323,7 +328,7 @@ def start(config: TrainConfig, accelerator: Accelerator) -> Run:
     optimizer: Any = torch.optim.AdamW(model.parameters(), lr=config.lr, weight_decay=config.weight_decay)
     progress, best = Progress(), ema.state_dict()
     if config.resume:
-        progress, best = restore(config, model, ema, optimizer)
+        progress, best = restore(config, splits, model, ema, optimizer)
         accelerator.print(f"resumed after epoch {progress.epoch} and {progress.batch} batches")
     elif accelerator.is_main_process:
         keep_previous(config.run_folder / CHECKPOINT)
@@ -345,14 +350,13 @@ def train(config: TrainConfig) -> None:
     accelerator.print(f"pictures: {run.splits.describe()}")
     accelerator.print(f"model: {model.encoder}, widths {list(model.widths)}, {count_parameters(model):,} parameters")
     wrapped, run.optimizer = accelerator.prepare(model, run.optimizer)
-    samples = run.splits.samples(config.main_repeats, run.progress.epoch)
-    store = PictureStore(samples)
-    batches = len(epoch_order(len(samples), config.batch_size, config.seed, 0))
+    batches = len(epoch_order(run.splits.epoch_length(config.main_repeats), config.batch_size, config.seed, 0))
+    store = None
     tracking = Tracking(accelerator, config.track, config.as_json())
     done = run.progress.epoch * batches + run.progress.batch
     with Interruption() as interruption, progress_bar(batches * config.epochs, done, main) as bar:
         while run.progress.epoch < config.epochs:
-            if run.splits.stream is not None:
+            if store is None or run.splits.stream:
                 store = PictureStore(run.splits.samples(config.main_repeats, run.progress.epoch))
             train_epoch(run, wrapped, store, bar, interruption)
             row = finish_epoch(run, batches)

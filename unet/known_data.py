@@ -40,5 +40,10 @@ def describe_data(folder: str) -> DataSet:
     """What is known of the data folder of that name; of an unknown one, its name."""
     if folder.lower() in KNOWN_DATA:
         return KNOWN_DATA[folder.lower()]
+    if re.fullmatch(r"[\w.-]+/[\w.-]+", folder):
+        page = f"https://huggingface.co/datasets/{folder}"
+        return DataSet(
+            folder, folder, f"photographs with masks, streamed from the Hub; see [its card]({page}) for terms."
+        )
     identifier = re.sub(r"[^a-z0-9._/-]+", "-", folder.lower()).strip("-") or "data"
     return DataSet(folder, identifier, "photographs with masks from a folder of this name; see its owner for terms.")

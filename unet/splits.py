@@ -33,6 +33,10 @@ class Splits:
         main = self.stream.window(epoch) if self.stream else self.train * main_repeats
         return main + self.extra
 
+    def epoch_length(self, main_repeats: int) -> int:
+        """The number of `samples`."""
+        return (self.stream.length if self.stream else len(self.train) * main_repeats) + len(self.extra)
+
     def stems(self) -> dict[str, list[str]]:
         """The content of split.json."""
         parts = {"train": self.train, "val": self.val, "test": self.test}
@@ -40,9 +44,10 @@ class Splits:
         return {**stems, "extra_test": extra_test_names(self.extra_test)}
 
     def counts(self) -> dict[str, int]:
-        """Pictures in each part."""
+        """Pictures in each part; nobody knows how many a stream has."""
+        train = {"train_an_epoch": self.stream.length} if self.stream else {"train": len(self.train)}
         return {
-            "train": self.stream.length if self.stream else len(self.train),
+            **train,
             "extra_train": len(self.extra),
             "val": len(self.val),
             "test": len(self.test),
@@ -111,7 +116,8 @@ def collect(config: TrainConfig) -> Splits:
         spool = config.run_folder / "streamed" / f"process-{os.environ.get('RANK', '0')}"
         stream = DatasetStream(name, config.stream_pictures, config.split_seed, spool, config.skip_broken)
         val, test = stream.held_out()
-        names = (name, *(path.resolve().name for path in config.extra_data))
+        shown = folder.resolve().name if folder.is_dir() else name  # a card has no use for the paths of one machine
+        names = (shown, *(path.resolve().name for path in config.extra_data))
         return Splits([], val, test, extra, extra_test, names, stream)
     pairs = find_pairs(folder, skip_broken=config.skip_broken)
     by_stem = {pair.stem: pair for pair in pairs}
