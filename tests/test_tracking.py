@@ -5,10 +5,14 @@ import os
 import sqlite3
 import subprocess
 import sys
+from io import BytesIO
 from pathlib import Path
 
+import numpy as np
 import pytest
 from generated import write_folder
+from PIL import Image
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from unet.checkpoints import CHECKPOINT, read_checkpoint
 
@@ -39,11 +43,11 @@ def photos(tmp_path_factory):
     return write_folder(tmp_path_factory.mktemp("photos") / "shapes", 14)
 
 
-def train(cwd: Path, photos: Path, *program: str) -> subprocess.CompletedProcess[str]:
+def train(cwd: Path, photos: Path, *program: str, tracker: str = "trackio") -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
     environment["TRACKIO_DIR"] = str(cwd / "trackio")
     return subprocess.run(
-        [sys.executable, *program, "--data", str(photos), *OPTIONS, "--track", "trackio"],
+        [sys.executable, *program, "--data", str(photos), *OPTIONS, "--track", tracker],
         cwd=cwd,
         env=environment,
         capture_output=True,
@@ -66,6 +70,34 @@ def test_trackio_holds_the_history_and_the_sheet(photos, tmp_path):
     for told, epoch in zip(epochs, history, strict=True):
         assert told == pytest.approx(epoch)
     assert "predictions" in sheet
+
+
+def test_tensorboard_holds_the_history_of_two_processes_once_and_the_sheet(photos, tmp_path):
+    torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
+    result = train(tmp_path, photos, *torchrun, str(ROOT / "train.py"), tracker="tensorboard")
+    assert result.returncode == 0, result.stderr
+    assert "warning: not tracked" not in result.stderr
+    history = read_checkpoint(tmp_path / "runs/weights" / CHECKPOINT)["progress"]["history"]
+    events = EventAccumulator(str(tmp_path / "runs/weights/tracking/unet"))
+    events.Reload()
+    for name in ("loss", "lr", "val_iou", "val_dice", "pictures_per_second"):
+        told = events.Scalars(name)
+        assert [event.step for event in told] == [1, 2]
+        assert [event.value for event in told] == pytest.approx([row[name] for row in history], rel=1e-6)
+    (sheet,) = events.Images("predictions")
+    with (
+        Image.open(BytesIO(sheet.encoded_image_string)) as told,
+        Image.open(tmp_path / "runs/weights/validation.png") as drawn,
+    ):
+        assert np.array_equal(np.asarray(told.convert("RGB")), np.asarray(drawn.convert("RGB")))
+
+
+def test_nothing_is_tracked_unless_asked(photos, tmp_path):
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "TRACKIO_DIR": str(tmp_path / "t")}
+    command = [sys.executable, str(ROOT / "train.py"), "--data", str(photos), *OPTIONS]
+    subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, timeout=240, check=True)
+    assert not (tmp_path / "t").exists()
+    assert not (tmp_path / "runs/weights/tracking").exists()
 
 
 @pytest.mark.parametrize(
