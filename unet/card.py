@@ -201,8 +201,9 @@ def _usage(facts: CardFacts, source: str) -> str:
         'save_png(mask_from_prob(prob8, predictor.threshold), "mask.png")\n'
         "```\n\n"
         "## The threshold\n\n"
-        f"A pixel belongs to the mask where `prob8 >= 255 * {facts.config.threshold:g}`. Of all candidates, that value "
-        f"has the highest mean IoU on the {facts.split_counts.get('val', 0)} validation pictures; no test picture "
+        f"A pixel belongs to the mask where `prob8 >= 255 * {facts.config.threshold:g}`. Of the values whose mean IoU "
+        f"on the {facts.split_counts.get('val', 0)} validation pictures lies within one standard error of the best, "
+        "this one is nearest to one half; no test picture "
         "was used to find it."
     )
 
