@@ -228,7 +228,11 @@ def main() -> None:
         "correcting themselves, once with the clicks that the U-Net got.\nThe GrabCut pictures are scored with a "
         "network that was trained without them.\n\n" + "\n\n".join(tables) + f"\n\n`{common.command_line()}`"
     )
-    common.replace_block(common.ROOT / "README.md", "clicks", report)
+    card = predictor.location.folder / "README.md"
+    if card.exists() and "<!-- clicks:begin -->" in card.read_text(encoding="utf-8"):
+        common.replace_block(card, "clicks", report)
+    if options.weights == "weights":
+        common.replace_block(common.ROOT / "README.md", "clicks", report)
     (common.ROOT / "benchmarks" / "clicks.md").write_text(f"# Clicks\n\n{report}\n", encoding="utf-8")
     print(f"\n{report}")
 

@@ -24,6 +24,14 @@ METRICS = {
 LICENSE_NAME = "mit-code-research-data"
 
 
+# The benchmark fills it in.
+CLICKS = """## Clicks
+
+<!-- clicks:begin -->
+Not measured: `python benchmarks/clicks.py --data DIR --weights THESE` puts its table here.
+<!-- clicks:end -->"""
+
+
 @dataclass(frozen=True)
 class CardFacts:
     """What a training run knows and measured."""
@@ -75,6 +83,7 @@ def write_card(folder: str | Path, facts: CardFacts, repo_id: str | None = None)
     sections = (
         _introduction(facts),
         _scores(facts),
+        *([CLICKS] if facts.network["clicks"] else []),
         _usage(facts, source),
         _training(facts),
         _data(facts),
@@ -149,9 +158,10 @@ def _figure(value: float | int | None) -> str:
 def _introduction(facts: CardFacts) -> str:
     height, width = facts.config.size
     encoder = ENCODER_NAMES[facts.network["encoder"]]
-    clicks = " It also takes clicks that say what belongs to the foreground and what does not." * bool(
-        facts.network["clicks"]
-    )
+    clicks = (
+        " It also takes clicks that say what belongs to the foreground and what does not; what they mean is then looked "
+        "at a second time, cut out with its surroundings, and both answers are averaged."
+    ) * bool(facts.network["clicks"])
     return (
         "# U-Net foreground segmentation\n\n"
         f"A U-Net (Ronneberger et al. 2015) with {encoder} that tells the foreground of a photograph from its "
