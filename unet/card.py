@@ -159,8 +159,8 @@ def _introduction(facts: CardFacts) -> str:
     height, width = facts.config.size
     encoder = ENCODER_NAMES[facts.network["encoder"]]
     clicks = (
-        " It also takes clicks that say what belongs to the foreground and what does not; what they mean is then looked "
-        "at a second time, cut out with its surroundings, and both answers are averaged."
+        " It also takes clicks that say what belongs to the foreground and what does not; what they mean is then "
+        "looked at a second time, cut out with its surroundings, and both answers are averaged."
     ) * bool(facts.network["clicks"])
     return (
         "# U-Net foreground segmentation\n\n"
