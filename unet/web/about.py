@@ -15,7 +15,7 @@ HEADER = """
   until the edge sits right, and take away the cut-out or the mask.</p>
 </header>
 """
-THRESHOLD_HINT = "Starts where masks fit best on photographs kept out of training. Lower takes in more, higher less."
+THRESHOLD_HINT = "Starts where it was calibrated on photographs kept out of training. Lower takes in more, higher less."
 
 SPLITS = {"val": "Validation", "test": "Test", "extra_test": "Test, additional data"}
 MEASURES = {
