@@ -151,6 +151,16 @@ def huge_header() -> bytes:
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
 
 
+def large_tile(side: int = 20_000) -> bytes:
+    """A TIFF of 16 x 16 pixels in one tile of `side` x `side`, which compresses to little."""
+    packed = zlib.compressobj(9)
+    data = b"".join(packed.compress(bytes(side)) for _ in range(side)) + packed.flush()
+    tags = [(256, 3, 16), (257, 3, 16), (258, 3, 8), (259, 3, 8), (262, 3, 1), (277, 3, 1)]
+    tags += [(322, 4, side), (323, 4, side), (324, 4, 8 + 2 + 12 * 10 + 4), (325, 4, len(data))]
+    entries = b"".join(struct.pack("<HHII", tag, kind, 1, value) for tag, kind, value in tags)
+    return struct.pack("<2sHIH", b"II", 42, 8, len(tags)) + entries + bytes(4) + data
+
+
 def bad_files() -> dict[str, tuple[bytes, str]]:
     """Every kind that is refused, by file name: its bytes and words of the refusal."""
     large = Image.fromarray(draw_pair(0, 300, 300)[0])
@@ -168,4 +178,6 @@ def bad_files() -> dict[str, tuple[bytes, str]]:
         "half.webp": (webp[: len(webp) // 2], "cut off"),
         "huge.png": (huge_header(), "100 megapixels"),
         "header-only.gif": (b"GIF89a", "cut off"),
+        "tile.tif": (large_tile(), "100 megapixels"),
+        "icon.ico": (encoded(large, "ICO"), "not a picture"),
     }

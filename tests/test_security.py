@@ -301,8 +301,9 @@ def test_what_is_closed(server, path):
 
 
 def test_other_sites_cannot_call_a_local_server(server):
-    answer = httpx.get(f"{server.url}/config", headers={"Origin": "https://evil.example"})
-    assert "access-control-allow-origin" not in answer.headers
+    for origin in ("https://evil.example", "null"):
+        answer = httpx.get(f"{server.url}/config", headers={"Origin": origin})
+        assert "access-control-allow-origin" not in answer.headers
     assert httpx.get(f"{server.url}/gradio_api/proxy=http://127.0.0.1/").status_code in {400, 403, 500}
 
 

@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import pytest
 import torch
@@ -109,6 +110,16 @@ def test_flipped_header_bytes_are_refused(folder):
         load_weights(folder)
 
 
+@pytest.mark.parametrize("place", [0.3, 0.6, 0.999])
+def test_a_flipped_bit_among_the_values_is_noticed(folder, place):
+    path = folder / "model.safetensors"
+    data = bytearray(path.read_bytes())
+    data[int(len(data) * place)] ^= 1
+    path.write_bytes(bytes(data))
+    with pytest.raises(WeightsError, match=r"damaged, its values are not those that were written"):
+        load_weights(folder)
+
+
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_values_that_are_not_finite_are_refused(folder, value):
     change_state(folder, lambda state: state["head.bias"].fill_(value))
@@ -145,3 +156,18 @@ def test_weights_beyond_half_precision_are_not_written(tmp_path):
     with pytest.raises(WeightsError, match="half precision"):
         save_weights(tmp_path, model, WeightsConfig())
     assert not list(tmp_path.iterdir())
+
+
+def test_a_full_disk_leaves_the_old_weights(folder, monkeypatch):
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+
+    def full_disk(path, content):
+        with path.open("wb") as file:
+            file.write(content[:100])
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full_disk)
+    model, config = load_weights(folder)
+    with pytest.raises(WeightsError, match="could not be written .No space left on device"):
+        save_weights(folder, model, config)
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before

@@ -22,8 +22,8 @@ MAX_BYTES = 64 * 2**20
 # Our own limit is checked from the header; Pillow's only warns at half of what it refuses.
 Image.MAX_IMAGE_PIXELS = MAX_PIXELS
 
-# Pillow knows many more, some of which start other programs or hide documents.
-FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "BMP", "DIB", "TIFF", "AVIF", "HEIF", "PPM", "ICO")
+# Pillow knows many more, some of which start other programs, hide documents, or decode pixels with the header (ICO).
+FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "BMP", "DIB", "TIFF", "AVIF", "HEIF", "PPM")
 PICTURE_SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".png", ".gif", ".webp", ".bmp", ".tif", ".tiff", ".avif", ".heic", ".heif"}
 )
@@ -146,7 +146,16 @@ def _open(file: BinaryIO, shown: str) -> Image.Image:
         )
     if width < 1 or height < 1:
         raise ImageError(f"{shown} has no pixels")
+    if _tile_pixels(image) > MAX_PIXELS:
+        raise ImageError(f"{shown} has tiles of more than the limit of {MAX_PIXELS // 10**6} megapixels")
     return image
+
+
+def _tile_pixels(image: Image.Image) -> int:
+    """Pixels of a TIFF's tiles, which are decoded whole however small the picture is; 0 without tiles."""
+    tags = getattr(image, "tag_v2", {})
+    sides = [tags.get(tag, 0) for tag in (322, 323)]  # TileWidth, TileLength
+    return int(np.prod([int(np.max(side)) for side in sides])) if all(np.size(side) for side in sides) else 0
 
 
 def _orientation(image: Image.Image) -> int:

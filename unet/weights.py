@@ -2,13 +2,15 @@
 
 import json
 import math
+from contextlib import suppress
 from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
 
 from unet.errors import ConfigError, WeightsError
 from unet.lite0 import IMAGENET_MEAN, IMAGENET_STD
@@ -16,6 +18,7 @@ from unet.model import UNet
 
 WEIGHTS_FILE = "model.safetensors"
 CONFIG_FILE = "config.json"
+DIGEST = "sha256"  # of the values, in the file's metadata
 
 
 @dataclass(frozen=True)
@@ -138,6 +141,14 @@ def _half_range(state: dict[str, torch.Tensor]) -> bool:
     return all(v.abs().max() < limit for v in state.values() if v.is_floating_point() and v.numel())
 
 
+def digest(state: dict[str, torch.Tensor]) -> str:
+    """SHA-256, in hexadecimal, of the names and values of `state`."""
+    total = sha256()
+    for name in sorted(state):
+        total.update(name.encode() + state[name].contiguous().view(-1).view(torch.uint8).numpy().tobytes())
+    return total.hexdigest()
+
+
 def save_weights(folder: str | Path, model: UNet, config: WeightsConfig) -> None:
     """Write `model.safetensors` (half precision) and `config.json` into `folder`, each whole or not at all.
 
@@ -149,13 +160,15 @@ def save_weights(folder: str | Path, model: UNet, config: WeightsConfig) -> None
     if not _half_range(state):
         raise WeightsError(f"{folder}: the weights hold values that half precision cannot (overflow or NaN)")
     half = {k: (v.half() if v.is_floating_point() else v).contiguous() for k, v in state.items()}
+    partial = folder / (WEIGHTS_FILE + ".partial")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        partial = folder / (WEIGHTS_FILE + ".partial")
-        partial.write_bytes(save(half, metadata={"format": "pt"}))
+        partial.write_bytes(save(half, metadata={"format": "pt", DIGEST: digest(half)}))
         partial.replace(folder / WEIGHTS_FILE)
         save_config(folder, model, config)
     except OSError as error:
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
         raise WeightsError(f"{folder}: the weights could not be written ({error.strerror or error})") from error
 
 
@@ -186,9 +199,15 @@ def _read_state(folder: Path) -> dict[str, torch.Tensor]:
         hint = f"; {', '.join(others)} is not loaded, because pickled files can run code" if others else ""
         raise WeightsError(f"{folder}: no {WEIGHTS_FILE}{hint}")
     try:
-        return load_file(path)
+        with safe_open(path, framework="pt") as file:
+            expected = (file.metadata() or {}).get(DIGEST)
+            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
     except (SafetensorError, OSError, ValueError) as error:
         raise WeightsError(f"{path}: damaged or not a safetensors file ({error}); fetch or copy it again") from error
+    # Files of other programs carry no digest.
+    if expected is not None and digest(state) != expected:
+        raise WeightsError(f"{path}: damaged, its values are not those that were written; fetch or copy it again")
+    return state
 
 
 def load_weights(folder: str | Path) -> tuple[UNet, WeightsConfig]:
