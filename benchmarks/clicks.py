@@ -32,7 +32,7 @@ from unet.weights import WEIGHTS_FILE
 MOST = 20
 COUNTS = (0, 1, 2, 3, 5, 10)
 LEVELS = (0.85, 0.90)
-RIVAL_SIDE = 320  # pixels; the rivals see pictures no longer than this, as they take seconds a click otherwise
+RIVAL_SIDE = 200  # pixels; the rivals see pictures no longer than this, as they take seconds a click otherwise
 OWN_YEAR = re.compile(r"_20\d\d_|^GT")  # names of the pictures that are not from GrabCut
 WITHOUT_GRABCUT = common.ROOT / "runs" / "quality" / "clicks-without-grabcut"
 TRAINING = ("--encoder", "lite0", "--clicks", "--flip", "--seed", "3")
