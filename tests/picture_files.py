@@ -105,6 +105,18 @@ def heic() -> Good:
     return Good(buffer.getvalue(), SMOOTH, LOSSY)
 
 
+def ycck() -> Good:
+    """A JPEG of four channels of which three are YCbCr, as Adobe's programs write it; Pillow itself writes none."""
+    inks = np.asarray(Image.fromarray(SMOOTH).convert("CMYK"))  # (H, W, 4)
+    luma = np.asarray(Image.fromarray(np.ascontiguousarray(inks[..., :3])).convert("YCbCr"))
+    # Pillow inverts what it writes, and what it reads back.
+    planes = [*np.moveaxis(255 - luma, 2, 0), inks[..., 3]]
+    stored = Image.merge("CMYK", [Image.fromarray(np.ascontiguousarray(plane)) for plane in planes])
+    content = bytearray(encoded(stored, "JPEG", quality=95, subsampling=0))
+    content[content.index(b"Adobe") + 11] = 2  # the marker's colour transform: YCCK
+    return Good(bytes(content), SMOOTH, LOSSY)
+
+
 def good_files() -> dict[str, Good]:
     """Every kind that is accepted, by file name."""
     rgba = Image.fromarray(np.dstack([RGB, ALPHA]))
@@ -117,6 +129,7 @@ def good_files() -> dict[str, Good]:
         **{f"orientation{n}.png": oriented(n) for n in range(1, 9)},
         "plain.jpg": Good(encoded(Image.fromarray(SMOOTH), "JPEG", quality=95), SMOOTH, LOSSY),
         "cmyk.jpg": Good(encoded(cmyk, "JPEG", quality=95), SMOOTH, LOSSY),
+        "ycck.jpg": ycck(),
         "profile.png": wide_gamut(),
         "damaged-profile.png": Good(encoded(Image.fromarray(RGB), "PNG", icc_profile=b"no profile"), RGB),
         "deep.png": Good(encoded(Image.fromarray(deep.astype(np.uint16)), "PNG"), three(deep / 257), 1),

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from picture_files import LOSSY, SMOOTH, bad_files, encoded, good_files
+from picture_files import bad_files, encoded, good_files
 from PIL import Image
 
 from unet.errors import ImageError
@@ -53,20 +53,6 @@ def test_floats_that_are_no_numbers_do_not_spoil_the_rest():
     values = np.array([[0.0, 0.5, 1.0, np.nan, np.inf]], dtype=np.float32)
     picture = read_picture(encoded(Image.fromarray(values), "TIFF"))
     np.testing.assert_array_equal(picture.rgb[0, :, 0], [0, 128, 255, 0, 0])
-
-
-def test_a_ycck_jpeg_has_its_colours():
-    """CMYK stored as luma and chroma, as Photoshop writes it: Adobe's marker says 2 and the inks are inverted."""
-    inks = np.asarray(Image.fromarray(SMOOTH).convert("CMYK"))  # (H, W, 4)
-    luma = np.asarray(Image.fromarray(np.ascontiguousarray(inks[..., :3])).convert("YCbCr"))
-    # Pillow inverts what it writes, and what it reads back.
-    planes = [*np.moveaxis(255 - luma, 2, 0), inks[..., 3]]
-    stored = Image.merge("CMYK", [Image.fromarray(np.ascontiguousarray(plane)) for plane in planes])
-    content = bytearray(encoded(stored, "JPEG", quality=95, subsampling=0))
-    marker = content.find(b"Adobe")
-    assert marker > 0
-    content[marker + 11] = 2
-    assert np.abs(read_picture(bytes(content)).rgb.astype(int) - SMOOTH).max() <= LOSSY
 
 
 def test_too_many_bytes_are_refused_before_they_are_read(tmp_path):

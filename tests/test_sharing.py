@@ -45,9 +45,9 @@ def test_predict_writes_the_same_pictures_and_tells_of_failures(photos, tiny_wei
     for launcher, name in ((ALONE, "one"), (TWO, "two")):
         arguments = [broken, photos / "images", "--kind", "prob", "--weights", tiny_weights]
         result = run(launcher, "predict", *arguments, "--output", tmp_path / name)
-        assert result.returncode == 1
-        assert result.stderr.count("broken.png is not a picture") == 1
-        assert len(result.stdout.split()) == 7
+        assert result.returncode == 1, result.stderr
+        assert result.stderr.count("broken.png is not a picture") == 1, result.stderr
+        assert len(result.stdout.split()) == 7, result.stdout + result.stderr
     written = sorted(path.name for path in (tmp_path / "one").iterdir())
     assert len(written) == 7
     assert written == sorted(path.name for path in (tmp_path / "two").iterdir())

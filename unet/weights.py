@@ -18,7 +18,7 @@ from unet.model import UNet
 
 WEIGHTS_FILE = "model.safetensors"
 CONFIG_FILE = "config.json"
-DIGEST = "sha256"  # of the values, in the file's metadata
+DIGEST = "sha256"  # of the values; the file's only metadata, since safetensors writes several keys in any order
 
 
 @dataclass(frozen=True)
@@ -163,7 +163,7 @@ def save_weights(folder: str | Path, model: UNet, config: WeightsConfig) -> None
     partial = folder / (WEIGHTS_FILE + ".partial")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        partial.write_bytes(save(half, metadata={"format": "pt", DIGEST: digest(half)}))
+        partial.write_bytes(save(half, metadata={DIGEST: digest(half)}))
         partial.replace(folder / WEIGHTS_FILE)
         save_config(folder, model, config)
     except OSError as error:
