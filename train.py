@@ -14,7 +14,6 @@ import copy
 import math
 import sys
 import time
-from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -25,7 +24,7 @@ from accelerate import Accelerator, PartialState
 from accelerate.utils import gather_object, set_seed
 from tqdm import tqdm
 
-from unet.batches import Batch, PictureStore, epoch_order, make_batch, to_tensor
+from unet.batches import PictureStore, epoch_order, make_batch, to_tensor
 from unet.checkpoints import (
     CHECKPOINT,
     blend,
@@ -36,24 +35,23 @@ from unet.checkpoints import (
     write_atomically,
 )
 from unet.config import FREE_ON_RESUME, TrainConfig, check_config
-from unet.distributed import NO_BUFFER_BROADCAST, StepStatistics, any_process, share_of_batch
+from unet.distributed import NO_BUFFER_BROADCAST, any_process, share_of_batch
 from unet.errors import TrainingError, UnetError
 from unet.evaluation import evaluate_pairs
 from unet.hub import locate
 from unet.interruption import Interruption
 from unet.lite0 import Lite0Path, load_imagenet
-from unet.losses import bce_dice_loss
 from unet.model import LITE0_WIDTHS, REFERENCE_WIDTHS, UNet, count_parameters, with_click_layer
-from unet.predictor import Predictor, has_fast_bf16
-from unet.publish import push_weights
+from unet.predictor import Predictor
+from unet.publish import check_target, push_weights
 from unet.release import VALIDATION_SHEET, release
-from unet.simulation import ious_after_clicks, simulate_clicks
+from unet.simulation import ious_after_clicks
 from unet.splits import Splits, collect, refuse_leak
+from unet.steps import learning_rate, simulate, train_step
 from unet.tracking import Tracking, project
 from unet.weights import WeightsConfig, load_weights
 
 CHECKPOINT_SECONDS = 600  # between checkpoints within an epoch
-GRADIENT_NORM = 1.0
 CLICK_COUNTS = (1, 3)  # simulated clicks after which a network that takes them is validated
 
 
@@ -125,14 +123,6 @@ def build_model(config: TrainConfig, splits: Splits) -> UNet:
     return with_click_layer(model) if config.clicks else model
 
 
-def learning_rate(step: int, steps: int, config: TrainConfig) -> float:
-    """Linear warm-up to `config.lr`, then a cosine down to nothing at the last step."""
-    warmup = min(config.warmup_steps, steps // 2)
-    if step < warmup:
-        return config.lr * (step + 1) / warmup
-    return config.lr * 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(steps - warmup, 1)))
-
-
 def restore(
     config: TrainConfig, splits: Splits, model: UNet, ema: UNet, optimizer: torch.optim.Optimizer
 ) -> tuple[Progress, Any]:
@@ -158,62 +148,6 @@ def restore(
     if splits.stream:
         splits.stream.restore(saved["stream"])
     return Progress(**saved["progress"]), saved["best"]
-
-
-def train_step(
-    accelerator: Accelerator,
-    model: torch.nn.Module,
-    optimizer: torch.optim.Optimizer,
-    images: torch.Tensor,
-    clicks: torch.Tensor | None,
-    targets: torch.Tensor,
-    accumulate: int,
-) -> float:
-    """One optimizer step on this process's pictures, in `accumulate` equal micro-batches.
-
-    Args:
-        accelerator: of the run.
-        model: as prepared by it.
-        optimizer: as prepared by it, with the step's learning rate set.
-        images: (B, 3, h, w) normalised.
-        clicks: (B, 2, h, w) maps, or None.
-        targets: (B, h, w) labels.
-        accumulate: number of micro-batches.
-
-    Returns:
-        The mean loss over all processes.
-    """
-    statistics = StepStatistics(accelerator, model, accumulate)
-    total = torch.zeros((), device=accelerator.device)
-    optimizer.zero_grad(set_to_none=True)
-    maps = [None] * accumulate if clicks is None else clicks.chunk(accumulate)
-    for index, (x, c, y) in enumerate(zip(images.chunk(accumulate), maps, targets.chunk(accumulate), strict=True)):
-        last = index == accumulate - 1
-        # Gradients travel between processes once a step, with the last micro-batch.
-        with nullcontext() if last else accelerator.no_sync(model), statistics.micro_batch():
-            with torch.autocast(accelerator.device.type, torch.bfloat16, enabled=has_fast_bf16()):
-                logits = model(x, c)  # (B / accumulate, 1, h, w)
-            loss = bce_dice_loss(logits, y) / accumulate
-            accelerator.backward(loss)
-        total += loss.detach()
-    statistics.finish()
-    accelerator.clip_grad_norm_(model.parameters(), GRADIENT_NORM)
-    optimizer.step()
-    return float(accelerator.reduce(total, "mean"))
-
-
-def simulate(model: UNet, images: torch.Tensor, batch: Batch) -> torch.Tensor:
-    """Maps (B, 2, h, w) of clicks that a user of `model`, in its present state, could have made."""
-
-    def predict(maps: np.ndarray) -> np.ndarray:
-        clicks = torch.from_numpy(maps).to(images.device)
-        with torch.inference_mode(), torch.autocast(images.device.type, torch.bfloat16, enabled=has_fast_bf16()):
-            return (model(images, clicks).squeeze(1) > 0).cpu().numpy()  # (B, h, w)
-
-    model.eval()
-    maps = simulate_clicks(predict, batch.targets, batch.clickers)
-    model.train()
-    return torch.from_numpy(maps).to(images.device)
 
 
 def save_checkpoint(run: Run) -> None:
@@ -343,6 +277,8 @@ def train(config: TrainConfig) -> None:
         **project(config.track, config.run_folder),
     )
     check_config(config, accelerator.num_processes)
+    if config.push_to_hub:
+        check_target(config.push_to_hub)
     run = start(config, accelerator)
     model, main = run.model, accelerator.is_main_process
     model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]

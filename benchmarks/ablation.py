@@ -71,7 +71,7 @@ CHANGES = {
     "no random crop": Change(functions={"unet.augment.random_crop": whole_picture}),
     "no colour jitter": Change(functions={"unet.augment.jitter_colours": same_colours}),
     "copy-paste of foregrounds into 30 %": Change({"copy_paste": 0.3}),
-    "BCE without Dice": Change(functions={"train.bce_dice_loss": bce_loss}),
+    "BCE without Dice": Change(functions={"unet.steps.bce_dice_loss": bce_loss}),
     "no average of the weights": Change({"ema_decay": 0.0}),
     "iseg pictures once an epoch, not twice": Change({"main_repeats": 1}),
     "iseg pictures four times an epoch": Change({"main_repeats": 4}),

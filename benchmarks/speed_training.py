@@ -12,13 +12,13 @@ import torch.nn.functional as F
 from accelerate import Accelerator
 from PIL import Image
 
-from train import train_step
 from unet import UNet
 from unet.batches import PictureStore, make_batch, to_tensor
 from unet.checkpoints import update_ema
 from unet.data import Pair
 from unet.losses import bce_dice_loss
 from unet.predictor import has_fast_bf16
+from unet.steps import train_step
 from unet.weights import WeightsConfig
 
 WIDTHS = {f"`plain`, width {w}": tuple(w * 2**level for level in range(4)) for w in (16, 32)}

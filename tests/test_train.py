@@ -35,7 +35,8 @@ def extra(tmp_path_factory):
 
 
 def environment() -> dict[str, str]:
-    return {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "2", "HF_HUB_OFFLINE": "1"}
+    without_token = {"HF_HUB_OFFLINE": "1", "HF_TOKEN": "", "HF_TOKEN_PATH": os.devnull}
+    return {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "2", **without_token}
 
 
 def command(*arguments: object) -> list[str]:
@@ -165,6 +166,8 @@ def test_resumed_weights_are_those_of_an_undisturbed_run(photos, tmp_path, numbe
         (["--data", "PHOTOS", "--epochs", "0"], 1, "--epochs must be at least 1, not 0"),
         (["--data", "PHOTOS", "--batch-size", "3", "--accumulate", "2"], 1, "does not divide"),
         (["--data", "PHOTOS", "--private"], 1, "--private goes with --push-to-hub"),
+        (["--data", "PHOTOS", "--push-to-hub", "somebody/shapes"], 1, "no token for the Hub is set"),
+        (["--data", "PHOTOS", "--push-to-hub", "no repo"], 1, "no repo"),
         (["--data", "PHOTOS", "--init-from", "missing/folder/here"], 1, "missing/folder/here"),
         (["--data", "PHOTOS", "--epochs", "many"], 2, "epochs"),
         (["--data", "PHOTOS", "--colour", "red"], 2, "--colour"),

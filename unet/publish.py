@@ -39,6 +39,19 @@ class Published:
         return f"published whole, in one commit: {self.repo}@{self.revision} ({self.url})"
 
 
+def check_target(repo_id: str) -> None:
+    """Refuse what cannot be published to, without asking the Hub; for before a long computation.
+
+    Raises:
+        WeightsError: `repo_id` is not of the form user/name.
+        HubError: no token is set.
+    """
+    if parse_source(repo_id)[1] is not None:
+        raise WeightsError(f"{repo_id}: publishing goes to user/name, without a revision")
+    if get_token() is None:
+        raise HubError(f"publishing to {repo_id}: no token for the Hub is set; log in with {LOGIN}")
+
+
 def push_weights(folder: str | Path, repo_id: str, *, private: bool = False) -> Published:
     """Publish a weights folder as a model repo: exactly `WEIGHTS_FILES`, in one commit.
 
@@ -87,10 +100,7 @@ def open_repo(
         WeightsError: `repo_id` is not of the form user/name.
         HubError: no token, no right, or no answer.
     """
-    if parse_source(repo_id)[1] is not None:
-        raise WeightsError(f"{repo_id}: publishing goes to user/name, without a revision")
-    if get_token() is None:
-        raise HubError(f"publishing to {repo_id}: no token for the Hub is set; log in with {LOGIN}")
+    check_target(repo_id)
 
     def work() -> list[RepoSibling]:
         sdk = "gradio" if kind == "space" else None

@@ -1,0 +1,82 @@
+"""One optimizer step: its learning rate, the clicks that are simulated for it, forward, backward and update."""
+
+import math
+from contextlib import nullcontext
+
+import numpy as np
+import torch
+from accelerate import Accelerator
+
+from unet.batches import Batch
+from unet.config import TrainConfig
+from unet.distributed import StepStatistics
+from unet.losses import bce_dice_loss
+from unet.model import UNet
+from unet.predictor import has_fast_bf16
+from unet.simulation import simulate_clicks
+
+GRADIENT_NORM = 1.0
+
+
+def learning_rate(step: int, steps: int, config: TrainConfig) -> float:
+    """Linear warm-up to `config.lr`, then a cosine down to nothing at the last step."""
+    warmup = min(config.warmup_steps, steps // 2)
+    if step < warmup:
+        return config.lr * (step + 1) / warmup
+    return config.lr * 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(steps - warmup, 1)))
+
+
+def simulate(model: UNet, images: torch.Tensor, batch: Batch) -> torch.Tensor:
+    """Maps (B, 2, h, w) of clicks that a user of `model`, in its present state, could have made."""
+
+    def predict(maps: np.ndarray) -> np.ndarray:
+        clicks = torch.from_numpy(maps).to(images.device)
+        with torch.inference_mode(), torch.autocast(images.device.type, torch.bfloat16, enabled=has_fast_bf16()):
+            return (model(images, clicks).squeeze(1) > 0).cpu().numpy()  # (B, h, w)
+
+    model.eval()
+    maps = simulate_clicks(predict, batch.targets, batch.clickers)
+    model.train()
+    return torch.from_numpy(maps).to(images.device)
+
+
+def train_step(
+    accelerator: Accelerator,
+    model: torch.nn.Module,
+    optimizer: torch.optim.Optimizer,
+    images: torch.Tensor,
+    clicks: torch.Tensor | None,
+    targets: torch.Tensor,
+    accumulate: int,
+) -> float:
+    """One optimizer step on this process's pictures, in `accumulate` equal micro-batches.
+
+    Args:
+        accelerator: of the run.
+        model: as prepared by it.
+        optimizer: as prepared by it, with the step's learning rate set.
+        images: (B, 3, h, w) normalised.
+        clicks: (B, 2, h, w) maps, or None.
+        targets: (B, h, w) labels.
+        accumulate: number of micro-batches.
+
+    Returns:
+        The mean loss over all processes.
+    """
+    statistics = StepStatistics(accelerator, model, accumulate)
+    total = torch.zeros((), device=accelerator.device)
+    optimizer.zero_grad(set_to_none=True)
+    maps = [None] * accumulate if clicks is None else clicks.chunk(accumulate)
+    for index, (x, c, y) in enumerate(zip(images.chunk(accumulate), maps, targets.chunk(accumulate), strict=True)):
+        last = index == accumulate - 1
+        # Gradients travel between processes once a step, with the last micro-batch.
+        with nullcontext() if last else accelerator.no_sync(model), statistics.micro_batch():
+            with torch.autocast(accelerator.device.type, torch.bfloat16, enabled=has_fast_bf16()):
+                logits = model(x, c)  # (B / accumulate, 1, h, w)
+            loss = bce_dice_loss(logits, y) / accumulate
+            accelerator.backward(loss)
+        total += loss.detach()
+    statistics.finish()
+    accelerator.clip_grad_norm_(model.parameters(), GRADIENT_NORM)
+    optimizer.step()
+    return float(accelerator.reduce(total, "mean"))
