@@ -20,9 +20,7 @@ from unet.weights import WeightsConfig, save_weights
 SIZE, BATCH, EPOCHS, LR = (240, 240), 8, 60, 1e-4
 
 
-def train_reference(
-    pairs: list[Pair], folder: Path, widths: tuple[int, ...] = (64, 128, 256, 512), seed: int = 0
-) -> None:
+def train_reference(pairs: list[Pair], folder: Path, seed: int = 0) -> None:
     """Train on `pairs` and write the weights of the last epoch, as the reference keeps them, to `folder`."""
     torch.manual_seed(seed)
     config = WeightsConfig(size=SIZE)
