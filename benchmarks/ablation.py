@@ -106,7 +106,9 @@ def main() -> None:
     options = parser.parse_args()
 
     shipped = load_split(common.ROOT / "weights" / "split.json")
-    extra = common.link_pictures(select_pairs(find_pairs(options.extra_data), shipped, "extra_train"), RUNS / "extra")
+    every = find_pairs(options.extra_data)
+    tested = set(select_pairs(every, shipped, "extra_test"))
+    extra = common.link_pictures([pair for pair in every if pair not in tested], RUNS / "extra")
     results: dict[str, list[list[float]]] = {name: [] for name in CHANGES}
     for seed in SEEDS:
         for name, change in CHANGES.items():
