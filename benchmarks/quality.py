@@ -36,10 +36,10 @@ class Trained:
     extra: bool
 
 
-LITE0_ISEG = ("--epochs", "30", "--size", "192", "--serve-size", "224", "--flip")
+LITE0_ISEG = ("--epochs", "20", "--size", "160", "--serve-size", "192", "--flip")
 TRAINED = {
     "the reference's recipe, iseg only": Trained(RUNS / "reference-recipe", (), False),
-    "`plain`, iseg only": Trained(RUNS / "plain-iseg", ("--widths", "16", "32", "64", "128", "--epochs", "60"), False),
+    "`plain`, iseg only": Trained(RUNS / "plain-iseg", ("--widths", "16", "32", "64", "128", "--epochs", "30"), False),
     "`plain`, iseg + ECSSD": Trained(common.ROOT / "weights" / "reference", (), True),
     "`lite0`, iseg only": Trained(RUNS / "lite0-iseg", LITE0_ISEG, False),
     "`lite0`, iseg + ECSSD": Trained(common.ROOT / "weights", (), True),
