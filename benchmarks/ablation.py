@@ -70,7 +70,7 @@ CHANGES = {
     "no ImageNet weights": Change(functions={"train.load_imagenet": no_weights}),
     "no random crop": Change(functions={"unet.augment.random_crop": whole_picture}),
     "no colour jitter": Change(functions={"unet.augment.jitter_colours": same_colours}),
-    "copy-paste of foregrounds into 30 %": Change({"copy_paste": 0.3}),
+    "copy-paste of foregrounds into 30 %": Change(functions={"unet.batches.paste_share": lambda pointed: 0.3}),
     "BCE without Dice": Change(functions={"unet.steps.bce_dice_loss": bce_loss}),
     "no average of the weights": Change({"ema_decay": 0.0}),
     "iseg pictures once an epoch, not twice": Change({"main_repeats": 1}),

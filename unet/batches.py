@@ -81,13 +81,17 @@ def to_tensor(images: np.ndarray, config: WeightsConfig, device: torch.device) -
     return x.sub_(mean).div_(std)
 
 
+def paste_share(pointed: bool) -> float:
+    """Share of the pictures that get another one's foreground pasted in; only where clicks tell objects apart."""
+    return POINTED_PASTE if pointed else 0.0
+
+
 def make_batch(
     store: PictureStore,
     samples: Sequence[int],
     seed: int,
     epoch: int,
     size: tuple[int, int],
-    copy_paste: float = 0.0,
     clicks: bool = False,
 ) -> Batch:
     """Draw and augment a batch.
@@ -100,7 +104,6 @@ def make_batch(
         seed: of the run.
         epoch: from 0.
         size: height and width of the results.
-        copy_paste: share of the pictures without clicks that get another one's foreground pasted in, 0..1.
         clicks: whether some samples get clicks, which may mean a pasted object, or the one below it.
     """
     images, targets, clickers = [], [], []
@@ -110,7 +113,7 @@ def make_batch(
         clicker = np.random.default_rng([seed, epoch, int(sample), 1]) if clicks else None
         if clicker is not None and clicker.random() < AUTOMATIC:
             clicker = None
-        if rng.random() < (copy_paste if clicker is None else POINTED_PASTE):
+        if rng.random() < paste_share(clicker is not None):
             other = augment(rng, *store[int(rng.integers(len(store)))], size)
             image, target = paste(rng, image, target, *other, pointed=clicker is not None)
         images.append(image)

@@ -44,8 +44,6 @@ class TrainConfig:
     """Micro-batches that a step is computed in."""
     main_repeats: int = 2
     """How often an epoch shows each picture of DATA while it shows those of the extra folders once."""
-    copy_paste: float = 0.0
-    """Share of the pictures without clicks that get the foreground of another one pasted in, 0..1."""
     clicks: bool = False
     """Teach the network, by simulated clicks, to answer a visitor's (lite0 only)."""
     lr: float = 1e-3
@@ -131,8 +129,6 @@ def check_config(config: TrainConfig, processes: int = 1) -> None:
         raise ConfigError(f"--ema-decay must lie in 0..1 (1 excluded), not {config.ema_decay}")
     if not 0 <= config.blend_share <= 1:
         raise ConfigError(f"--blend-share must lie in 0..1, not {config.blend_share}")
-    if not 0 <= config.copy_paste <= 1:
-        raise ConfigError(f"--copy-paste must lie in 0..1, not {config.copy_paste}")
     if config.clicks and config.chosen_encoder != "lite0":
         raise ConfigError("--clicks goes with --encoder lite0")
     if config.weight_decay < 0 or config.warmup_steps < 0 or config.seed < 0 or config.split_seed < 0:
