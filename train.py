@@ -183,7 +183,7 @@ def train_epoch(run: Run, wrapped: torch.nn.Module, store: PictureStore, bar: An
         for group in run.optimizer.param_groups:
             group["lr"] = learning_rate(step, len(order) * config.epochs, config)
         size = (config.size, config.size)
-        batch = make_batch(store, row[mine], config.seed, progress.epoch, size, config.clicks)
+        batch = make_batch(store, row[mine], config.seed, progress.epoch, size, config.clicks, config.min_crop)
         x = to_tensor(batch.images, run.settings, accelerator.device)  # (B, 3, h, w)
         y = torch.from_numpy(batch.targets).to(accelerator.device)  # (B, h, w)
         clicks = simulate(run.model, x, batch) if config.clicks else None  # (B, 2, h, w)

@@ -42,11 +42,6 @@ def bce_loss(logits: Tensor, target: Tensor) -> Tensor:
     return (bce.sum(dim=(1, 2)) / known.sum(dim=(1, 2)).clamp(min=1)).mean()
 
 
-def whole_picture(rng: np.random.Generator, width: int, height: int) -> tuple[float, float, float, float]:
-    """In place of a random crop."""
-    return 0.0, 0.0, float(width), float(height)
-
-
 def same_colours(rng: np.random.Generator, rgb: np.ndarray) -> np.ndarray:
     """In place of the colour jitter."""
     return rgb
@@ -68,7 +63,7 @@ class Change:
 CHANGES = {
     "the base run": Change(),
     "no ImageNet weights": Change(functions={"train.load_imagenet": no_weights}),
-    "no random crop": Change(functions={"unet.augment.random_crop": whole_picture}),
+    "no random crop": Change({"min_crop": 1.0}),
     "no colour jitter": Change(functions={"unet.augment.jitter_colours": same_colours}),
     "copy-paste of foregrounds into 30 %": Change(functions={"unet.batches.paste_share": lambda pointed: 0.3}),
     "BCE without Dice": Change(functions={"unet.steps.bce_dice_loss": bce_loss}),

@@ -13,16 +13,27 @@ from unet.masks import UNKNOWN
 
 Array = np.ndarray
 
-CROP_SCALE = (0.5, 1.0)  # share of the picture's area
+MIN_CROP = 0.5  # share of the picture's area
 CROP_ASPECT = 1.3  # at most this much wider or higher than the picture itself
 JITTER = 0.3  # brightness, contrast and saturation factors within 1 +- this
 GAMMA = 1.25  # exponent between 1 / this and this
 
 
-def random_crop(rng: np.random.Generator, width: int, height: int) -> tuple[float, float, float, float]:
-    """A box (left, top, right, bottom) in pixels, of random area, aspect and place inside the picture."""
-    scale = rng.uniform(*CROP_SCALE)
-    stretch = math.exp(rng.uniform(-math.log(CROP_ASPECT), math.log(CROP_ASPECT)) / 2)
+def random_crop(
+    rng: np.random.Generator, width: int, height: int, min_crop: float = MIN_CROP
+) -> tuple[float, float, float, float]:
+    """A box (left, top, right, bottom) in pixels, of random area, aspect and place inside the picture.
+
+    Args:
+        rng: the picture's own generator.
+        width, height: of the picture, in pixels.
+        min_crop: smallest share of the picture's area, above 0; at 1 the box is the whole picture.
+    """
+    if min_crop == 1:
+        return 0.0, 0.0, float(width), float(height)
+    scale = rng.uniform(min_crop, 1)
+    aspect = min(CROP_ASPECT, 1 / min_crop)
+    stretch = math.exp(rng.uniform(-math.log(aspect), math.log(aspect)) / 2)
     w = min(math.sqrt(scale) * stretch, 1.0) * width
     h = min(math.sqrt(scale) / stretch, 1.0) * height
     left, top = rng.uniform(0, width - w), rng.uniform(0, height - h)
@@ -83,7 +94,9 @@ def paste(
     return np.asarray(pasted), np.where(unknown, UNKNOWN, both).astype(np.uint8)
 
 
-def augment(rng: np.random.Generator, rgb: Array, target: Array, size: tuple[int, int]) -> tuple[Array, Array]:
+def augment(
+    rng: np.random.Generator, rgb: Array, target: Array, size: tuple[int, int], min_crop: float = MIN_CROP
+) -> tuple[Array, Array]:
     """A random resized crop and flip of one picture, and a colour jitter.
 
     Args:
@@ -91,11 +104,12 @@ def augment(rng: np.random.Generator, rgb: Array, target: Array, size: tuple[int
         rgb: (H, W, 3) uint8.
         target: (H, W) uint8 labels.
         size: height and width of the result.
+        min_crop: smallest share of the picture that a crop keeps.
 
     Returns:
         Picture (h, w, 3) and labels (h, w), both uint8 and C-contiguous.
     """
-    box = random_crop(rng, rgb.shape[1], rgb.shape[0])
+    box = random_crop(rng, rgb.shape[1], rgb.shape[0], min_crop)
     height, width = size
     image = Image.fromarray(rgb).resize((width, height), Image.Resampling.BILINEAR, box=box)
     labels = Image.fromarray(target).resize((width, height), Image.Resampling.NEAREST, box=box)

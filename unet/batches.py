@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from unet.augment import augment, paste
+from unet.augment import MIN_CROP, augment, paste
 from unet.data import Pair, load_resized
 from unet.weights import WeightsConfig
 
@@ -93,6 +93,7 @@ def make_batch(
     epoch: int,
     size: tuple[int, int],
     clicks: bool = False,
+    min_crop: float = MIN_CROP,
 ) -> Batch:
     """Draw and augment a batch.
 
@@ -105,16 +106,17 @@ def make_batch(
         epoch: from 0.
         size: height and width of the results.
         clicks: whether some samples get clicks, which may mean a pasted object, or the one below it.
+        min_crop: smallest share of a picture that its crop keeps.
     """
     images, targets, clickers = [], [], []
     for sample in samples:
         rng = np.random.default_rng([seed, epoch, int(sample)])
-        image, target = augment(rng, *store[int(sample)], size)
+        image, target = augment(rng, *store[int(sample)], size, min_crop)
         clicker = np.random.default_rng([seed, epoch, int(sample), 1]) if clicks else None
         if clicker is not None and clicker.random() < AUTOMATIC:
             clicker = None
         if rng.random() < paste_share(clicker is not None):
-            other = augment(rng, *store[int(rng.integers(len(store)))], size)
+            other = augment(rng, *store[int(rng.integers(len(store)))], size, min_crop)
             image, target = paste(rng, image, target, *other, pointed=clicker is not None)
         images.append(image)
         targets.append(target)

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 import tyro
 
+from unet.augment import MIN_CROP
 from unet.errors import ConfigError
 
 
@@ -44,6 +45,8 @@ class TrainConfig:
     """Micro-batches that a step is computed in."""
     main_repeats: int = 2
     """How often an epoch shows each picture of DATA while it shows those of the extra folders once."""
+    min_crop: float = MIN_CROP
+    """Smallest share of a picture's area that a random crop keeps; 1 shows whole pictures, as they are served."""
     clicks: bool = False
     """Teach the network, by simulated clicks, to answer a visitor's (lite0 only)."""
     lr: float = 1e-3
@@ -123,6 +126,8 @@ def check_config(config: TrainConfig, processes: int = 1) -> None:
         raise ConfigError(f"--serve-size must be at least 1, not {config.serve_size}")
     if config.widths is not None and (not config.widths or min(config.widths) < 1):
         raise ConfigError(f"--widths must be whole numbers from 1 up, not {list(config.widths)}")
+    if not 0 < config.min_crop <= 1:
+        raise ConfigError(f"--min-crop must lie in 0..1 (0 excluded), not {config.min_crop}")
     if not config.lr > 0:
         raise ConfigError(f"--lr must be above 0, not {config.lr}")
     if not 0 <= config.ema_decay < 1:
