@@ -259,7 +259,11 @@ def test_truncated_bodies_are_found_when_read(tmp_path):
         assert find_pairs(tmp_path) == [pair]
         with pytest.raises(UnetError, match=r"a\.png"):
             load_resized(pair)
+        folder = f"{path.parent.name}/a.png"
+        with pytest.raises(DataError, match=rf"has 1 fault .*\n.*cannot be read: {folder} \("):
+            find_pairs(tmp_path, decode=True)
         path.write_bytes(whole)
+        assert find_pairs(tmp_path, decode=True) == [pair]
 
 
 def test_the_check_is_quick(tmp_path):

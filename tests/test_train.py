@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from safetensors.torch import load_file
 from unet import Predictor
 from unet.checkpoints import CHECKPOINT, ema_decay, read_checkpoint, update_ema, write_atomically
 from unet.errors import TrainingError
+from unet.partition import split_stems
 from unet.weights import load_weights
 
 ROOT = Path(__file__).parent.parent
@@ -164,6 +166,7 @@ def test_resumed_weights_are_those_of_an_undisturbed_run(photos, tmp_path, numbe
         (["--data", "nowhere"], 1, "nowhere"),
         (["--data", "PHOTOS", "--resume"], 1, "no checkpoint to resume from"),
         (["--data", "PHOTOS", "--epochs", "0"], 1, "--epochs must be at least 1, not 0"),
+        (["--data", "PHOTOS", "--min-crop", "0"], 1, "--min-crop must lie in 0..1 (0 excluded), not 0.0"),
         (["--data", "PHOTOS", "--batch-size", "3", "--accumulate", "2"], 1, "does not divide"),
         (["--data", "PHOTOS", "--private"], 1, "--private goes with --push-to-hub"),
         (["--data", "PHOTOS", "--push-to-hub", "somebody/shapes"], 1, "no token for the Hub is set"),
@@ -209,10 +212,34 @@ def test_init_from_starts_from_those_weights_and_refuses_a_leak(trained, photos,
     assert "another split" in result.stderr
 
 
-def test_a_loss_that_is_not_finite_stops_the_run_and_names_the_pictures(photos, tmp_path):
-    result = train(tmp_path, "--data", photos, *SMALL, "--epochs", 3, "--lr", "1e30", "--warmup-steps", 0)
+def test_a_loss_that_is_not_finite_stops_the_run_and_names_its_pictures(photos, tmp_path):
+    options = [*SMALL, "--epochs", 3, "--lr", "1e30", "--warmup-steps", 0, "--main-repeats", 1, "--seed", 7]
+    result = train(tmp_path, "--data", photos, *options)
     assert result.returncode == 1
-    assert re.search(r"the loss became (nan|inf) at step \d+ \(epoch \d\); pictures: .*p\d\d\.png", result.stderr)
+    pattern = r"the loss became (?:nan|inf) at step (\d+) \(epoch 1\); pictures: (.*)"
+    step, named = re.search(pattern, result.stderr).groups()
+    pictures = split_stems([f"p{number:02}" for number in range(14)], seed=0)["train"]
+    order = np.random.default_rng([7, 0]).permutation(len(pictures))
+    batch = np.resize(order, (-(-len(order) // 4), 4))[int(step)]
+    assert [Path(name).stem for name in named.split(", ")] == [pictures[sample] for sample in batch]
+
+
+def test_broken_pictures_stop_a_run_unless_they_are_skipped(photos, tmp_path):
+    data = tmp_path / "data"
+    shutil.copytree(photos, data)
+    broken = next((data / "images").iterdir())
+    broken.write_bytes(broken.read_bytes()[:-200])  # its header is whole
+    options = ["--data", data, *SMALL, "--epochs", 1]
+    refused = train(tmp_path, *options)
+    assert refused.returncode == 1
+    assert broken.name in refused.stderr
+    assert "--skip-broken" in refused.stderr
+    assert not (tmp_path / "weights").exists()
+    result = train(tmp_path, *options, "--skip-broken")
+    assert result.returncode == 0, result.stderr
+    assert broken.name in result.stderr + result.stdout
+    split = json.loads((tmp_path / "weights/split.json").read_text())
+    assert broken.stem not in str(split)
 
 
 def test_without_data_and_network_the_error_says_how_to_pass_a_folder(tmp_path):

@@ -10,6 +10,7 @@ import re
 import unicodedata
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -76,8 +77,8 @@ class _Scan:
         return path.relative_to(self.root).as_posix()
 
 
-def find_pairs(folder: str | Path, *, skip_broken: bool = False) -> list[Pair]:
-    """Find the pictures with masks in a folder and check them by their headers.
+def find_pairs(folder: str | Path, *, skip_broken: bool = False, decode: bool = False) -> list[Pair]:
+    """Find the pictures with masks in a folder and check them, by their headers or to the last pixel.
 
     Either the folder has a subfolder for pictures and one for masks (`IMAGE_FOLDERS`, `MASK_FOLDERS`), where
     masks may carry a suffix (cat_mask.png), or both lie in the folder itself and the suffix tells the masks.
@@ -87,6 +88,7 @@ def find_pairs(folder: str | Path, *, skip_broken: bool = False) -> list[Pair]:
     Args:
         folder: to look in.
         skip_broken: leave out what cannot be used, with a warning in the log, instead of raising.
+        decode: decode every file once; only so are files found that are cut off behind their headers.
 
     Returns:
         The pairs, sorted by stem.
@@ -104,6 +106,8 @@ def find_pairs(folder: str | Path, *, skip_broken: bool = False) -> list[Pair]:
     except OSError as error:
         raise DataError(f"the data folder {folder} cannot be listed: {error.strerror}") from error
     pairs = _check(scan)
+    if decode:
+        pairs = _decodable(scan, pairs)
     count = sum(map(len, scan.faults.values()))
     if count and not skip_broken:
         lines = [f"  {kind}: {list_names(items)}" for kind, items in scan.faults.items()]
@@ -222,6 +226,28 @@ def _fits(scan: _Scan, image: Path, mask: Path) -> bool:
         )
         return False
     return True
+
+
+def _decodable(scan: _Scan, pairs: Sequence[Pair]) -> list[Pair]:
+    """The pairs of which both files can be decoded; the faults of the others go into `scan.faults`."""
+
+    def faults(pair: Pair) -> list[str]:
+        found = []
+        for path, read in ((pair.image, read_picture), (pair.mask, read_mask)):
+            try:
+                read(path)
+            except (ImageError, DataError) as error:
+                found.append(f"{scan.name(path)} ({error})")
+        return found
+
+    whole = []
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for pair, found in zip(pairs, pool.map(faults, pairs), strict=True):
+            if found:
+                scan.faults["file that cannot be read"] += found
+            else:
+                whole.append(pair)
+    return whole
 
 
 def load_resized(pair: Pair, size: tuple[int, int] | None = None) -> tuple[np.ndarray, np.ndarray]:

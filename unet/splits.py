@@ -96,7 +96,7 @@ def collect_extra(config: TrainConfig) -> tuple[list[Pair], list[Pair]]:
     extra: list[Pair] = []
     extra_test: list[Pair] = []
     for other in config.extra_data:
-        found = {pair.stem: pair for pair in find_pairs(other, skip_broken=config.skip_broken)}
+        found = {pair.stem: pair for pair in find_pairs(other, skip_broken=config.skip_broken, decode=True)}
         kept, out = hold_out(found, seed=config.split_seed, groups=read_groups(other))
         extra += [found[stem] for stem in kept]
         extra_test += [found[stem] for stem in out]
@@ -119,7 +119,7 @@ def collect(config: TrainConfig) -> Splits:
         shown = folder.resolve().name if folder.is_dir() else name  # a card has no use for the paths of one machine
         names = (shown, *(path.resolve().name for path in config.extra_data))
         return Splits([], val, test, extra, extra_test, names, stream)
-    pairs = find_pairs(folder, skip_broken=config.skip_broken)
+    pairs = find_pairs(folder, skip_broken=config.skip_broken, decode=True)
     by_stem = {pair.stem: pair for pair in pairs}
     groups = groups_of(config, folder, set(by_stem))
     split = split_stems(by_stem, seed=config.split_seed, groups=groups)
