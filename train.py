@@ -323,6 +323,9 @@ def main() -> int:
     except UnetError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
+    finally:
+        if torch.distributed.is_initialized():  # its threads, left running, may abort a process that ends
+            torch.distributed.destroy_process_group()
     return 0
 
 
