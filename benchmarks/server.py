@@ -62,20 +62,26 @@ def running_app() -> Iterator[tuple[psutil.Process, str]]:
 
 @dataclass(frozen=True)
 class Answer:
-    """What `/segment` gave: the addresses of its pictures and its details, or an error's text."""
+    """What `/segment` gave: the addresses of its pictures and the server's own time, or an error's text."""
 
     files: tuple[str, ...] = ()
+    milliseconds: float = 0.0
     error: str = ""
 
 
-def begin_segment(client: httpx.Client, url: str, name: str, content: bytes, threshold: float = 0.5) -> str:
-    """Upload a picture and ask for its mask; returns the event's number.
+def upload(client: httpx.Client, url: str, name: str, content: bytes) -> str:
+    """Where the server put a file."""
+    paths = client.post(f"{url}/gradio_api/upload", files={"files": (name, content)}).raise_for_status().json()
+    return str(paths[0])
+
+
+def begin_segment(client: httpx.Client, url: str, path: str, threshold: float = 0.5) -> str:
+    """Ask for the mask of an uploaded picture; returns the event's number.
 
     Raises:
         RuntimeError: the server refuses before the queue, with its words.
     """
-    paths = client.post(f"{url}/gradio_api/upload", files={"files": (name, content)}).raise_for_status().json()
-    file = {"path": paths[0], "meta": {"_type": "gradio.FileData"}}
+    file = {"path": path, "meta": {"_type": "gradio.FileData"}}
     answer = client.post(f"{url}/gradio_api/call/segment", json={"data": [file, threshold]})
     if answer.status_code != 200:
         raise RuntimeError(answer.text)
@@ -89,12 +95,14 @@ def finish_segment(client: httpx.Client, url: str, event: str) -> Answer:
     data = json.loads(body.removeprefix("data: "))
     if kind != "event: complete":
         return Answer(error=str(data["error"] if isinstance(data, dict) else data))
-    return Answer(tuple(f"{url}/gradio_api/file={entry['path']}" for entry in data if "path" in entry))
+    *pictures, details = data
+    addresses = tuple(f"{url}/gradio_api/file={picture['path']}" for picture in pictures)
+    return Answer(addresses, float(details["milliseconds"]))
 
 
 def segment(client: httpx.Client, url: str, name: str, content: bytes) -> Answer:
     """One whole request, without fetching its pictures."""
-    return finish_segment(client, url, begin_segment(client, url, name, content))
+    return finish_segment(client, url, begin_segment(client, url, upload(client, url, name, content)))
 
 
 class PeakMemory:

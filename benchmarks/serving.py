@@ -25,10 +25,12 @@ from server import (
     REQUEST_SECONDS,
     PeakMemory,
     begin_segment,
+    finish_segment,
     free_port,
     running,
     running_app,
     segment,
+    upload,
 )
 
 from unet import Predictor
@@ -40,7 +42,8 @@ SIDE = (480, 640)
 MIXED = 64  # clients at once, from which on broken files and hang-ups are mixed in
 BROKEN = b"this is no picture"
 WARM_UP = 150  # requests before growth is measured: more than the sessions and results that are kept
-LARGE = (12, 48)  # megapixels
+MEGAPIXELS = (0.3, 2, 12, 48)  # of single requests
+LARGE = (12, 48)  # megapixels whose memory is measured
 BARE = """
 import sys, torch, gradio
 gradio.Interface(lambda picture: picture, "image", "image").launch(server_port=int(sys.argv[1]), quiet=True)
@@ -86,7 +89,7 @@ def load_row(url: str, clients: int, contents: list[bytes], masks: list[np.ndarr
             for turn in range(each):
                 which = (number + turn) % len(contents)
                 if number < rude:  # hangs up as soon as the answer begins
-                    event = begin_segment(client, url, "left.jpg", contents[which])
+                    event = begin_segment(client, url, upload(client, url, "left.jpg", contents[which]))
                     with client.stream("GET", f"{url}/gradio_api/call/segment/{event}"):
                         continue
                 if number < 2 * rude:
@@ -114,13 +117,44 @@ def load_row(url: str, clients: int, contents: list[bytes], masks: list[np.ndarr
     return [f"{clients}{mix}", str(len(seconds)), f"{(len(seconds) + len(broken)) / whole:.1f}", *waits]
 
 
+def size_of(megapixels: float) -> tuple[int, int]:
+    """Height and width of a picture of so many megapixels, 4 : 3."""
+    height = round((megapixels * 1e6 * 3 / 4) ** 0.5)
+    return height, height * 4 // 3
+
+
+def request_rows(url: str, rounds: int = 5) -> list[list[str]]:
+    """Where the time of one request goes, when nobody else asks: medians in milliseconds."""
+    rows = []
+    with httpx.Client(timeout=REQUEST_SECONDS) as client:
+        for megapixels in MEGAPIXELS:
+            content = draw(7, size_of(megapixels))
+            parts: list[list[float]] = []
+            for turn in range(rounds + 1):
+                times = [time.perf_counter()]
+                path = upload(client, url, "picture.jpg", content)
+                times.append(time.perf_counter())
+                answer = finish_segment(client, url, begin_segment(client, url, path))
+                times.append(time.perf_counter())
+                if answer.error:
+                    raise RuntimeError(answer.error)
+                for file in answer.files:
+                    client.get(file).raise_for_status()
+                times.append(time.perf_counter())
+                uploading, calling, fetching = (1000 * seconds for seconds in np.diff(times))
+                own = answer.milliseconds
+                if turn:  # the first one warms up
+                    parts.append([uploading, own, calling - own, fetching, uploading + calling + fetching])
+            rows.append([f"{megapixels:g} megapixels", *(f"{middle:.0f}" for middle in np.median(parts, axis=0))])
+    return rows
+
+
 def memory_rows(url: str, process: psutil.Process) -> list[list[str]]:
     """What a large picture takes above idle, and how long it takes."""
     rows = []
     with httpx.Client(timeout=REQUEST_SECONDS) as client:
         for megapixels in LARGE:
-            height = round((megapixels * 1e6 * 3 / 4) ** 0.5)
-            content = draw(7, (height, height * 4 // 3))
+            content = draw(7, size_of(megapixels))
             idle = process.memory_info().rss
             seconds = []
             with PeakMemory(process) as memory:
@@ -215,6 +249,9 @@ def main() -> None:
         for clients in options.clients:
             rows.append(load_row(url, clients, contents, masks))
             print(*rows[-1], sep=" | ", flush=True)
+        header = ["one request, ms", "upload", "the server's own", "rest of the call", "fetching 3 PNGs", "whole"]
+        single = common.markdown_table(header, request_rows(url))
+        print(single, flush=True)
     for clients in options.clients[:3] if options.rembg else ():
         rows.append(rembg_row(options.rembg, clients, contents))
         print(*rows[-1], sep=" | ", flush=True)
@@ -231,8 +268,8 @@ def main() -> None:
     report = (
         f"{common.machine()}; the clients run on the same cores. A request is the upload of a JPEG of {SIDE[1]} x "
         f"{SIDE[0]}, the call and its\nanswer; each mask was fetched and is that of its own picture.\n\n{load}\n\n"
-        f"{memory}\n\nAfter {WARM_UP} requests to warm up, {options.requests} more of mixed sizes and broken files "
-        f"made the server {grown:+.0f} MB larger.\n\n{starts}\n\n`{common.command_line()}`"
+        f"{single}\n\n{memory}\n\nAfter {WARM_UP} requests to warm up, {options.requests} more of mixed sizes and "
+        f"broken files made the server {grown:+.0f} MB larger.\n\n{starts}\n\n`{common.command_line()}`"
     )
     common.replace_block(common.ROOT / "README.md", "serving", report)
     (common.ROOT / "benchmarks" / "serving.md").write_text(f"# Serving\n\n{report}\n", encoding="utf-8")

@@ -15,6 +15,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 
 import common
@@ -69,17 +70,27 @@ def fast(predictor: Predictor, x: torch.Tensor) -> None:
         predictor._model(prepared)
 
 
-def onnx_way(model: UNet, x: torch.Tensor, folder: Path) -> Callable[[], object] | None:
-    """The eager model exported to ONNX Runtime in float32, or None without its packages."""
-    try:
-        import onnx  # noqa: F401
+def exported_ways(model: UNet, x: torch.Tensor) -> dict[str, Callable[[], object]]:
+    """The eager model exported: ONNX Runtime in float32, OpenVINO in the precision that it chooses; those installed."""
+    ways: dict[str, Callable[[], object]] = {}
+    if find_spec("onnx") is None:
+        return ways
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.onnx"
+        torch.onnx.export(model, (x,), path, dynamo=False, input_names=["x"])
+        content = path.read_bytes()
+    if find_spec("onnxruntime") is not None:
         import onnxruntime
-    except ImportError:
-        return None
-    path = folder / "model.onnx"
-    torch.onnx.export(model, (x,), str(path), dynamo=False, input_names=["x"])
-    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    return partial(session.run, None, {"x": x.numpy()})
+
+        session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
+        ways["onnx"] = partial(session.run, None, {"x": x.numpy()})
+    if find_spec("openvino") is not None:
+        import openvino
+
+        core = openvino.Core()
+        compiled = core.compile_model(core.read_model(content, b""), "CPU", {"PERFORMANCE_HINT": "LATENCY"})
+        ways["openvino"] = partial(compiled.create_infer_request().infer, {0: x.numpy()})
+    return ways
 
 
 def matrix_peak(dtype: torch.dtype) -> float:
@@ -112,11 +123,8 @@ def inference_rows(rounds: int) -> list[list[str]]:
 
             ways: dict[str, Callable[[], object]] = {"eager": partial(eager, model, x)}
             ways |= {way: partial(fast, predictor, x) for way, predictor in predictors.items()}
-            with tempfile.TemporaryDirectory() as folder:
-                onnx = onnx_way(model, x, Path(folder))
-                if onnx is not None:
-                    ways["onnx"] = onnx
-                seconds = alternate(ways, rounds)
+            ways |= exported_ways(model, x)
+            seconds = alternate(ways, rounds)
             middle = {way: statistics.median(values) for way, values in seconds.items()}
             dtype = torch.bfloat16 if predictors["auto"].precision == "bf16" else torch.float32
             share = operations(model, x) / middle["auto"] / matrix_peak(dtype)
@@ -125,7 +133,10 @@ def inference_rows(rounds: int) -> list[list[str]]:
                     f"{name}, {batch} of {side} x {side}",
                     f"{middle['eager'] / middle['auto']:.2f}",
                     f"{middle['eager'] / middle['fp32']:.2f}",
-                    f"{middle['eager'] / middle['onnx']:.2f}" if "onnx" in middle else "not installed",
+                    *(
+                        f"{middle['eager'] / middle[way]:.2f}" if way in middle else "not installed"
+                        for way in ("onnx", "openvino")
+                    ),
                     quartiles(seconds["eager"]),
                     quartiles(seconds["auto"]),
                     f"{100 * share:.0f} %",
@@ -222,6 +233,7 @@ def main() -> None:
         "predictor",
         "in fp32",
         "ONNX Runtime fp32",
+        "OpenVINO",
         "eager, ms",
         "predictor, ms",
         "of peak",
@@ -238,7 +250,8 @@ def main() -> None:
         f"{common.machine()}, torch {torch.__version__}. Medians of {options.rounds} alternating "
         "measurements, quartiles in brackets.\n\n"
         "Speed as a multiple of the reference's way (eager float32, NCHW, BatchNorm not folded); the last column is\n"
-        "the share of the operations a second that a matrix product in the same precision reaches.\n\n"
+        "the share of the operations a second that a matrix product in the same precision reaches. OpenVINO chooses\n"
+        "its precision itself.\n\n"
         f"{network}\n\n"
         + (f"{agreement(options.data)}\n\n" if options.data else "")
         + f"{whole}\n\nOf the server's own time for one picture:\n\n{steps}\n\n"
