@@ -32,17 +32,18 @@ class Trained:
     """Weights of this project, and what makes them if they are not there: train.py's options."""
 
     folder: Path
-    options: tuple[str, ...]
+    options: str
     extra: bool
 
 
-LITE0_ISEG = ("--epochs", "20", "--size", "160", "--serve-size", "192", "--flip")
+PLAIN_ISEG = "--widths 16 32 64 128 128 --size 160 --epochs 40 --lr 1.5e-3 --main-repeats 4 --flip"
+LITE0_ISEG = "--size 160 --epochs 20 --serve-size 192 --flip"
 TRAINED = {
-    "the reference's recipe, iseg only": Trained(RUNS / "reference-recipe", (), False),
-    "`plain`, iseg only": Trained(RUNS / "plain-iseg", ("--widths", "16", "32", "64", "128", "--epochs", "30"), False),
-    "`plain`, iseg + ECSSD": Trained(common.ROOT / "weights" / "reference", (), True),
+    "the reference's recipe, iseg only": Trained(RUNS / "reference-recipe", "", False),
+    "`plain`, iseg only": Trained(RUNS / "plain-iseg", PLAIN_ISEG, False),
+    "`plain`, iseg + ECSSD": Trained(common.ROOT / "weights" / "reference", "", True),
     "`lite0`, iseg only": Trained(RUNS / "lite0-iseg", LITE0_ISEG, False),
-    "`lite0`, iseg + ECSSD": Trained(common.ROOT / "weights", (), True),
+    "`lite0`, iseg + ECSSD": Trained(common.ROOT / "weights", "", True),
 }
 FIXED: dict[str, Segment] = {
     "all foreground": all_foreground,
@@ -63,7 +64,15 @@ def train_row(name: str, row: Trained, data: Path, pairs: list[Pair]) -> None:
     if row.folder.name == "reference-recipe":
         train_reference(pairs, row.folder)
         return
-    command = [sys.executable, "train.py", "--data", str(data.resolve()), *row.options, "--output", str(row.folder)]
+    command = [
+        sys.executable,
+        "train.py",
+        "--data",
+        str(data.resolve()),
+        *row.options.split(),
+        "--output",
+        str(row.folder),
+    ]
     subprocess.run(command, cwd=common.ROOT, check=True)
 
 
