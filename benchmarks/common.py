@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import torch
+
     from unet.data import Pair
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -35,7 +37,7 @@ def replace_block(path: Path, name: str, content: str) -> None:
 
 
 def machine() -> str:
-    """The processor and its cores, as measured figures need them beside them."""
+    """The processor, its cores and the GPU if there is one, as measured figures need them beside them."""
     name = platform.processor() or platform.machine()
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.exists():
@@ -43,7 +45,18 @@ def machine() -> str:
             if line.startswith("model name"):
                 name = line.split(":", 1)[1].strip()
                 break
-    return f"{name}, {os.cpu_count()} cores, Python {platform.python_version()}"
+    import torch
+
+    gpu = f", {torch.cuda.get_device_name()}" if torch.cuda.is_available() else ""
+    return f"{name}, {os.cpu_count()} cores{gpu}, Python {platform.python_version()}"
+
+
+def finish(device: "torch.device") -> None:
+    """Wait until a GPU has done what it was told, so that a clock can be read; a CPU has."""
+    if device.type == "cuda":
+        import torch
+
+        torch.cuda.synchronize(device)
 
 
 def command_line() -> str:

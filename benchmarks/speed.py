@@ -57,17 +57,22 @@ def quartiles(seconds: list[float]) -> str:
     return f"{middle:.0f} ({low:.0f}-{high:.0f})"
 
 
-def eager(model: UNet, x: torch.Tensor) -> None:
-    """The reference's way."""
+def run(model: Callable[[torch.Tensor], torch.Tensor], x: torch.Tensor) -> None:
+    """One forward pass, until it is done; with the eager network, the reference's way."""
     with torch.inference_mode():
         model(x)
+    common.finish(x.device)
 
 
 def fast(predictor: Predictor, x: torch.Tensor) -> None:
     """This project's network as it is served, the input's conversion included."""
-    prepared = x.to(predictor._dtype, memory_format=torch.channels_last)
-    with torch.inference_mode():
-        predictor._model(prepared)
+    run(predictor._model, x.to(predictor._dtype, memory_format=torch.channels_last))
+
+
+def compiled(predictor: Predictor, x: torch.Tensor) -> Callable[[], object]:
+    """The served network through torch.compile, which takes a compiler and its time."""
+    model = torch.compile(predictor._model)
+    return lambda: run(model, x.to(predictor._dtype, memory_format=torch.channels_last))
 
 
 def exported_ways(model: UNet, x: torch.Tensor) -> dict[str, Callable[[], object]]:
@@ -93,11 +98,12 @@ def exported_ways(model: UNet, x: torch.Tensor) -> dict[str, Callable[[], object
     return ways
 
 
-def matrix_peak(dtype: torch.dtype) -> float:
-    """Operations a second of a 2048 x 2048 matrix product, the best of five."""
-    a, b = torch.randn(2048, 2048).to(dtype), torch.randn(2048, 2048).to(dtype)
-    best = min(alternate({"": partial(torch.matmul, a, b)}, 5)[""])
-    return 2 * 2048**3 / best
+def matrix_peak(dtype: torch.dtype, device: torch.device) -> float:
+    """Operations a second of a square matrix product, the best of five."""
+    side = 8192 if device.type == "cuda" else 2048
+    a, b = torch.randn(2, side, side, device=device, dtype=dtype)
+    best = min(alternate({"": partial(run, partial(torch.matmul, a), b)}, 5)[""])
+    return 2 * side**3 / best
 
 
 def operations(model: UNet, x: torch.Tensor) -> int:
@@ -110,7 +116,7 @@ def operations(model: UNet, x: torch.Tensor) -> int:
 
 
 def inference_rows(rounds: int) -> list[list[str]]:
-    """The network alone: ratio to the reference's way, eager float32 in NCHW, unfolded."""
+    """The network alone: ratio to the reference's way, eager float32 in NCHW, unfolded; on the GPU if there is one."""
     models = {name: UNet(widths=widths) for name, widths in PLAIN.items()}
     models["`lite0`"] = UNet(widths=LITE0_WIDTHS, encoder="lite0")
     rows = []
@@ -121,21 +127,27 @@ def inference_rows(rounds: int) -> list[list[str]]:
             x = torch.randn(batch, 3, side, side)
             predictors = {p: Predictor(model, WeightsConfig(size=(side, side)), precision=p) for p in ("fp32", "auto")}
 
-            ways: dict[str, Callable[[], object]] = {"eager": partial(eager, model, x)}
+            device = predictors["auto"].device
+            ways: dict[str, Callable[[], object]] = {}
+            if device.type == "cuda":
+                ways["compiled"] = compiled(predictors["auto"], x.to(device))
+            else:
+                ways |= exported_ways(model, x)
+            model, x = model.to(device), x.to(device)
+            ways["eager"] = partial(run, model, x)
             ways |= {way: partial(fast, predictor, x) for way, predictor in predictors.items()}
-            ways |= exported_ways(model, x)
             seconds = alternate(ways, rounds)
             middle = {way: statistics.median(values) for way, values in seconds.items()}
             dtype = torch.bfloat16 if predictors["auto"].precision == "bf16" else torch.float32
-            share = operations(model, x) / middle["auto"] / matrix_peak(dtype)
+            share = operations(model, x) / middle["auto"] / matrix_peak(dtype, device)
             rows.append(
                 [
                     f"{name}, {batch} of {side} x {side}",
                     f"{middle['eager'] / middle['auto']:.2f}",
                     f"{middle['eager'] / middle['fp32']:.2f}",
                     *(
-                        f"{middle['eager'] / middle[way]:.2f}" if way in middle else "not installed"
-                        for way in ("onnx", "openvino")
+                        f"{middle['eager'] / middle[way]:.2f}" if way in middle else "not there"
+                        for way in (("compiled",) if device.type == "cuda" else ("onnx", "openvino"))
                     ),
                     quartiles(seconds["eager"]),
                     quartiles(seconds["auto"]),
@@ -232,8 +244,7 @@ def main() -> None:
         "network",
         "predictor",
         "in fp32",
-        "ONNX Runtime fp32",
-        "OpenVINO",
+        *(("compiled",) if torch.cuda.is_available() else ("ONNX Runtime fp32", "OpenVINO")),
         "eager, ms",
         "predictor, ms",
         "of peak",
@@ -250,9 +261,9 @@ def main() -> None:
         f"{common.machine()}, torch {torch.__version__}. Medians of {options.rounds} alternating "
         "measurements, quartiles in brackets.\n\n"
         "Speed as a multiple of the reference's way (eager float32, NCHW, BatchNorm not folded); the last column is\n"
-        "the share of the operations a second that a matrix product in the same precision reaches. OpenVINO chooses\n"
-        "its precision itself.\n\n"
-        f"{network}\n\n"
+        "the share of the operations a second that a matrix product in the same precision reaches"
+        + (".\n\n" if torch.cuda.is_available() else ". OpenVINO chooses\nits precision itself.\n\n")
+        + f"{network}\n\n"
         + (f"{agreement(options.data)}\n\n" if options.data else "")
         + f"{whole}\n\nOf the server's own time for one picture:\n\n{steps}\n\n"
         "A training step, from decoded pictures to the moving average (the reference's from tensors), and the shares "

@@ -3,7 +3,6 @@
 import statistics
 import time
 from collections import defaultdict
-from contextlib import nullcontext
 
 import common
 import numpy as np
@@ -44,15 +43,18 @@ class ReferenceLoop:
     """float32, NCHW, BCE, Adam, on pictures that are already resized and in memory; no augmentation."""
 
     def __init__(self, widths: tuple[int, ...]) -> None:
-        self.model = UNet(widths=widths).train()
+        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self.model = UNet(widths=widths).train().to(self.device)
         self.optimizer = torch.optim.Adam(self.model.parameters(), lr=1e-4)
-        self.x, self.y = torch.randn(BATCH, 3, SIDE, SIDE), torch.randint(0, 2, (BATCH, 1, SIDE, SIDE)).float()
+        self.x = torch.randn(BATCH, 3, SIDE, SIDE, device=self.device)
+        self.y = torch.randint(0, 2, (BATCH, 1, SIDE, SIDE), device=self.device).float()
 
     def step(self) -> None:
         """One optimizer step."""
         self.optimizer.zero_grad()
         F.binary_cross_entropy_with_logits(self.model(self.x), self.y).backward()
         self.optimizer.step()
+        common.finish(self.device)
 
 
 class OurLoop:
@@ -61,7 +63,7 @@ class OurLoop:
     def __init__(self, widths: tuple[int, ...]) -> None:
         self.accelerator = Accelerator(cpu=not torch.cuda.is_available())
         self.model = UNet(widths=widths).train().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.ema = UNet(widths=widths)
+        self.ema = UNet(widths=widths).to(self.accelerator.device)
         optimizer = torch.optim.AdamW(self.model.parameters(), lr=1e-3)
         self.wrapped, self.optimizer = self.accelerator.prepare(self.model, optimizer)
         self.store, self.config, self.epoch = _store(), WeightsConfig(size=(SIDE, SIDE)), 0
@@ -78,23 +80,29 @@ class OurLoop:
         x, y = self._data()
         train_step(self.accelerator, self.wrapped, self.optimizer, x, None, y, 1)
         update_ema(self.ema, self.model, 0.998)
+        common.finish(x.device)
 
     def step_in_parts(self) -> None:
         """The same, with a clock between its parts."""
         marks = [time.perf_counter()]
+
+        def mark() -> None:
+            common.finish(self.accelerator.device)
+            marks.append(time.perf_counter())
+
         x, y = self._data()
-        marks.append(time.perf_counter())
+        mark()
         self.optimizer.zero_grad(set_to_none=True)
-        with torch.autocast("cpu", torch.bfloat16) if has_fast_bf16() else nullcontext():
+        with torch.autocast(x.device.type, torch.bfloat16, enabled=has_fast_bf16()):
             logits = self.wrapped(x)
         loss = bce_dice_loss(logits, y)
-        marks.append(time.perf_counter())
+        mark()
         self.accelerator.backward(loss)
-        marks.append(time.perf_counter())
+        mark()
         self.accelerator.clip_grad_norm_(self.model.parameters(), 1.0)
         self.optimizer.step()
         update_ema(self.ema, self.model, 0.998)
-        marks.append(time.perf_counter())
+        mark()
         for name, start, end in zip(("data", "forward", "backward", "optimizer"), marks, marks[1:], strict=False):
             self.parts[name].append(end - start)
 
