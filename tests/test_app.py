@@ -198,6 +198,7 @@ def test_clicks_are_refused_by_weights_without_them(client, picture):
         ('[{"x": "1", "y": 2, "label": 1}]', "x and y must be numbers"),
         ('[{"x": NaN, "y": 2, "label": 1}]', "x and y must be numbers"),
         ('[{"x": true, "y": 2, "label": 1}]', "x and y must be numbers"),
+        (f'[{{"x": 1{"0" * 400}, "y": 2, "label": 1}}]', "x and y must be numbers"),
         ('[{"x": 1, "y": 2, "label": 2}]', "label must be 1"),
         ('[{"x": 1, "y": 2, "label": true}]', "label must be 1"),
         ('[{"x": 120, "y": 2, "label": 1}]', r"outside the picture, 120 x 90"),
@@ -211,7 +212,7 @@ def test_malformed_clicks(click_client, picture, clicks, message):
         click_client.predict(handle_file(picture), clicks, 0.4, api_name="/segment_clicks")
 
 
-@pytest.mark.parametrize("threshold", [-0.01, 1.01, 7, "0.5", None, True, [0.5]])
+@pytest.mark.parametrize("threshold", [-0.01, 1.01, 7, 10**400, "0.5", None, True, [0.5]])
 def test_bad_thresholds(client, picture, threshold):
     with pytest.raises(AppError, match="the threshold must"):
         client.predict(handle_file(picture), threshold, api_name="/segment")

@@ -62,6 +62,7 @@ def test_folder_holds_only_what_was_written(folder):
     [
         ({"threshold": 1.5}, r"threshold should lie in 0\.\.1, not 1\.5"),
         ({"threshold": "half"}, "threshold"),
+        ({"threshold": 10**400}, "threshold"),
         ({"threshold": ...}, "lacks the fields threshold"),
         ({"colour": 1}, "unknown fields colour"),
         ({"widths": "wide"}, "widths should be a list"),

@@ -26,7 +26,7 @@ def check_threshold(threshold: float) -> float:
     """
     if isinstance(threshold, bool) or not isinstance(threshold, int | float | np.floating):
         raise ConfigError(f"the threshold must be a number in 0..1, not {threshold!r}")
-    if math.isnan(threshold) or not 0 <= threshold <= 1:
+    if not 0 <= threshold <= 1:  # nor is NaN
         raise ConfigError(f"the threshold must lie in 0..1, not {threshold}")
     return float(threshold)
 

@@ -1,7 +1,7 @@
 """A weights folder: `model.safetensors` and `config.json`, written and read back with every value checked."""
 
 import json
-import math
+import sys
 from contextlib import suppress
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -54,7 +54,8 @@ def config_to_json(model: UNet, config: WeightsConfig) -> dict[str, Any]:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    # An int may lie beyond the largest float, which math.isfinite does not bear.
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
 
 
 def _check(condition: bool, file: str, message: str) -> None:

@@ -1,8 +1,8 @@
 """Pictures in, results out: the work behind the page and every endpoint, with no Gradio and no tensors in it."""
 
 import json
-import math
 import secrets
+import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -21,6 +21,7 @@ from unet.web.names import safe_stem
 from unet.web.take import Take, draw_take
 
 MAX_CLICKS = 100
+LARGEST = sys.float_info.max  # an int may lie beyond, which math.isfinite does not bear
 CLICKS_EXAMPLE = '[{"x": 120, "y": 80, "label": 1}]'
 
 
@@ -87,7 +88,7 @@ def _check_click(entry: Any, number: int, width: int, height: int) -> Click:
     if not isinstance(entry, dict) or set(entry) != {"x", "y", "label"}:
         raise ConfigError(f"click {number} must have exactly x, y and label")
     x, y, label = entry["x"], entry["y"], entry["label"]
-    if not all(isinstance(v, int | float) and not isinstance(v, bool) and math.isfinite(v) for v in (x, y)):
+    if not all(isinstance(v, int | float) and not isinstance(v, bool) and abs(v) <= LARGEST for v in (x, y)):
         raise ConfigError(f"click {number}: x and y must be numbers")
     if isinstance(label, bool) or label not in (FOREGROUND, BACKGROUND):
         raise ConfigError(f"click {number}: label must be 1 (this) or 0 (not this)")
