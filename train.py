@@ -257,6 +257,8 @@ def start(config: TrainConfig, accelerator: Accelerator) -> Run:
     set_seed(config.seed)
     model = build_model(config, splits)
     ema = copy.deepcopy(model).eval()
+    if config.blend_with is not None:  # what does not fit is refused now, not after the last epoch
+        blend(model.state_dict(), load_earlier(config.blend_with, splits).state_dict(), config.blend_share)
     side = config.serve_size or config.size
     settings = WeightsConfig(size=(side, side), flip=config.flip, data=splits.names)
     optimizer: Any = torch.optim.AdamW(model.parameters(), lr=config.lr, weight_decay=config.weight_decay)

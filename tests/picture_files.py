@@ -45,7 +45,7 @@ def on_white(rgb: np.ndarray, alpha: np.ndarray) -> np.ndarray:
     return rgb * share + 255 * (1 - share)
 
 
-def oriented(orientation: int) -> Good:
+def oriented(orientation: int, kind: str = "PNG") -> Good:
     """A lossless picture with an EXIF orientation, and what it shows upright, by the standard's own words."""
     exif = Image.Exif()
     exif[0x0112] = orientation
@@ -60,7 +60,7 @@ def oriented(orientation: int) -> Good:
         7: RGB[::-1, ::-1].transpose(1, 0, 2),
         8: RGB.transpose(1, 0, 2)[::-1],
     }[orientation]
-    return Good(encoded(Image.fromarray(RGB), "PNG", exif=exif), upright)
+    return Good(encoded(Image.fromarray(RGB), kind, exif=exif), upright)
 
 
 def wide_gamut() -> Good:
@@ -127,6 +127,7 @@ def good_files() -> dict[str, Good]:
     floats = Image.fromarray((GREY / 255).astype(np.float32))
     return {
         **{f"orientation{n}.png": oriented(n) for n in range(1, 9)},
+        **{f"orientation{n}.tif": oriented(n, "TIFF") for n in range(1, 9)},
         "plain.jpg": Good(encoded(Image.fromarray(SMOOTH), "JPEG", quality=95), SMOOTH, LOSSY),
         "cmyk.jpg": Good(encoded(cmyk, "JPEG", quality=95), SMOOTH, LOSSY),
         "ycck.jpg": ycck(),
@@ -174,6 +175,15 @@ def large_tile(side: int = 20_000) -> bytes:
     return struct.pack("<2sHIH", b"II", 42, 8, len(tags)) + entries + bytes(4) + data
 
 
+def odd_tile_tag(kind: int, value: bytes) -> bytes:
+    """A TIFF of 4 x 4 pixels in one strip, with a TileWidth that is no number of pixels, in 8 bytes."""
+    tags = [(256, 3, 1, 4), (257, 3, 1, 4), (258, 3, 1, 8), (259, 3, 1, 1), (262, 3, 1, 1)]
+    start = 8 + 2 + 12 * 9 + 4
+    tags += [(273, 4, 1, start + 8), (277, 3, 1, 1), (279, 4, 1, 16), (322, kind, 8 if kind == 2 else 1, start)]
+    entries = b"".join(struct.pack("<HHII", *tag) for tag in tags)
+    return struct.pack("<2sHIH", b"II", 42, 8, len(tags)) + entries + bytes(4) + value + bytes(range(16))
+
+
 def bad_files() -> dict[str, tuple[bytes, str]]:
     """Every kind that is refused, by file name: its bytes and words of the refusal."""
     large = Image.fromarray(draw_pair(0, 300, 300)[0])
@@ -192,5 +202,7 @@ def bad_files() -> dict[str, tuple[bytes, str]]:
         "huge.png": (huge_header(), "100 megapixels"),
         "header-only.gif": (b"GIF89a", "cut off"),
         "tile.tif": (large_tile(), "100 megapixels"),
+        "letters.tif": (odd_tile_tag(2, b"letters\0"), "the size of its tiles"),
+        "ratio.tif": (odd_tile_tag(5, struct.pack("<II", 1, 0)), "the size of its tiles"),
         "icon.ico": (encoded(large, "ICO"), "not a picture"),
     }

@@ -1,6 +1,7 @@
 """What strangers may not do to the server."""
 
 import base64
+import gzip
 import io
 import json
 import os
@@ -219,6 +220,40 @@ def test_fetching_has_limits(reachable, monkeypatch):
         started = time.monotonic()
         with pytest.raises(ImageError, match="did not answer within"):
             _run(fetching.fetch(f"http://127.0.0.1:{silent.getsockname()[1]}/"))
+        assert time.monotonic() - started < 5
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "br", "gzip, gzip", "identity"])
+def test_nothing_compressed_is_unpacked(reachable, encoding):
+    Neighbour.answers["/bomb"] = (200, {"Content-Encoding": encoding}, gzip.compress(bytes(2**20)))
+    fetched = fetching.fetch(f"http://{reachable}/bomb")
+    if encoding == "identity":
+        assert _run(fetched) == gzip.compress(bytes(2**20))
+    else:
+        with pytest.raises(ImageError, match="compressed form"):
+            _run(fetched)
+
+
+def test_more_addresses_than_pictures_are_not_fetched(server, reachable, secret):
+    Neighbour.answers["/p.png"] = (200, {}, secret.read_bytes())
+    file = {"path": f"http://{reachable}/p.png", "meta": META}
+    for endpoint, data in (
+        ("segment", [[file, file], 0.5]),
+        ("segment", [None, [[file] * 2, {"x": [file] * 2}]]),
+        ("segment_batch", [[file] * 101, 0.5]),
+        ("segment_clicks", [file, [file] * 4, 0.5]),
+    ):
+        assert "are too many at once" in ask(server, *data, endpoint=endpoint)["error"]
+    assert [path for path in Neighbour.requests if path != "/p.png"] == []
+    assert len(Neighbour.requests) <= 2  # of the one address that came before too many
+
+
+def test_all_addresses_of_a_request_share_its_time(server, reachable, monkeypatch):
+    monkeypatch.setattr(gate, "ADMISSION_SECONDS", 0.3)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        file = {"path": f"http://127.0.0.1:{silent.getsockname()[1]}/", "meta": META}
+        started = time.monotonic()
+        assert "took more than 0.3 s" in ask(server, [file] * 20, 0.5, endpoint="segment_batch")["error"]
         assert time.monotonic() - started < 5
 
 

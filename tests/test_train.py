@@ -321,3 +321,4 @@ def test_blended_weights_lie_between_the_two(trained, photos, extra, tmp_path):
     refused = train(tmp_path, *both, "--blend-with", tmp_path / "wide")
     assert refused.returncode == 1
     assert "of another network" in refused.stderr
+    assert "processes:" not in refused.stdout  # before the first step

@@ -122,6 +122,39 @@ def test_marks_are_dragged_and_clicked_away(shown):
     assert_shows(shown, "one", [Click(12, 20, 1)])
 
 
+def test_a_drag_outlasts_an_answer(shown):
+    shown.show("one")
+    held = []
+    shown.page.route("**/prob.png", lambda route: held.append(route) if not held else route.continue_())
+    shown.page.mouse.click(*shown.at(12, 20))
+    while not held:
+        shown.page.wait_for_timeout(20)
+    shown.page.mouse.move(*shown.at(12, 20))
+    shown.page.mouse.down()
+    shown.page.mouse.move(*shown.at(60, 50), steps=4)
+    held[0].continue_()
+    shown.wait_clicks(1)  # the answer has come, and the mark is still held
+    shown.page.mouse.move(*shown.at(90, 75), steps=4)
+    shown.page.mouse.up()
+    shown.wait_clicks(1)
+    assert_shows(shown, "one", [Click(90, 75, 1)])
+
+
+def test_a_drag_does_not_outlast_its_picture(shown):
+    shown.show("one")
+    click(shown, 12, 20, 1)
+    shown.page.mouse.move(*shown.at(12, 20))
+    shown.page.mouse.down()
+    shown.page.mouse.move(*shown.at(60, 50), steps=4)
+    shown.page.evaluate("document.querySelector('#pick input[value=tall]').click()")
+    shown.wait("root => root.querySelector('canvas.main').height === 160")
+    shown.page.mouse.up()
+    shown.settle()
+    assert shown.marks == []
+    click(shown, 30, 40, 1)
+    assert_shows(shown, "tall", [Click(30, 40, 1)])
+
+
 def test_keyboard_alone(shown):
     shown.show("one")
     shown.find(".stage").focus()
@@ -214,6 +247,19 @@ def test_taps(open_page):
     shown.page.touchscreen.tap(*shown.at(12, 20))
     shown.wait_clicks(1)
     assert_shows(shown, "one", [Click(12, 20, 1)])
+
+
+def test_long_press_takes_away(open_page):
+    shown = Shown(open_page(has_touch=True))
+    shown.show("one")
+    x, y = shown.at(60, 44)
+    finger = shown.page.context.new_cdp_session(shown.page)
+    finger.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": [{"x": x, "y": y}]})
+    shown.wait_clicks(1)  # while the finger is still down
+    finger.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    shown.page.wait_for_timeout(200)
+    shown.wait_clicks(1)
+    assert_shows(shown, "one", [Click(60, 44, 0)])
 
 
 @pytest.mark.parametrize("kind", ["mask", "cutout", "overlay", "probability"])

@@ -139,11 +139,15 @@ def test_the_cache_is_private_and_goes_with_the_page(monkeypatch):
     assert "GRADIO_TEMP_DIR" not in os.environ
 
 
-def test_a_cache_that_is_given_stays(monkeypatch, tmp_path):
-    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
+def test_a_cache_inside_a_folder_that_is_given(monkeypatch, tmp_path):
+    given = tmp_path / "cache"
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(given))
     with cache.cache_folder() as folder:
-        assert folder == tmp_path
-    assert tmp_path.is_dir()
+        assert folder.parent == given
+        assert os.environ["GRADIO_TEMP_DIR"] == str(folder)
+        (folder / "upload.png").write_bytes(b"x")
+    assert list(given.iterdir()) == []
+    assert os.environ["GRADIO_TEMP_DIR"] == str(given)
 
 
 def test_batch_reports_every_step(tmp_path):

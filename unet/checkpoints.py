@@ -91,5 +91,6 @@ def blend(state: dict[str, Tensor], earlier: dict[str, Tensor], share: float) ->
         if name not in state or state[name].shape != old.shape:
             raise TrainingError(f"the weights to blend with are of another network: {name} does not fit")
         if old.is_floating_point():
-            blended[name] = torch.lerp(state[name].float(), old.float(), share)
+            new = state[name].float()
+            blended[name] = torch.lerp(new, old.to(new.device, torch.float32), share)
     return blended

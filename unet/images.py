@@ -146,7 +146,11 @@ def _open(file: BinaryIO, shown: str) -> Image.Image:
         )
     if width < 1 or height < 1:
         raise ImageError(f"{shown} has no pixels")
-    if _tile_pixels(image) > MAX_PIXELS:
+    try:
+        tile = _tile_pixels(image)
+    except DECODING_ERRORS as error:
+        raise ImageError(f"{shown} is damaged: the size of its tiles cannot be read") from error
+    if tile > MAX_PIXELS:
         raise ImageError(f"{shown} has tiles of more than the limit of {MAX_PIXELS // 10**6} megapixels")
     return image
 
@@ -155,7 +159,8 @@ def _tile_pixels(image: Image.Image) -> int:
     """Pixels of a TIFF's tiles, which are decoded whole however small the picture is; 0 without tiles."""
     tags = getattr(image, "tag_v2", {})
     sides = [tags.get(tag, 0) for tag in (322, 323)]  # TileWidth, TileLength
-    return int(np.prod([int(np.max(side)) for side in sides])) if all(np.size(side) for side in sides) else 0
+    width, height = (max((int(s) for s in (side if isinstance(side, tuple) else (side,))), default=0) for side in sides)
+    return width * height
 
 
 def _orientation(image: Image.Image) -> int:
@@ -177,7 +182,9 @@ def read_header(source: Source, name: str | None = None) -> tuple[int, int]:
     try:
         with _open(file, shown) as image:
             width, height = image.size
-            return (height, width) if _orientation(image) in (5, 6, 7, 8) else (width, height)
+            # Of a TIFF, Pillow gives the upright size to begin with.
+            sideways = image.format != "TIFF" and _orientation(image) in (5, 6, 7, 8)
+            return (height, width) if sideways else (width, height)
     finally:
         if isinstance(source, str | os.PathLike):
             file.close()

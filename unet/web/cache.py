@@ -39,12 +39,11 @@ def sweep(folder: Path, max_age: float) -> int:
 
 @contextlib.contextmanager
 def cache_folder() -> Iterator[Path]:
-    """The upload cache: what GRADIO_TEMP_DIR names, or else a new private folder that is deleted at the end."""
+    """The upload cache: a new private folder, inside GRADIO_TEMP_DIR if that is set, which is deleted at the end."""
     given = os.environ.get("GRADIO_TEMP_DIR")
     if given:
-        yield Path(given)
-        return
-    folder = Path(tempfile.mkdtemp(prefix="unet-page-")).resolve()
+        Path(given).mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix="unet-page-", dir=given or None)).resolve()
     os.environ["GRADIO_TEMP_DIR"] = str(folder)
     stopped = threading.Event()
 
@@ -58,5 +57,8 @@ def cache_folder() -> Iterator[Path]:
         yield folder
     finally:
         stopped.set()
-        os.environ.pop("GRADIO_TEMP_DIR", None)
+        if given is None:
+            os.environ.pop("GRADIO_TEMP_DIR", None)
+        else:
+            os.environ["GRADIO_TEMP_DIR"] = given
         shutil.rmtree(folder, ignore_errors=True)

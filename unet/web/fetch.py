@@ -17,6 +17,8 @@ from unet.images import MAX_BYTES
 
 MAX_REDIRECTS = 3
 TIMEOUT = 20.0  # seconds, for everything together
+# Pictures are compressed already, and a few kilobytes of compressed content may stand for gigabytes.
+HEADERS = {"User-Agent": "unet-segmentation-page", "Accept-Encoding": "identity"}
 # Addresses that carry another address inside, which may be a private one.
 _TRANSLATED = (ipaddress.ip_network("64:ff9b::/96"), ipaddress.ip_network("2002::/16"))
 
@@ -83,7 +85,7 @@ async def _follow(url: str, max_bytes: int) -> bytes:
         transport = _Pinned(await resolve(parts.hostname))
         async with (
             httpx.AsyncClient(transport=transport, timeout=TIMEOUT) as client,
-            client.stream("GET", url, headers={"User-Agent": "unet-segmentation-page"}) as response,
+            client.stream("GET", url, headers=HEADERS) as response,
         ):
             if response.has_redirect_location:
                 url = urljoin(url, response.headers["Location"])
@@ -95,8 +97,11 @@ async def _follow(url: str, max_bytes: int) -> bytes:
 
 
 async def _read(response: httpx.Response, max_bytes: int) -> bytes:
+    encoding = response.headers.get("Content-Encoding", "identity")
+    if encoding.strip().lower() != "identity":
+        raise ImageError("the picture's address answered in a compressed form, which was not asked for")
     content = bytearray()
-    async for chunk in response.aiter_bytes():
+    async for chunk in response.aiter_raw():
         content += chunk
         if len(content) > max_bytes:
             raise ImageError(f"the picture's address holds more than {max_bytes // 2**20} MB, which is the limit")

@@ -4,6 +4,7 @@ Gradio takes files in several forms and in any input. Here each of them becomes 
 the limits, before any component sees it; every refusal is one sentence that names no path of the server.
 """
 
+import asyncio
 import base64
 import binascii
 import logging
@@ -22,6 +23,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from unet.errors import ImageError, UnetError
 from unet.images import MAX_BYTES
+from unet.web.batch import MAX_PICTURES
 from unet.web.components import Upload, Uploads, as_files
 from unet.web.fetch import fetch
 from unet.web.names import safe_stem
@@ -30,6 +32,8 @@ from unet.web.refusals import refusal
 # A picture of MAX_BYTES in base64, and room for the rest of the request.
 MAX_REQUEST = MAX_BYTES * 4 // 3 + 2**20
 MAX_UPLOAD = 2**31  # bytes in one upload request, all files together
+ADMISSION_SECONDS = 60.0  # for all files of one request
+VIEWER_FILES = 3  # picture, probability map and transparency
 
 logger = logging.getLogger(__name__)
 
@@ -42,19 +46,57 @@ class Page(gr.Blocks):
     ) -> list[Any]:
         """Gradio's own, behind the gate."""
         try:
-            for index, (block, value) in enumerate(zip(block_fn.inputs, inputs, strict=False)):
-                inputs[index] = await admit(as_files(value) if isinstance(block, Upload | Uploads) else value)
+            async with asyncio.timeout(ADMISSION_SECONDS):
+                for index, (block, value) in enumerate(zip(block_fn.inputs, inputs, strict=False)):
+                    files = as_files(value) if isinstance(block, Upload | Uploads) else value
+                    check_count(files, most_files(block))
+                    inputs[index] = await admit(files)
             return await super().preprocess_data(block_fn, inputs, state, explicit_call)
         except gr.Error:  # says what it has to say; it is a ValueError, too
             raise
         except UnetError as error:
             raise refusal(error) from error
+        except TimeoutError as error:
+            late = ImageError(f"the pictures' addresses took more than {ADMISSION_SECONDS:g} s; upload the pictures")
+            raise refusal(late) from error
         except (ComponentProcessingError, ValueError, TypeError, RecursionError) as error:
             logger.info("inputs of %s refused: %s", block_fn.api_name, type(error).__name__)
             raise gr.Error(
                 "The request's inputs do not have the form this endpoint takes; see the page's API documentation.",
                 print_exception=False,
             ) from error
+
+
+def most_files(block: Any) -> int:
+    """How many files the value of an input may name."""
+    if isinstance(block, Uploads):
+        return MAX_PICTURES
+    return 1 if isinstance(block, Upload) else VIEWER_FILES
+
+
+def check_count(value: Any, most: int) -> None:
+    """Refuse a value that names more than `most` files, before the first of them is fetched.
+
+    Raises:
+        ImageError: it does.
+    """
+    count = _count_files(value)
+    if count > most:
+        raise ImageError(f"{count} pictures are too many at once; the limit is {most}")
+
+
+def _count_files(value: Any) -> int:
+    if isinstance(value, list | tuple):
+        return sum(map(_count_files, value))
+    if not isinstance(value, dict):
+        return 0
+    return sum(map(_count_files, value.values())) if _source(value) is None else 1
+
+
+def _source(value: dict[str, Any]) -> str | None:
+    """Where the file is that `value` stands for; None if it stands for none."""
+    source = next((s for s in (value.get("path"), value.get("url")) if s and isinstance(s, str)), None)
+    return source if value.get("path") or "meta" in value else None
 
 
 async def admit(value: Any) -> Any:
@@ -67,8 +109,8 @@ async def admit(value: Any) -> Any:
         return [await admit(item) for item in value]
     if not isinstance(value, dict):
         return value
-    source = next((s for s in (value.get("path"), value.get("url")) if s and isinstance(s, str)), None)
-    if source is None or not (value.get("path") or "meta" in value):
+    source = _source(value)
+    if source is None:
         return {key: await admit(item) for key, item in value.items()}
     path = await _localise(source, value.get("orig_name"))
     return {**value, "path": str(path), "url": None}

@@ -1,6 +1,7 @@
 // Pointers, wheel and keys on the stage, told apart: zoom, pan, tap.
 
 const SLACK = 5; // pixels a pointer may move and still tap
+const LONG_PRESS = 600; // milliseconds
 const CALM = 300; // milliseconds without scrolling until the wheel zooms
 const KEY_PAN = 60; // pixels for an arrow key
 const KEY_ZOOM = 1.25;
@@ -23,6 +24,14 @@ export function wireGestures(stage, on) {
   const pointers = new Map(); // by id, where each is
   let gesture = null; // whether it moves, and whether a tap would be an other one
 
+  let pressed; // timer of a long press: Safari on phones has no context menu that would tell of one
+
+  const pressLong = (x, y) => {
+    if (!gesture || gesture.moving || pointers.size !== 1 || !on.points()) return;
+    gesture.moving = true; // a long press is a right click
+    on.tap(stage.locate(x, y), true);
+  };
+
   const wanted = (event) => on.ready() && !event.target.closest("button, .divider");
 
   element.addEventListener("pointerdown", (event) => {
@@ -31,6 +40,8 @@ export function wireGestures(stage, on) {
     const other = event.button === 2 || event.altKey || event.ctrlKey;
     gesture = pointers.size > 1 ? { moving: true, other: false } : { moving: false, other };
     element.setPointerCapture(event.pointerId);
+    clearTimeout(pressed);
+    if (event.pointerType === "touch") pressed = setTimeout(pressLong, LONG_PRESS, event.clientX, event.clientY);
   });
 
   element.addEventListener("pointermove", (event) => {
@@ -53,6 +64,7 @@ export function wireGestures(stage, on) {
 
   const release = (event) => {
     if (!pointers.delete(event.pointerId)) return;
+    clearTimeout(pressed);
     element.classList.remove("held");
     if (event.type !== "pointerup" || gesture.moving || !on.points()) return;
     on.tap(stage.locate(event.clientX, event.clientY), gesture.other);
@@ -63,10 +75,7 @@ export function wireGestures(stage, on) {
   element.addEventListener("contextmenu", (event) => {
     if (!wanted(event) || !on.points()) return;
     event.preventDefault();
-    if (event.pointerType === "touch" && gesture && !gesture.moving) {
-      gesture.moving = true; // a long press is a right click
-      on.tap(stage.locate(event.clientX, event.clientY), true);
-    }
+    if (event.pointerType === "touch") pressLong(event.clientX, event.clientY);
   });
 
   element.addEventListener("dblclick", (event) => {

@@ -8,9 +8,12 @@ export class Marks {
     this.layers = layers; // the last one can be used
     this.clicks = clicks;
     this.size = size;
+    this.dragged = null; // the mark that a pointer holds
   }
 
+  /** Show the clicks as they are; while one is dragged, its mark stays, and the end of the drag draws. */
   draw() {
+    if (this.dragged?.isConnected) return;
     const { width, height } = this.size();
     this.layers.forEach((layer, number) => {
       const live = number === this.layers.length - 1;
@@ -68,6 +71,7 @@ export class Marks {
     const sheet = mark.parentElement.getBoundingClientRect();
     mark.setPointerCapture(start.pointerId);
     let to = null;
+    this.dragged = mark;
     const move = (event) => {
       const [dx, dy] = [event.clientX - start.clientX, event.clientY - start.clientY];
       if (to === null && Math.hypot(dx, dy) < SLACK) return;
@@ -79,7 +83,9 @@ export class Marks {
       mark.removeEventListener("pointermove", move);
       mark.removeEventListener("pointerup", end);
       mark.removeEventListener("pointercancel", end);
-      if (event.type === "pointercancel") this.draw();
+      this.dragged = null;
+      const there = this.clicks.list[index] === click; // another picture may have come meanwhile
+      if (event.type === "pointercancel" || !there) this.draw();
       else if (to === null) this.clicks.remove(index);
       else this.clicks.move(index, ...to);
     };
