@@ -54,6 +54,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     logging.getLogger("httpx").setLevel(logging.WARNING)
     from unet.web.loading import load_predictor  # the page itself needs no torch
 
+    serving.share_heaps()
     try:
         options = serving.parse_options(argv)
         serving.check_port(options.host, options.port)

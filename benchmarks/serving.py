@@ -176,14 +176,19 @@ def memory_rows(url: str, process: psutil.Process) -> list[list[str]]:
 
 
 def growth(url: str, process: psutil.Process, requests: int) -> float:
-    """Bytes that the server is larger after `requests` mixed requests than after its warm-up."""
+    """Bytes that the server is larger at the end of `requests` mixed requests than at that of its warm-up.
+
+    What it holds differs from one request to the next, so each is the median over the last 50.
+    """
     contents = [draw(seed, (300 + 90 * seed, 400 + 120 * seed)) for seed in range(6)] + [BROKEN]
 
-    def ask(count: int) -> int:
+    def ask(count: int) -> float:
+        held = []
         with httpx.Client(timeout=REQUEST_SECONDS) as client:
             for number in range(count):
                 segment(client, url, "mixed.jpg", contents[number % len(contents)])
-        return int(process.memory_info().rss)
+                held.append(process.memory_info().rss)
+        return statistics.median(held[-50:])
 
     before = ask(WARM_UP)
     return ask(requests) - before

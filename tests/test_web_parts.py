@@ -150,6 +150,13 @@ def test_a_cache_inside_a_folder_that_is_given(monkeypatch, tmp_path):
     assert os.environ["GRADIO_TEMP_DIR"] == str(given)
 
 
+def test_a_cache_that_cannot_be_written_to_is_named(monkeypatch, tmp_path):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "file"))
+    with pytest.raises(ConfigError, match=r"GRADIO_TEMP_DIR, .*file, cannot be written to"), cache.cache_folder():
+        pass
+
+
 def test_batch_reports_every_step(tmp_path):
     service = Service(FakePredictor(), tmp_path / "cache")
     broken = tmp_path / "broken.png"

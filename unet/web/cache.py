@@ -13,6 +13,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from unet.errors import ConfigError
+
 SWEEP_EVERY = 600  # seconds
 KEEP = 3600  # seconds
 STATE_SECONDS = 900  # how long a visitor's probability map stays in memory
@@ -39,11 +41,18 @@ def sweep(folder: Path, max_age: float) -> int:
 
 @contextlib.contextmanager
 def cache_folder() -> Iterator[Path]:
-    """The upload cache: a new private folder, inside GRADIO_TEMP_DIR if that is set, which is deleted at the end."""
+    """The upload cache: a new private folder, inside GRADIO_TEMP_DIR if that is set, which is deleted at the end.
+
+    Raises:
+        ConfigError: GRADIO_TEMP_DIR cannot be written to.
+    """
     given = os.environ.get("GRADIO_TEMP_DIR")
-    if given:
-        Path(given).mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix="unet-page-", dir=given or None)).resolve()
+    try:
+        if given:
+            Path(given).mkdir(parents=True, exist_ok=True)
+        folder = Path(tempfile.mkdtemp(prefix="unet-page-", dir=given or None)).resolve()
+    except OSError as error:
+        raise ConfigError(f"GRADIO_TEMP_DIR, {given}, cannot be written to: {error.strerror}") from error
     os.environ["GRADIO_TEMP_DIR"] = str(folder)
     stopped = threading.Event()
 
