@@ -64,16 +64,8 @@ def train_row(name: str, row: Trained, data: Path, pairs: list[Pair]) -> None:
     if row.folder.name == "reference-recipe":
         train_reference(pairs, row.folder)
         return
-    command = [
-        sys.executable,
-        "train.py",
-        "--data",
-        str(data.resolve()),
-        *row.options.split(),
-        "--output",
-        str(row.folder),
-    ]
-    subprocess.run(command, cwd=common.ROOT, check=True)
+    folders = ["--data", str(data.resolve()), "--output", str(row.folder)]
+    subprocess.run([sys.executable, "train.py", *folders, *row.options.split()], cwd=common.ROOT, check=True)
 
 
 def score_all(segment: Segment, threshold: float, pairs: list[Pair]) -> list[PictureScores]:

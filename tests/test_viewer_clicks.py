@@ -5,6 +5,7 @@ import io
 import numpy as np
 import pytest
 from PIL import Image
+from playwright.sync_api import Route
 from viewer_helpers import Shown, picture, prob8, saved
 
 from unet import drawing
@@ -25,6 +26,16 @@ def click(shown: Shown, x: int, y: int, count: int, **options) -> None:
     """Click the picture's pixel (x, y); then there are `count` marks."""
     shown.page.mouse.click(*shown.at(x, y), **options)
     shown.wait_clicks(count)
+
+
+def click_and_hold_answer(shown: Shown, x: int, y: int) -> Route:
+    """Click the picture's pixel (x, y); the server's answer to it, on its way until it is continued."""
+    held: list[Route] = []
+    shown.page.route("**/prob.png", lambda route: held.append(route) if not held else route.continue_())
+    shown.page.mouse.click(*shown.at(x, y))
+    while not held:
+        shown.page.wait_for_timeout(20)
+    return held[0]
 
 
 def test_click_adds_and_right_click_takes_away(shown):
@@ -124,15 +135,11 @@ def test_marks_are_dragged_and_clicked_away(shown):
 
 def test_a_drag_outlasts_an_answer(shown):
     shown.show("one")
-    held = []
-    shown.page.route("**/prob.png", lambda route: held.append(route) if not held else route.continue_())
-    shown.page.mouse.click(*shown.at(12, 20))
-    while not held:
-        shown.page.wait_for_timeout(20)
+    answer = click_and_hold_answer(shown, 12, 20)
     shown.page.mouse.move(*shown.at(12, 20))
     shown.page.mouse.down()
     shown.page.mouse.move(*shown.at(60, 50), steps=4)
-    held[0].continue_()
+    answer.continue_()
     shown.wait_clicks(1)  # the answer has come, and the mark is still held
     shown.page.mouse.move(*shown.at(90, 75), steps=4)
     shown.page.mouse.up()
@@ -219,13 +226,9 @@ def test_another_picture_begins_without_clicks(shown):
 
 def test_answer_about_a_picture_that_is_gone_is_dropped(shown):
     shown.show("one")
-    held = []
-    shown.page.route("**/prob.png", lambda route: held.append(route) if not held else route.continue_())
-    shown.page.mouse.click(*shown.at(12, 20))
-    while not held:
-        shown.page.wait_for_timeout(20)
+    answer = click_and_hold_answer(shown, 12, 20)
     shown.show("tall")
-    held[0].continue_()
+    answer.continue_()
     shown.page.wait_for_timeout(300)
     assert_shows(shown, "tall", [])
     assert shown.marks == []
