@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 import torch
+import torch.distributed.nn  # before there is a process group: see leave_group
 import tyro
 from accelerate import Accelerator, PartialState
 from accelerate.utils import gather_object, set_seed
@@ -45,6 +46,7 @@ from unet.model import LITE0_WIDTHS, REFERENCE_WIDTHS, UNet, count_parameters, w
 from unet.predictor import Predictor
 from unet.publish import check_target, push_weights
 from unet.release import VALIDATION_SHEET, release
+from unet.sharing import leave_group
 from unet.simulation import ious_after_clicks
 from unet.splits import Splits, collect, refuse_leak
 from unet.steps import learning_rate, simulate, train_step
@@ -326,8 +328,7 @@ def main() -> int:
         print(f"error: {error}", file=sys.stderr)
         return 1
     finally:
-        if torch.distributed.is_initialized():  # its threads, left running, may abort a process that ends
-            torch.distributed.destroy_process_group()
+        leave_group()
     return 0
 
 

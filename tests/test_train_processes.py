@@ -37,6 +37,17 @@ train.train_step = dying_step
 sys.exit(train.main())
 """
 
+THREADS = """
+import os, sys
+import train
+
+status = train.main()
+tasks = os.listdir("/proc/self/task")
+names = [open(f"/proc/self/task/{task}/comm").read().strip() for task in tasks]
+print("left over:", sorted(name for name in names if "gloo" in name))
+sys.exit(status)
+"""
+
 
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory):
@@ -173,3 +184,13 @@ def test_a_process_that_dies_ends_the_run_with_its_error(photos, tmp_path):
     assert process.returncode != 0
     assert "this process has had enough" in stderr
     assert not (tmp_path / "weights").exists()
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="threads are named in Linux's /proc")
+def test_no_thread_of_the_process_group_outlives_a_run(photos, tmp_path):
+    program = tmp_path / "threads.py"
+    program.write_text(THREADS, encoding="utf-8")
+    process = start(TWO, tmp_path, "--data", photos, "--output", "weights", program=str(program))
+    stdout, stderr = process.communicate(timeout=120)
+    assert process.returncode == 0, stderr
+    assert stdout.count("left over: []") == 2, stdout

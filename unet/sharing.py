@@ -1,5 +1,6 @@
 """Pictures shared among the processes that `torchrun` started; without it, one process has them all."""
 
+import gc
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -70,7 +71,7 @@ def sharing() -> Iterator[Processes]:
     missing = [name for name in _VARIABLES if name not in os.environ]
     if missing:
         raise ConfigError(f"WORLD_SIZE is {count}, but {', '.join(missing)} is not set; start with torchrun")
-    import torch.distributed
+    import torch.distributed.nn
 
     if torch.cuda.is_available():
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]) % torch.cuda.device_count())
@@ -78,4 +79,19 @@ def sharing() -> Iterator[Processes]:
     try:
         yield Processes(torch.distributed.get_rank(), count)
     finally:
+        leave_group()
+
+
+def leave_group() -> None:
+    """End this process's part in its process group, if it is in one, and Gloo's threads with it.
+
+    A thread of Gloo's that still runs while Python shuts down can abort the process after all of its work is done
+    (pytorch/pytorch#179291). They end with the last reference to the group. The defaults of the functions in
+    torch.distributed.nn hold one for good if that module, which torch._dynamo uses, is first imported while there is a
+    group: a program that makes one imports it before.
+    """
+    import torch.distributed
+
+    if torch.distributed.is_initialized():
         torch.distributed.destroy_process_group()
+        gc.collect()  # models that were wrapped for the group, in cycles
