@@ -2,6 +2,7 @@
 
 import atexit
 import contextlib
+import json
 import os
 import shutil
 import socket
@@ -11,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 
+import httpx
 import numpy as np
 from PIL import Image
 
@@ -24,6 +26,7 @@ SMALL = (48, 64)
 CACHE = Path(tempfile.mkdtemp(prefix="test-cache-")).resolve()
 os.environ["GRADIO_TEMP_DIR"] = str(CACHE)
 atexit.register(shutil.rmtree, CACHE, ignore_errors=True)
+META = {"_type": "gradio.FileData"}
 
 
 class FakePredictor:
@@ -97,3 +100,15 @@ def draw_picture(path: Path, seed: int = 0, size: tuple[int, int] = (90, 120), a
     pixels = np.stack([127.5 + 127 * wave for wave in waves[: 4 if alpha else 3]], axis=-1).astype(np.uint8)
     Image.fromarray(pixels).save(path)
     return path
+
+
+def ask(server, *data, endpoint="segment"):
+    """The JSON answer of a `live_page` endpoint, by both ways that HTTP offers; they must agree."""
+    direct = httpx.post(f"{server.url}/gradio_api/run/{endpoint}", json={"data": data}).json()
+    event = httpx.post(f"{server.url}/gradio_api/call/{endpoint}", json={"data": data}).json()["event_id"]
+    kind, body = httpx.get(f"{server.url}/gradio_api/call/{endpoint}/{event}").text.splitlines()[:2]
+    queued = json.loads(body.removeprefix("data: "))
+    assert (kind == "event: error") == ("error" in direct)
+    if "error" in direct:
+        assert queued["error"] == direct["error"]
+    return direct

@@ -1,7 +1,6 @@
 """A weights folder: `model.safetensors` and `config.json`, written and read back with every value checked."""
 
 import json
-import sys
 from contextlib import suppress
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -15,6 +14,7 @@ from safetensors.torch import save
 from unet.errors import ConfigError, WeightsError
 from unet.lite0 import IMAGENET_MEAN, IMAGENET_STD
 from unet.model import UNet
+from unet.values import is_number
 
 WEIGHTS_FILE = "model.safetensors"
 CONFIG_FILE = "config.json"
@@ -51,11 +51,6 @@ def config_to_json(model: UNet, config: WeightsConfig) -> dict[str, Any]:
         "scores": config.scores,
         "data": list(config.data),
     }
-
-
-def _is_number(value: Any) -> bool:
-    # An int may lie beyond the largest float, which math.isfinite does not bear.
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
 
 
 def _check(condition: bool, file: str, message: str) -> None:
@@ -102,14 +97,14 @@ def config_from_json(content: Any, file: str) -> tuple[dict[str, Any], WeightsCo
     channels = network["in_channels"]
     for name, values in (("mean", mean), ("std", std)):
         _check(
-            isinstance(values, list) and len(values) == channels and all(map(_is_number, values)),
+            isinstance(values, list) and len(values) == channels and all(map(is_number, values)),
             file,
             f"preprocessing.{name} should be {channels} numbers, not {values!r}",
         )
     _check(all(s > 0 for s in std), file, f"preprocessing.std should be positive, not {std!r}")
     threshold = content["threshold"]
     _check(
-        _is_number(threshold) and 0 <= threshold <= 1,
+        is_number(threshold) and 0 <= threshold <= 1,
         file,
         f"threshold should lie in 0..1, not {threshold!r}",
     )
@@ -122,7 +117,7 @@ def config_from_json(content: Any, file: str) -> tuple[dict[str, Any], WeightsCo
     )
     scores = content["scores"]
     valid = isinstance(scores, dict) and all(
-        isinstance(row, dict) and all(v is None or _is_number(v) for v in row.values()) for row in scores.values()
+        isinstance(row, dict) and all(v is None or is_number(v) for v in row.values()) for row in scores.values()
     )
     _check(valid, file, "scores should hold numbers by split and name")
     config = WeightsConfig(

@@ -2,7 +2,6 @@
 
 import json
 import secrets
-import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -17,11 +16,11 @@ from unet import drawing
 from unet.clicks import BACKGROUND, FOREGROUND, Click
 from unet.errors import ConfigError, ImageError
 from unet.images import Picture, read_picture
+from unet.values import is_number
 from unet.web.names import safe_stem
 from unet.web.take import Take, draw_take
 
 MAX_CLICKS = 100
-LARGEST = sys.float_info.max  # an int may lie beyond, which math.isfinite does not bear
 CLICKS_EXAMPLE = '[{"x": 120, "y": 80, "label": 1}]'
 
 
@@ -88,7 +87,7 @@ def _check_click(entry: Any, number: int, width: int, height: int) -> Click:
     if not isinstance(entry, dict) or set(entry) != {"x", "y", "label"}:
         raise ConfigError(f"click {number} must have exactly x, y and label")
     x, y, label = entry["x"], entry["y"], entry["label"]
-    if not all(isinstance(v, int | float) and not isinstance(v, bool) and abs(v) <= LARGEST for v in (x, y)):
+    if not (is_number(x) and is_number(y)):
         raise ConfigError(f"click {number}: x and y must be numbers")
     if isinstance(label, bool) or label not in (FOREGROUND, BACKGROUND):
         raise ConfigError(f"click {number}: label must be 1 (this) or 0 (not this)")
