@@ -1,6 +1,5 @@
 """The command line, called as a function where that shows the same, as a process of its own where it does not."""
 
-import json
 import os
 import shutil
 import signal
@@ -328,108 +327,6 @@ def test_help_does_not_wait_for_torch():
     assert done.returncode == 0, done.stderr
     assert "predict" in done.stdout
     assert "evaluate" in done.stdout
-
-
-# evaluate
-
-
-@pytest.fixture
-def split_weights(tiny_weights, tmp_path):
-    """The tiny weights with a split of the photo folder's stems."""
-    folder = tmp_path / "weights"
-    shutil.copytree(tiny_weights, folder)
-    stems = [f"p{index:02}" for index in range(10)]
-    split = {"train": stems[:6], "val": stems[6:7], "test": stems[7:], "extra_test": []}
-    (folder / "split.json").write_text(json.dumps(split))
-    return folder
-
-
-def brute_force_ious(photo_folder, weights, output, threshold):
-    """IoU by stem, from the probabilities that predict writes."""
-    assert run("predict", photo_folder / "images", "--output", output, "--kind", "prob", "--weights", weights) == 0
-    ious = {}
-    for path in sorted(output.iterdir()):
-        inside = np.asarray(Image.open(path)) >= 255 * threshold
-        truth = np.asarray(Image.open(photo_folder / "masks" / path.name)) > 0
-        ious[path.stem] = (inside & truth).sum() / (inside | truth).sum()
-    return ious
-
-
-def test_scores_are_those_of_the_masks_that_predict_writes(photo_folder, split_weights, tmp_path, capsys):
-    ious = brute_force_ious(photo_folder, split_weights, tmp_path / "prob", 0.5)
-    capsys.readouterr()
-    assert run("evaluate", "--data", photo_folder, "--split", "all", "--weights", split_weights, "--json") == 0
-    report = json.loads(capsys.readouterr().out)
-    assert report["pictures"] == 10
-    assert report["metrics"]["iou"]["mean"] == pytest.approx(np.mean(list(ious.values())), abs=1e-12)
-    assert report["metrics"]["iou"]["sd"] == pytest.approx(np.std(list(ious.values()), ddof=1), abs=1e-12)
-    assert report["metrics"]["iou"]["low"] < report["metrics"]["iou"]["mean"] < report["metrics"]["iou"]["high"]
-    assert [row["stem"] for row in report["worst"]] == sorted(ious, key=lambda stem: ious[stem])
-    assert set(report["metrics"]) == {"iou", "dice", "mae", "pixel_accuracy", "boundary_f"}
-
-
-@pytest.mark.parametrize(("options", "stems"), [([], ["p07", "p08", "p09"]), (["--split", "val"], ["p06"])])
-def test_the_split_is_the_weights_own(options, stems, photo_folder, split_weights, capsys):
-    assert run("evaluate", "--data", photo_folder, "--weights", split_weights, "--json", *options) == 0
-    report = json.loads(capsys.readouterr().out)
-    assert sorted(row["stem"] for row in report["worst"]) == stems
-    assert (report["weights"], report["data"]) == (str(split_weights), str(photo_folder))
-
-
-def test_text_says_what_json_says_and_only_ten_pictures_are_the_worst(photo_folder, split_weights, tmp_path, capsys):
-    data = tmp_path / "data"
-    shutil.copytree(photo_folder, data)
-    for kind in ("images", "masks"):
-        shutil.copy(data / kind / "p00.png", data / kind / "twin.png")
-    options = ["--data", data, "--split", "all", "--weights", split_weights]
-    assert run("evaluate", *options, "--json") == 0
-    report = json.loads(capsys.readouterr().out)
-    assert len(report["worst"]) == 10 < report["pictures"]
-    assert run("evaluate", *options) == 0
-    text = capsys.readouterr().out
-    for spread in report["metrics"].values():
-        assert f"{spread['mean']:.4f}" in text
-        assert f"{spread['low']:.4f} - {spread['high']:.4f}" in text
-    for row in report["worst"]:
-        assert f"{row['stem']} " in text
-        assert f"{row['iou']:.4f}" in text
-    assert "all: 11 pictures" in text
-    assert str(split_weights) in text
-
-
-def test_a_folder_that_the_split_does_not_fit_is_named(photo_folder, split_weights, tmp_path, capsys):
-    data = tmp_path / "data"
-    shutil.copytree(photo_folder, data)
-    for kind in ("images", "masks"):
-        (data / kind / "p08.png").unlink()
-    assert run("evaluate", "--data", data, "--weights", split_weights) == 1
-    error = capsys.readouterr().err
-    assert str(data) in error
-    assert "p08" in error
-
-
-def test_weights_without_a_split_can_still_be_scored_on_everything(photo_folder, tiny_weights, capsys):
-    assert run("evaluate", "--data", photo_folder, "--weights", tiny_weights) == 1
-    assert "--split all" in capsys.readouterr().err
-
-
-def test_an_empty_part_is_an_error(photo_folder, split_weights, capsys):
-    assert run("evaluate", "--data", photo_folder, "--weights", split_weights, "--split", "extra_test") == 1
-    assert "extra_test" in capsys.readouterr().err
-
-
-def test_a_metric_without_pictures_is_not_made_up(photo_folder, tiny_weights, tmp_path, capsys):
-    for kind in ("images", "masks"):
-        (tmp_path / kind).mkdir()
-    shutil.copy(photo_folder / "images" / "p00.png", tmp_path / "images")
-    mask = np.asarray(Image.open(photo_folder / "masks" / "p00.png")).copy()
-    mask[0, 0] = 128
-    Image.fromarray(mask).save(tmp_path / "masks" / "p00.png")
-    options = ["--data", tmp_path, "--split", "all", "--weights", tiny_weights]
-    assert run("evaluate", *options, "--json") == 0
-    assert json.loads(capsys.readouterr().out)["metrics"]["boundary_f"] is None
-    assert run("evaluate", *options) == 0
-    assert "n/a" in capsys.readouterr().out
 
 
 def test_the_choices_are_those_of_the_modules_that_are_loaded_later():
