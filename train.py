@@ -49,7 +49,7 @@ from unet.release import VALIDATION_SHEET, release
 from unet.sharing import leave_group
 from unet.simulation import ious_after_clicks
 from unet.splits import Splits, collect, refuse_leak
-from unet.steps import learning_rate, simulate, train_step
+from unet.steps import learning_rate, make_optimizer, set_learning_rate, simulate, train_step
 from unet.tracking import Tracking, project
 from unet.weights import WeightsConfig, load_weights
 
@@ -182,8 +182,7 @@ def train_epoch(run: Run, wrapped: torch.nn.Module, store: PictureStore, bar: An
     for row in order[progress.batch :]:
         started = time.monotonic()
         step = progress.epoch * len(order) + progress.batch
-        for group in run.optimizer.param_groups:
-            group["lr"] = learning_rate(step, len(order) * config.epochs, config)
+        set_learning_rate(run.optimizer, learning_rate(step, len(order) * config.epochs, config))
         size = (config.size, config.size)
         batch = make_batch(store, row[mine], config.seed, progress.epoch, size, config.clicks, config.min_crop)
         x = to_tensor(batch.images, run.settings, accelerator.device)  # (B, 3, h, w)
@@ -263,7 +262,7 @@ def start(config: TrainConfig, accelerator: Accelerator) -> Run:
         blend(model.state_dict(), load_earlier(config.blend_with, splits).state_dict(), config.blend_share)
     side = config.serve_size or config.size
     settings = WeightsConfig(size=(side, side), flip=config.flip, data=splits.names)
-    optimizer: Any = torch.optim.AdamW(model.parameters(), lr=config.lr, weight_decay=config.weight_decay)
+    optimizer: Any = make_optimizer(model, config)
     progress, best = Progress(), ema.state_dict()
     if config.resume:
         progress, best = restore(config, splits, model, ema, optimizer)

@@ -51,6 +51,8 @@ class TrainConfig:
     """Teach the network, by simulated clicks, to answer a visitor's (lite0 only)."""
     lr: float = 1e-3
     """Peak learning rate of AdamW."""
+    encoder_lr: float = 1.0
+    """Share of --lr that lite0's contracting path learns at; below 1 it keeps more of what ImageNet taught it."""
     weight_decay: float = 1e-2
     """Weight decay of AdamW."""
     warmup_steps: int = 100
@@ -130,6 +132,8 @@ def check_config(config: TrainConfig, processes: int = 1) -> None:
         raise ConfigError(f"--min-crop must lie in 0..1 (0 excluded), not {config.min_crop}")
     if not config.lr > 0:
         raise ConfigError(f"--lr must be above 0, not {config.lr}")
+    if not config.encoder_lr >= 0:
+        raise ConfigError(f"--encoder-lr must not be negative, not {config.encoder_lr}")
     if not 0 <= config.ema_decay < 1:
         raise ConfigError(f"--ema-decay must lie in 0..1 (1 excluded), not {config.ema_decay}")
     if not 0 <= config.blend_share <= 1:

@@ -2,6 +2,7 @@
 
 import math
 from contextlib import nullcontext
+from typing import Any
 
 import numpy as np
 import torch
@@ -24,6 +25,25 @@ def learning_rate(step: int, steps: int, config: TrainConfig) -> float:
     if step < warmup:
         return config.lr * (step + 1) / warmup
     return config.lr * 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(steps - warmup, 1)))
+
+
+def make_optimizer(model: UNet, config: TrainConfig) -> torch.optim.AdamW:
+    """AdamW over all of `model`; lite0's contracting path learns at `config.encoder_lr` of the rate.
+
+    Groups of parameters that learn at a part of the rate carry it as "share".
+    """
+    groups: list[dict[str, Any]] = [{"params": list(model.parameters())}]
+    if model.encoder != "plain" and config.encoder_lr != 1:
+        pretrained = list(model.contracting.parameters())
+        others = [parameter for name, parameter in model.named_parameters() if not name.startswith("contracting.")]
+        groups = [{"params": pretrained, "share": config.encoder_lr}, {"params": others, "share": 1.0}]
+    return torch.optim.AdamW(groups, lr=config.lr, weight_decay=config.weight_decay)
+
+
+def set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
+    """Let every group of parameters learn at `rate`, or at its share of it."""
+    for group in optimizer.param_groups:
+        group["lr"] = rate * group.get("share", 1.0)
 
 
 def simulate(model: UNet, images: torch.Tensor, batch: Batch) -> torch.Tensor:
