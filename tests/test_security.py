@@ -121,6 +121,8 @@ def test_requests_have_a_limit(server, monkeypatch):
     assert httpx.post(f"{server.url}/gradio_api/run/segment", content=body).status_code == 413
     in_pieces = httpx.post(f"{server.url}/gradio_api/run/segment", content=iter([body[:500], body[500:]]))
     assert in_pieces.status_code in {400, 413}
+    for route in ("call", "call/v2", "run", "api"):  # an endpoint's name, not the route of uploads
+        assert httpx.post(f"{server.url}/gradio_api/{route}/upload", content=body).status_code == 413
     assert httpx.get(f"{server.url}/config").status_code == 200
 
 

@@ -179,7 +179,7 @@ class BodyLimit:
         """Answer 413, or let the request through while counting what arrives."""
         if scope["type"] != "http":
             return await self.app(scope, receive, send)
-        limit = MAX_UPLOAD if scope["path"].rstrip("/").endswith("/upload") else MAX_REQUEST
+        limit = MAX_UPLOAD if scope["path"].rstrip("/").endswith(f"{API_PREFIX}/upload") else MAX_REQUEST
         headers = {key: value for key, value in scope["headers"] if key == b"content-length"}
         declared = headers.get(b"content-length", b"0")
         too_large = JSONResponse({"detail": f"The request is larger than {limit // 2**20} MB."}, status_code=413)
