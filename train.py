@@ -25,6 +25,7 @@ from accelerate import Accelerator, PartialState
 from accelerate.utils import gather_object, set_seed
 from tqdm import tqdm
 
+from unet.allocator import keep_freed_memory
 from unet.batches import PictureStore, epoch_order, make_batch, to_tensor
 from unet.checkpoints import (
     CHECKPOINT,
@@ -36,6 +37,7 @@ from unet.checkpoints import (
     write_atomically,
 )
 from unet.config import FREE_ON_RESUME, TrainConfig, check_config
+from unet.deep_supervision import DeeplySupervised
 from unet.distributed import NO_BUFFER_BROADCAST, any_process, share_of_batch
 from unet.errors import TrainingError, UnetError
 from unet.evaluation import evaluate_pairs
@@ -55,6 +57,7 @@ from unet.weights import WeightsConfig, load_weights
 
 CHECKPOINT_SECONDS = 600  # between checkpoints within an epoch
 CLICK_COUNTS = (1, 3)  # simulated clicks after which a network that takes them is validated
+CLICKED_PICTURES = 20  # of each validation set, on which clicks are simulated
 
 
 @dataclass
@@ -66,7 +69,7 @@ class Progress:
     loss_sum: float = 0.0  # over those batches
     epoch_seconds: float = 0.0  # spent on them
     seconds: float = 0.0  # spent on the epochs before
-    best_iou: float = -1.0  # mean over the pictures, and over no, one and three clicks if they are trained
+    best_iou: float = -1.0  # mean over the validation sets, and over no, one and three clicks if they are trained
     best_epoch: int = 0
     history: list[dict[str, float]] = field(default_factory=list)
 
@@ -80,6 +83,7 @@ class Run:
     splits: Splits
     settings: WeightsConfig
     model: UNet
+    supervised: DeeplySupervised
     ema: UNet
     optimizer: Any
     progress: Progress
@@ -126,7 +130,7 @@ def build_model(config: TrainConfig, splits: Splits) -> UNet:
 
 
 def restore(
-    config: TrainConfig, splits: Splits, model: UNet, ema: UNet, optimizer: torch.optim.Optimizer
+    config: TrainConfig, splits: Splits, model: DeeplySupervised, ema: UNet, optimizer: torch.optim.Optimizer
 ) -> tuple[Progress, Any]:
     """Fill model, average and optimizer from the run's checkpoint; returns its progress and best weights.
 
@@ -156,7 +160,7 @@ def save_checkpoint(run: Run) -> None:
     """Write everything that `restore` needs, whole or not at all; once, on the main process."""
     if run.accelerator.is_main_process:
         content = {
-            "model": run.model.state_dict(),
+            "model": run.supervised.state_dict(),
             "ema": run.ema.state_dict(),
             "best": run.best,
             "optimizer": run.optimizer.state_dict(),
@@ -211,17 +215,23 @@ def train_epoch(run: Run, wrapped: torch.nn.Module, store: PictureStore, bar: An
 
 
 def validate(run: Run) -> dict[str, float]:
-    """Mean scores of the averaged weights at threshold 0.5, the pictures shared among the processes."""
-    accelerator = run.accelerator
-    share = run.splits.val[accelerator.process_index :: accelerator.num_processes]
+    """Scores of the averaged weights at threshold 0.5: the mean of each validation set, then that of the sets.
+
+    The pictures are shared among the processes.
+    """
+    first, every = run.accelerator.process_index, run.accelerator.num_processes
     predictor = Predictor(run.ema, run.settings)
-    scores = [e.scores for e in evaluate_pairs(predictor, share, 0.5)]
-    mine = {"val_iou": [s.iou for s in scores], "val_dice": [s.dice for s in scores]}
-    if run.config.clicks:
-        clicked = ious_after_clicks(predictor, share, CLICK_COUNTS, 0.5)  # (pictures, counts)
-        mine |= {f"val_iou_{n}_clicks": column.tolist() for n, column in zip(CLICK_COUNTS, clicked.T, strict=True)}
-    shares = gather_object([mine])
-    return {name: float(np.mean(sorted(value for s in shares for value in s[name]))) for name in mine}
+    sets: list[dict[str, float]] = []
+    for pairs in run.splits.validation_sets():
+        scores = [e.scores for e in evaluate_pairs(predictor, pairs[first::every], 0.5)]
+        mine = {"val_iou": [s.iou for s in scores], "val_dice": [s.dice for s in scores]}
+        if run.config.clicks:
+            clicked_pairs = pairs[:: -(-len(pairs) // CLICKED_PICTURES)][first::every]
+            clicked = ious_after_clicks(predictor, clicked_pairs, CLICK_COUNTS, 0.5)  # (pictures, counts)
+            mine |= {f"val_iou_{n}_clicks": column.tolist() for n, column in zip(CLICK_COUNTS, clicked.T, strict=True)}
+        shares = gather_object([mine])
+        sets.append({name: float(np.mean(sorted(value for s in shares for value in s[name]))) for name in mine})
+    return {name: float(np.mean([scores[name] for scores in sets])) for name in sets[0]}
 
 
 def finish_epoch(run: Run, batches: int) -> dict[str, float]:
@@ -257,19 +267,21 @@ def start(config: TrainConfig, accelerator: Accelerator) -> Run:
     splits = collect(config)
     set_seed(config.seed)
     model = build_model(config, splits)
+    supervised = DeeplySupervised(model)
     ema = copy.deepcopy(model).eval()
     if config.blend_with is not None:  # what does not fit is refused now, not after the last epoch
         blend(model.state_dict(), load_earlier(config.blend_with, splits).state_dict(), config.blend_share)
     side = config.serve_size or config.size
     settings = WeightsConfig(size=(side, side), flip=config.flip, data=splits.names)
-    optimizer: Any = make_optimizer(model, config)
+    optimizer: Any = make_optimizer(supervised, config)
     progress, best = Progress(), ema.state_dict()
     if config.resume:
-        progress, best = restore(config, splits, model, ema, optimizer)
+        progress, best = restore(config, splits, supervised, ema, optimizer)
         accelerator.print(f"resumed after epoch {progress.epoch} and {progress.batch} batches")
     elif accelerator.is_main_process:
         keep_previous(config.run_folder / CHECKPOINT)
-    return Run(config, accelerator, splits, settings, model, ema.to(accelerator.device), optimizer, progress, best)
+    ema = ema.to(accelerator.device)
+    return Run(config, accelerator, splits, settings, model, supervised, ema, optimizer, progress, best)
 
 
 def train(config: TrainConfig) -> None:
@@ -288,15 +300,15 @@ def train(config: TrainConfig) -> None:
     accelerator.print(f"processes: {accelerator.num_processes}, device: {accelerator.device}")
     accelerator.print(f"pictures: {run.splits.describe()}")
     accelerator.print(f"model: {model.encoder}, widths {list(model.widths)}, {count_parameters(model):,} parameters")
-    wrapped, run.optimizer = accelerator.prepare(model, run.optimizer)
-    batches = len(epoch_order(run.splits.epoch_length(config.main_repeats), config.batch_size, config.seed, 0))
+    wrapped, run.optimizer = accelerator.prepare(run.supervised, run.optimizer)
+    batches = len(epoch_order(run.splits.epoch_length(config), config.batch_size, config.seed, 0))
     store = None
     tracking = Tracking(accelerator, config.track, config.as_json())
     done = run.progress.epoch * batches + run.progress.batch
     with Interruption() as interruption, progress_bar(batches * config.epochs, done, main) as bar:
         while run.progress.epoch < config.epochs:
             if store is None or run.splits.stream:
-                store = PictureStore(run.splits.samples(config.main_repeats, run.progress.epoch))
+                store = PictureStore(run.splits.samples(config, run.progress.epoch))
             train_epoch(run, wrapped, store, bar, interruption)
             row = finish_epoch(run, batches)
             tracking.log(row, run.progress.epoch)
@@ -317,6 +329,7 @@ def train(config: TrainConfig) -> None:
 def main() -> int:
     """Run the command line; returns the exit status."""
     config = tyro.cli(TrainConfig, description=__doc__)
+    keep_freed_memory()
     try:
         train(config)
     except Interrupted:

@@ -66,7 +66,7 @@ CHANGES = {
     "no random crop": Change({"min_crop": 1.0}),
     "no colour jitter": Change(functions={"unet.augment.jitter_colours": same_colours}),
     "copy-paste of foregrounds into 30 %": Change(functions={"unet.batches.paste_share": lambda pointed: 0.3}),
-    "BCE without Dice": Change(functions={"unet.steps.bce_dice_loss": bce_loss}),
+    "BCE without Dice": Change(functions={"unet.deep_supervision.bce_dice_loss": bce_loss}),
     "no average of the weights": Change({"ema_decay": 0.0}),
     "iseg pictures once an epoch, not twice": Change({"main_repeats": 1}),
     "iseg pictures four times an epoch": Change({"main_repeats": 4}),
@@ -89,7 +89,7 @@ def score(folder: Path, served: dict[str, Any], sets: list[list[Pair]]) -> list[
     """Mean IoU on each set, at the threshold that is best on the first."""
     model, config = load_weights(folder)
     predictor = Predictor(model, replace(config, **served))
-    threshold = calibrate_threshold(evaluate_pairs(predictor, sets[0], 0.5))
+    threshold = calibrate_threshold([evaluate_pairs(predictor, sets[0], 0.5)])
     return [float(np.mean([e.scores.iou for e in evaluate_pairs(predictor, pairs, threshold)])) for pairs in sets]
 
 

@@ -15,7 +15,7 @@ from unet import UNet
 from unet.batches import PictureStore, make_batch, to_tensor
 from unet.checkpoints import update_ema
 from unet.data import Pair
-from unet.losses import bce_dice_loss
+from unet.deep_supervision import DeeplySupervised, supervised_loss
 from unet.predictor import has_fast_bf16
 from unet.steps import train_step
 from unet.weights import WeightsConfig
@@ -64,8 +64,9 @@ class OurLoop:
         self.accelerator = Accelerator(cpu=not torch.cuda.is_available())
         self.model = UNet(widths=widths).train().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.ema = UNet(widths=widths).to(self.accelerator.device)
-        optimizer = torch.optim.AdamW(self.model.parameters(), lr=1e-3)
-        self.wrapped, self.optimizer = self.accelerator.prepare(self.model, optimizer)
+        supervised = DeeplySupervised(self.model)
+        optimizer = torch.optim.AdamW(supervised.parameters(), lr=1e-3)
+        self.wrapped, self.optimizer = self.accelerator.prepare(supervised, optimizer)
         self.store, self.config, self.epoch = _store(), WeightsConfig(size=(SIDE, SIDE)), 0
         self.parts: dict[str, list[float]] = defaultdict(list)
 
@@ -94,8 +95,8 @@ class OurLoop:
         mark()
         self.optimizer.zero_grad(set_to_none=True)
         with torch.autocast(x.device.type, torch.bfloat16, enabled=has_fast_bf16()):
-            logits = self.wrapped(x)
-        loss = bce_dice_loss(logits, y)
+            outputs = self.wrapped(x)
+        loss = supervised_loss(outputs, y)
         mark()
         self.accelerator.backward(loss)
         mark()

@@ -27,15 +27,24 @@ def test_iou_at_thresholds_counts_pixels():
 def test_a_clear_best_threshold_is_found():
     # Background up to level 180 in every picture: only thresholds above 180 / 255 are right.
     evaluated = [picture({180: 50 + n}, {230: 50}) for n in range(8)]
-    assert calibrate_threshold(evaluated) == pytest.approx(0.71)
-    assert calibrate_threshold(evaluated[:1]) == pytest.approx(0.71)
+    assert calibrate_threshold([evaluated]) == pytest.approx(0.71)
+    assert calibrate_threshold([evaluated[:1]]) == pytest.approx(0.71)
 
 
 def test_thresholds_that_the_pictures_cannot_tell_apart_give_the_nearest_to_one_half():
     # One picture of ten gains above 0.8, the others do not care: less than one standard error.
     evaluated = [picture({30: 100}, {250: 50}) for _ in range(9)] + [picture({204: 5}, {250: 50})]
-    assert calibrate_threshold(evaluated) == pytest.approx(0.5)
+    assert calibrate_threshold([evaluated]) == pytest.approx(0.5)
 
 
 def test_pictures_without_difference_give_one_half():
-    assert calibrate_threshold([picture({0: 10}, {255: 10})] * 5) == pytest.approx(0.5)
+    assert calibrate_threshold([[picture({0: 10}, {255: 10})] * 5]) == pytest.approx(0.5)
+
+
+def test_sets_weigh_the_same_however_many_pictures_they_have():
+    # Forty pictures of one set are right above 0.3 and lose above 0.6; four of the other only above 0.8.
+    many = [picture({76: 40}, {153: 15, 250: 85})] * 40
+    few = [picture({204: 300}, {250: 50})] * 4
+    assert calibrate_threshold([many]) == pytest.approx(0.5)
+    assert calibrate_threshold([many, few]) == pytest.approx(0.81)
+    assert calibrate_threshold([many + few]) == pytest.approx(0.5, abs=0.11)

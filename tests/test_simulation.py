@@ -86,9 +86,9 @@ def test_training_clicks_correct_the_answer_and_leave_others_automatic():
     targets = np.stack([square((40, 40), 4, 4, 16)] * 8)
     answers = []
 
-    def predict(maps):
-        answers.append(maps.copy())
-        return np.zeros(targets.shape, dtype=bool)  # everything is missed, always
+    def predict(pictures, maps):
+        answers.append(pictures)
+        return np.zeros(maps[:, 0].shape, dtype=bool)  # everything is missed, always
 
     rngs = [None if index % 2 else np.random.default_rng(index) for index in range(8)]
     maps = simulate_clicks(predict, targets, rngs)
@@ -96,6 +96,7 @@ def test_training_clicks_correct_the_answer_and_leave_others_automatic():
     assert not maps[1::2].any()
     assert maps[::2, 0].any(axis=(1, 2)).all()
     assert 1 <= len(answers) <= 2
+    assert not any(index % 2 for pictures in answers for index in pictures)  # automatic ones are not asked about
     again = simulate_clicks(predict, targets[:1], [np.random.default_rng(0)])
     np.testing.assert_array_equal(again[0], maps[0])
 

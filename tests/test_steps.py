@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from unet.config import TrainConfig, check_config
+from unet.deep_supervision import DeeplySupervised
 from unet.errors import ConfigError
 from unet.model import LITE0_WIDTHS, UNet
 from unet.steps import make_optimizer, set_learning_rate
@@ -11,7 +12,7 @@ from unet.steps import make_optimizer, set_learning_rate
 
 def moved(model: UNet, config: TrainConfig, rate: float) -> tuple[float, float]:
     """By how much one step moves the values of the contracting path and the others, at most."""
-    optimizer = make_optimizer(model, config)
+    optimizer = make_optimizer(DeeplySupervised(model), config)
     set_learning_rate(optimizer, rate)
     before = {name: p.detach().clone() for name, p in model.named_parameters()}
     for p in model.parameters():
@@ -32,6 +33,7 @@ def test_a_contracting_path_from_imagenet_learns_at_its_share_of_the_rate():
 
 def test_every_value_is_in_one_group():
     model = UNet(widths=LITE0_WIDTHS, encoder="lite0", clicks=True)
+    model = DeeplySupervised(model)
     optimizer = make_optimizer(model, TrainConfig(encoder="lite0", encoder_lr=0.25))
     grouped = [id(p) for group in optimizer.param_groups for p in group["params"]]
     assert sorted(grouped) == sorted(id(p) for p in model.parameters())

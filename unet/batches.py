@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import psutil
 import torch
 from PIL import Image
 from torch import Tensor
@@ -18,7 +19,7 @@ AUTOMATIC = 0.4  # share of the samples without clicks, where clicks are trained
 # Share of the samples with clicks that show two objects, of which clicks mean one. Alone on a picture that the network
 # has seen before, an object is found without clicks, and nothing is learned from them.
 POINTED_PASTE = 0.8
-CACHE_BYTES = 2 * 2**30  # of decoded pictures kept in memory; the rest is decoded anew each time
+CACHE_SHARE = 0.4  # of the free memory, for decoded pictures; the rest is decoded anew each time
 
 
 class Batch(NamedTuple):
@@ -30,12 +31,17 @@ class Batch(NamedTuple):
 
 
 class PictureStore:
-    """The decoded training pictures, at most `LONGEST_SIDE` pixels long, as many as fit in `CACHE_BYTES`."""
+    """The decoded training pictures, at most `LONGEST_SIDE` pixels long, as many as memory has room for.
 
-    def __init__(self, pairs: Sequence[Pair], cache_bytes: int = CACHE_BYTES) -> None:
+    Args:
+        pairs: the samples; a pair may stand there repeatedly.
+        cache_bytes: of decoded pictures to keep; by default `CACHE_SHARE` of the free memory.
+    """
+
+    def __init__(self, pairs: Sequence[Pair], cache_bytes: int | None = None) -> None:
         self.pairs = list(pairs)
         self._cache: dict[Path, tuple[np.ndarray, np.ndarray]] = {}
-        self._room = cache_bytes
+        self._room = int(psutil.virtual_memory().available * CACHE_SHARE) if cache_bytes is None else cache_bytes
 
     def __len__(self) -> int:
         return len(self.pairs)

@@ -109,7 +109,7 @@ def card_metadata(facts: CardFacts, repo_id: str | None = None) -> ModelCardData
                 task_type="image-segmentation",
                 dataset_type="+".join(data.identifier for data in used) or "unnamed",
                 dataset_name=" + ".join(data.name for data in used) or "unnamed",
-                dataset_split=PARTS.get(part, part).replace(" ", "_"),
+                dataset_split=part_label(part).replace(" ", "_"),
                 dataset_args={"pictures": row.get("pictures")},
                 metric_type=metric,
                 metric_name=f"{label}, mean of pictures",
@@ -134,8 +134,17 @@ def card_metadata(facts: CardFacts, repo_id: str | None = None) -> ModelCardData
 
 
 def _folders_of(part: str, data: Sequence[str]) -> Sequence[str]:
-    """The data folders that the pictures of a part come from: the extra ones have a part of their own."""
+    """The data folders that the pictures of a part come from: the extra ones have parts of their own."""
+    part, _, folder = part.partition("/")
+    if folder:
+        return [folder]
     return data[1:] if part == "extra_test" else data[:1]
+
+
+def part_label(part: str) -> str:
+    """`val`, `test` or `extra_test`, of one folder or not, in words."""
+    part = part.partition("/")[0]
+    return PARTS.get(part, part)
 
 
 def _relative(folder: Path) -> str:
@@ -183,7 +192,7 @@ def _scores(facts: CardFacts) -> str:
     for part, row in scores.items():
         names = " + ".join(describe_data(name).name for name in _folders_of(part, facts.data))
         cells = " | ".join(_figure(row.get(metric)) for metric in METRICS)
-        lines.append(f"| {PARTS.get(part, part)} | {names} | {row.get('pictures')} | {cells} |")
+        lines.append(f"| {part_label(part)} | {names} | {row.get('pictures')} | {cells} |")
     return (
         "## Scores\n\n" + "\n".join(lines) + "\n\n"
         f"Each is measured on every picture at its original size, pixels marked unknown left out, at threshold "

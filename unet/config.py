@@ -22,7 +22,10 @@ class TrainConfig:
     stream_pictures: int = 1000
     """Pictures of a streamed dataset that make an epoch."""
     extra_data: Annotated[tuple[Path, ...], tyro.conf.UseAppendAction] = ()
-    """A further folder of training pictures; a tenth of it is kept out as extra_test. May be given repeatedly."""
+    """A further folder of training pictures; a tenth of it is kept out: half of that tenth, at most a hundred
+    pictures, for validation, the rest as extra_test. May be given repeatedly."""
+    extra_repeats: tuple[int, ...] = ()
+    """How often an epoch shows each picture of each extra folder, in the order of --extra-data (default: once)."""
     groups: Path | None = None
     """File of near-duplicates that stay on one side of the split, a group a line (default: DATA/groups.txt)."""
     output: Path = Path("weights")
@@ -44,7 +47,7 @@ class TrainConfig:
     accumulate: int = 1
     """Micro-batches that a step is computed in."""
     main_repeats: int = 2
-    """How often an epoch shows each picture of DATA while it shows those of the extra folders once."""
+    """How often an epoch shows each picture of DATA."""
     min_crop: float = MIN_CROP
     """Smallest share of a picture's area that a random crop keeps; 1 shows whole pictures, as they are served."""
     clicks: bool = False
@@ -126,6 +129,13 @@ def check_config(config: TrainConfig, processes: int = 1) -> None:
             raise ConfigError(f"--{name.replace('_', '-')} must be at least 1, not {getattr(config, name)}")
     if config.serve_size is not None and config.serve_size < 1:
         raise ConfigError(f"--serve-size must be at least 1, not {config.serve_size}")
+    if config.extra_repeats and len(config.extra_repeats) != len(config.extra_data):
+        raise ConfigError(
+            f"--extra-repeats gives {len(config.extra_repeats)} numbers for "
+            f"{len(config.extra_data)} --extra-data folders"
+        )
+    if config.extra_repeats and min(config.extra_repeats) < 1:
+        raise ConfigError(f"--extra-repeats must be at least 1, not {list(config.extra_repeats)}")
     if config.widths is not None and (not config.widths or min(config.widths) < 1):
         raise ConfigError(f"--widths must be whole numbers from 1 up, not {list(config.widths)}")
     if not 0 < config.min_crop <= 1:

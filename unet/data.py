@@ -20,7 +20,15 @@ from PIL import Image
 from unet.errors import DataError, ImageError
 from unet.images import PICTURE_SUFFIXES, read_header, read_picture
 from unet.masks import UNKNOWN, read_mask
-from unet.partition import hold_out, list_names, load_split, read_groups, save_split, split_stems
+from unet.partition import (
+    hold_out,
+    list_names,
+    load_split,
+    read_groups,
+    save_split,
+    split_held_out,
+    split_stems,
+)
 
 __all__ = [
     "UNKNOWN",
@@ -30,10 +38,12 @@ __all__ = [
     "hold_out",
     "load_resized",
     "load_split",
+    "prefixed_names",
     "read_groups",
     "read_mask",
     "save_split",
     "select_pairs",
+    "split_held_out",
     "split_stems",
 ]
 
@@ -273,23 +283,32 @@ def load_resized(pair: Pair, size: tuple[int, int] | None = None) -> tuple[np.nd
     return rgb, target
 
 
-def extra_test_names(pairs: Sequence[Pair]) -> list[str]:
-    """What split.json calls the pictures kept out of the extra folders.
-
-    Stems, if all come from one folder; of several folders FOLDER/STEM, as stems may coincide.
+def prefixed_names(pairs: Sequence[Pair]) -> list[str]:
+    """FOLDER/STEM of each pair, sorted: what split.json calls pictures of the extra folders.
 
     Raises:
         DataError: two of the folders have one name.
     """
     roots = {pair.root for pair in pairs}
-    if len(roots) < 2:
-        return sorted(pair.stem for pair in pairs)
     names = [_folder_name(root) for root in roots]
     if len(set(names)) < len(names):
         raise DataError(
             f"the extra folders {list_names(sorted(map(str, roots)))} need names that differ; rename one of them"
         )
     return sorted(f"{_folder_name(pair.root)}/{pair.stem}" for pair in pairs)
+
+
+def extra_test_names(pairs: Sequence[Pair]) -> list[str]:
+    """What split.json calls the pictures kept out of the extra folders as extra_test.
+
+    Stems, if all come from one folder; of several folders FOLDER/STEM, as stems may coincide.
+
+    Raises:
+        DataError: two of the folders have one name.
+    """
+    if len({pair.root for pair in pairs}) < 2:
+        return sorted(pair.stem for pair in pairs)
+    return prefixed_names(pairs)
 
 
 def _folder_name(root: Path) -> str:
@@ -312,7 +331,8 @@ def select_pairs(pairs: Sequence[Pair], split: Mapping[str, Sequence[str]], part
     """
     root = pairs[0].root
     prefix = _folder_name(root) + "/"
-    wanted = [name.removeprefix(prefix) for name in split[part] if "/" not in name or name.startswith(prefix)]
+    own = [name.removeprefix(prefix) for name in split[part] if name.startswith(prefix)]
+    wanted = own or [name for name in split[part] if "/" not in name]  # without a prefix: of the only such folder
     by_stem = {pair.stem: pair for pair in pairs}
     missing = [stem for stem in wanted if stem not in by_stem]
     if missing:

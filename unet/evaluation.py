@@ -50,16 +50,22 @@ def iou_at_thresholds(histogram: np.ndarray, thresholds: np.ndarray = THRESHOLDS
     return np.where(union > 0, true_positive / np.maximum(union, 1), 1.0)
 
 
-def calibrate_threshold(evaluated: Sequence[Evaluated]) -> float:
+def calibrate_threshold(sets: Sequence[Sequence[Evaluated]]) -> float:
     """The threshold nearest to 0.5 whose mean IoU is within one standard error of the best one's.
 
     A few dozen pictures do not tell the best threshold from its neighbours; of those that they cannot tell apart, the
     one nearest to the neutral 0.5 is taken (the one-standard-error rule of Breiman et al. 1984, on paired differences).
+
+    Args:
+        sets: pictures of each set; the mean is that of the sets' means, so all sets weigh the same.
     """
-    ious = np.array([iou_at_thresholds(e.histogram) for e in evaluated])  # (pictures, thresholds)
-    lost = ious[:, [ious.mean(axis=0).argmax()]] - ious
-    error = lost.std(axis=0, ddof=1) / np.sqrt(len(lost)) if len(lost) > 1 else np.zeros(lost.shape[1])
-    equal = np.flatnonzero(lost.mean(axis=0) <= error + 1e-12)
+    ious = [np.array([iou_at_thresholds(e.histogram) for e in evaluated]) for evaluated in sets]
+    best = np.mean([values.mean(axis=0) for values in ious], axis=0).argmax()
+    lost = [values[:, [best]] - values for values in ious]  # a (pictures, thresholds) for each set
+    variances = [x.var(axis=0, ddof=1) / len(x) if len(x) > 1 else np.zeros(x.shape[1]) for x in lost]
+    error = np.sqrt(np.sum(variances, axis=0)) / len(sets)
+    mean_lost = np.mean([x.mean(axis=0) for x in lost], axis=0)
+    equal = np.flatnonzero(mean_lost <= error + 1e-12)
     return float(THRESHOLDS[equal[np.abs(THRESHOLDS[equal] - 0.5).argmin()]])
 
 

@@ -5,7 +5,7 @@ transposed convolutions and concatenated skips; a 1x1 convolution makes logits. 
 `UNet(in_channels=3, out_channels=1, widths=(64, 128, 256, 512))`: 31,037,633 parameters.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
@@ -39,8 +39,8 @@ class ExpansivePath(nn.Module):
             self.convs.append(DoubleConv(skip + width, width))
             deepest = width
 
-    def forward(self, features: Sequence[Tensor]) -> Tensor:
-        """(B, widths[0], H, W) from the contracting path's maps, finest first."""
+    def levels(self, features: Sequence[Tensor]) -> Iterator[Tensor]:
+        """The map of each level, coarsest first, from the contracting path's maps, finest first."""
         # A predictor may hold this path in another precision than the contracting one.
         dtype = next(self.parameters()).dtype
         *skips, x = (feature.to(dtype) for feature in features)
@@ -48,6 +48,12 @@ class ExpansivePath(nn.Module):
             # Strides round up, so the doubled map is at most one row or column larger than the skip.
             x = up(x)[..., : skip.shape[-2], : skip.shape[-1]]  # (B, width, h, w)
             x = conv(torch.cat([skip, x], dim=1))  # (B, skip + width, h, w) -> (B, width, h, w)
+            yield x
+
+    def forward(self, features: Sequence[Tensor]) -> Tensor:
+        """(B, widths[0], H, W), the map of the finest level."""
+        for finest in self.levels(features):
+            x = finest  # holds on to one level at a time
         return x
 
 
@@ -119,12 +125,16 @@ class UNet(
         Raises:
             ConfigError: clicks are given to a network without click layer.
         """
+        return self.head(self.expansive(self.features(image, clicks)))
+
+    def features(self, image: Tensor, clicks: Tensor | None = None) -> list[Tensor]:
+        """The contracting path's maps, finest first; arguments and errors as for `forward`."""
         added = None
         if clicks is not None:
             if not self.clicks:
                 raise ConfigError("these weights have no click layer and take no clicks")
             added = self.click_layer(clicks)
-        return self.head(self.expansive(self.contracting(image, added)))
+        return self.contracting(image, added)
 
     @property
     def init_config(self) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from unet.errors import DataError
 Split = dict[str, list[str]]
 
 PARTS = ("train", "val", "test", "extra_test")
+MOST_VALIDATED = 100  # pictures of an extra folder that join the validation
 _ATTEMPTS = 200  # at placing groups so that every part gets exactly the pictures it is meant to
 _LISTED = 50  # names in a message before the rest is only counted
 
@@ -78,6 +79,28 @@ def hold_out(stems: Iterable[str], *, seed: int, groups: Iterable[Sequence[str]]
     tenth = max(1, (count + 5) // 10)
     shares = _share(units, {"kept": count - tenth, "out": tenth}, f"hold out {seed}")
     return shares["kept"], shares["out"]
+
+
+def split_held_out(
+    stems: Sequence[str], *, seed: int, groups: Iterable[Sequence[str]] = ()
+) -> tuple[list[str], list[str]]:
+    """Divide what `hold_out` kept out of an extra folder into pictures to validate with and pictures to test with.
+
+    Args:
+        stems: of the pictures kept out.
+        seed: of the choice.
+        groups: of stems that must stay together, as `hold_out` was given.
+
+    Returns:
+        Sorted stems to validate with, half of them but at most `MOST_VALIDATED`; and the others.
+    """
+    wanted = min(len(stems) // 2, MOST_VALIDATED)
+    held = set(stems)
+    units = _units(stems, [group for group in groups if held.issuperset(group)])
+    if not wanted or len(units) < 2:
+        return [], sorted(stems)
+    shares = _share(units, {"val": wanted, "test": len(stems) - wanted}, f"validate {seed}")
+    return shares["val"], shares["test"]
 
 
 def _units(stems: Iterable[str], groups: Iterable[Sequence[str]]) -> list[list[str]]:

@@ -47,15 +47,19 @@ def release(
     folder = config.output
     save_weights(folder, model, settings)
     # Calibrated and measured on the file as written, in half precision, as `evaluate` will find it.
-    validated = evaluate_pairs(Predictor.load(folder), splits.val, 0.5)
+    predictor = Predictor.load(folder)
+    validated = [evaluate_pairs(predictor, pairs, 0.5) for pairs in splits.validation_sets()]
     settings = replace(settings, threshold=calibrate_threshold(validated))
     save_config(folder, model, settings)
-    parts = {"val": splits.val, "test": splits.test, "extra_test": splits.extra_test}
-    settings = replace(settings, scores={name: measure(folder, pairs) for name, pairs in parts.items() if pairs})
+    settings = replace(settings, scores={name: measure(folder, pairs) for name, pairs in splits.scored_sets().items()})
     save_config(folder, model, settings)
     save_split(folder / "split.json", splits.stems())
     plot_curves(progress["history"], folder / "curves.png")
-    plot_reliability(reliability(validated), settings.threshold, config.run_folder / "reliability.png")
+    plot_reliability(
+        reliability([e for evaluated in validated for e in evaluated]),
+        settings.threshold,
+        config.run_folder / "reliability.png",
+    )
     draw_sheet(folder, splits.val, config.run_folder / VALIDATION_SHEET)
     write_card(
         folder,

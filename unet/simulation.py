@@ -81,12 +81,15 @@ def _draw(rng: np.random.Generator, region: np.ndarray, count: int, label: int) 
 
 
 def simulate_clicks(
-    predict: Callable[[np.ndarray], np.ndarray], targets: np.ndarray, rngs: Sequence[np.random.Generator | None]
+    predict: Callable[[np.ndarray, np.ndarray], np.ndarray],
+    targets: np.ndarray,
+    rngs: Sequence[np.random.Generator | None],
 ) -> np.ndarray:
     """Click maps of a training batch: none, first clicks, and corrections of the network's own answers.
 
     Args:
-        predict: click maps (B, 2, h, w) float32 -> the network's masks (B, h, w) bool with these clicks.
+        predict: positions (b,) of some pictures in the batch and their click maps (b, 2, h, w) float32 -> the
+            network's masks (b, h, w) bool with these clicks; asked only about pictures that get a correction.
         targets: (B, h, w) uint8 labels.
         rngs: a generator for each picture, None for one left automatic; nothing else is random, so a picture's
             clicks do not depend on its batch.
@@ -102,9 +105,10 @@ def simulate_clicks(
         rounds.append(0 if rng is None else int(rng.choice(len(ROUNDS), p=ROUNDS)))
     maps = np.stack([click_maps(c, size, size) for c in clicks])  # (B, 2, h, w)
     for done in range(max(rounds)):
-        masks = predict(maps)
-        for index, wanted in enumerate(rounds):
-            click = next_click(masks[index], targets[index], clicks[index]) if done < wanted else None
+        corrected = np.flatnonzero(np.array(rounds) > done)
+        masks = predict(corrected, maps[corrected])
+        for index, mask in zip(corrected, masks, strict=True):
+            click = next_click(mask, targets[index], clicks[index])
             if click is not None:
                 clicks[index].append(click)
                 maps[index] = click_maps(clicks[index], size, size)

@@ -10,8 +10,8 @@ from accelerate import Accelerator
 
 from unet.batches import Batch
 from unet.config import TrainConfig
+from unet.deep_supervision import DeeplySupervised, supervised_loss
 from unet.distributed import StepStatistics
-from unet.losses import bce_dice_loss
 from unet.model import UNet
 from unet.predictor import has_fast_bf16
 from unet.simulation import simulate_clicks
@@ -27,15 +27,16 @@ def learning_rate(step: int, steps: int, config: TrainConfig) -> float:
     return config.lr * 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(steps - warmup, 1)))
 
 
-def make_optimizer(model: UNet, config: TrainConfig) -> torch.optim.AdamW:
-    """AdamW over all of `model`; lite0's contracting path learns at `config.encoder_lr` of the rate.
+def make_optimizer(model: DeeplySupervised, config: TrainConfig) -> torch.optim.AdamW:
+    """AdamW over network and heads; lite0's contracting path learns at `config.encoder_lr` of the rate.
 
     Groups of parameters that learn at a part of the rate carry it as "share".
     """
     groups: list[dict[str, Any]] = [{"params": list(model.parameters())}]
-    if model.encoder != "plain" and config.encoder_lr != 1:
-        pretrained = list(model.contracting.parameters())
-        others = [parameter for name, parameter in model.named_parameters() if not name.startswith("contracting.")]
+    network = model.network
+    if network.encoder != "plain" and config.encoder_lr != 1:
+        pretrained = list(network.contracting.parameters())
+        others = [p for name, p in model.named_parameters() if not name.startswith("network.contracting.")]
         groups = [{"params": pretrained, "share": config.encoder_lr}, {"params": others, "share": 1.0}]
     return torch.optim.AdamW(groups, lr=config.lr, weight_decay=config.weight_decay)
 
@@ -49,10 +50,11 @@ def set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
 def simulate(model: UNet, images: torch.Tensor, batch: Batch) -> torch.Tensor:
     """Maps (B, 2, h, w) of clicks that a user of `model`, in its present state, could have made."""
 
-    def predict(maps: np.ndarray) -> np.ndarray:
+    def predict(pictures: np.ndarray, maps: np.ndarray) -> np.ndarray:
         clicks = torch.from_numpy(maps).to(images.device)
+        chosen = images[torch.from_numpy(pictures).to(images.device)]
         with torch.inference_mode(), torch.autocast(images.device.type, torch.bfloat16, enabled=has_fast_bf16()):
-            return (model(images, clicks).squeeze(1) > 0).cpu().numpy()  # (B, h, w)
+            return (model(chosen, clicks).squeeze(1) > 0).cpu().numpy()  # (b, h, w)
 
     model.eval()
     maps = simulate_clicks(predict, batch.targets, batch.clickers)
@@ -73,7 +75,7 @@ def train_step(
 
     Args:
         accelerator: of the run.
-        model: as prepared by it.
+        model: a `DeeplySupervised`, as prepared by it.
         optimizer: as prepared by it, with the step's learning rate set.
         images: (B, 3, h, w) normalised.
         clicks: (B, 2, h, w) maps, or None.
@@ -92,8 +94,8 @@ def train_step(
         # Gradients travel between processes once a step, with the last micro-batch.
         with nullcontext() if last else accelerator.no_sync(model), statistics.micro_batch():
             with torch.autocast(accelerator.device.type, torch.bfloat16, enabled=has_fast_bf16()):
-                logits = model(x, c)  # (B / accumulate, 1, h, w)
-            loss = bce_dice_loss(logits, y) / accumulate
+                outputs = model(x, c)  # the network's logits (B / accumulate, 1, h, w), then the heads'
+            loss = supervised_loss(outputs, y) / accumulate
             accelerator.backward(loss)
         total += loss.detach()
     statistics.finish()

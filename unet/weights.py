@@ -36,7 +36,8 @@ class WeightsConfig:
     threshold: float = 0.5
     """Calibrated mask threshold, 0..1."""
     scores: dict[str, dict[str, float | int | None]] = field(default_factory=dict)
-    """Measured scores by split: `pictures`, `iou`, `dice`, `mae`, `pixel_accuracy`, `boundary_f`."""
+    """Measured scores (`pictures`, `iou`, `dice`, `mae`, `pixel_accuracy`, `boundary_f`) by part of the split: `val`,
+    `test`, `extra_test`; of one extra folder among several `val/FOLDER`, `extra_test/FOLDER`."""
     data: tuple[str, ...] = ()
     """Names of the data sets trained on."""
 
@@ -175,7 +176,12 @@ def save_config(folder: str | Path, model: UNet, config: WeightsConfig) -> None:
     partial.replace(Path(folder) / CONFIG_FILE)
 
 
-def _read_config(folder: Path) -> tuple[dict[str, Any], WeightsConfig]:
+def read_config(folder: Path) -> tuple[dict[str, Any], WeightsConfig]:
+    """The network's constructor arguments and the rest of config.json in `folder`.
+
+    Raises:
+        WeightsError: the file is missing, damaged, or holds a value that cannot be.
+    """
     path = folder / CONFIG_FILE
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
@@ -218,7 +224,7 @@ def load_weights(folder: str | Path) -> tuple[UNet, WeightsConfig]:
     folder = Path(folder)
     if not folder.is_dir():
         raise WeightsError(f"{folder}: no such weights folder")
-    network, config = _read_config(folder)
+    network, config = read_config(folder)
     state = _read_state(folder)
     try:
         model = UNet(**network)

@@ -61,10 +61,16 @@ def facts_html(name: str, revision: str | None, config: WeightsFacts) -> str:
     return f'<dl class="facts">{"".join(f"<dt>{term}</dt><dd>{told}</dd>" for term, told in rows)}</dl>'
 
 
+def _part_name(split: str) -> str:
+    part, _, folder = split.partition("/")
+    name = SPLITS.get(part, part)
+    return f"{name}: {folder}" if folder else name
+
+
 def _scores_html(scores: Mapping[str, Mapping[str, Any]]) -> str:
     if not scores:
         return "None were measured for these weights."
-    head = "".join(f'<th scope="col">{escape(SPLITS.get(split, split))}</th>' for split in scores)
+    head = "".join(f'<th scope="col">{escape(_part_name(split))}</th>' for split in scores)
     body = ""
     for measure, label in MEASURES.items():
         cells = "".join(f"<td>{_shown(row.get(measure))}</td>" for row in scores.values())
