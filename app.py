@@ -13,13 +13,14 @@ from pathlib import Path
 import gradio as gr
 
 from unet.errors import UnetError
-from unet.web import about, cache, serving
+from unet.processes import share_heaps
+from unet.web import about, cache, server
 from unet.web.endpoints import add_endpoints
 from unet.web.examples import prepare_in_background
 from unet.web.gate import Page
-from unet.web.many import many_tab
 from unet.web.service import Service
-from unet.web.single import single_tab
+from unet.web.tab_batch import many_tab
+from unet.web.tab_single import single_tab
 
 ROOT = Path(__file__).resolve().parent
 QUEUE_LENGTH = 64
@@ -54,21 +55,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     logging.getLogger("httpx").setLevel(logging.WARNING)
     from unet.web.loading import load_predictor  # the page itself needs no torch
 
-    serving.share_heaps()
+    share_heaps()
     try:
-        options = serving.parse_options(argv)
-        serving.check_port(options.host, options.port)
+        options = server.parse_options(argv)
+        server.check_port(options.host, options.port)
         predictor, notices = load_predictor(options.weights, ROOT)
         with cache.cache_folder() as folder:
-            service = Service(predictor, folder, serving.gpu_decorator()(predictor.prob_small))
+            service = Service(predictor, folder, server.gpu_decorator()(predictor.prob_small))
             facts = about.facts_html(predictor.name, predictor.revision, predictor.config)
             page = build(service, facts, notices)
             prepare_in_background(service)
-            serving.serve_until_stopped(page, options)
+            server.serve_until_stopped(page, options)
     except UnetError as error:
-        return serving.complain(error)
+        return server.complain(error)
     return 0
 
 
 if __name__ == "__main__":
-    serving.leave(main())
+    server.leave(main())

@@ -25,9 +25,18 @@ from accelerate import Accelerator, PartialState
 from accelerate.utils import gather_object, set_seed
 from tqdm import tqdm
 
-from unet.allocator import keep_freed_memory
-from unet.batches import PictureStore, epoch_order, make_batch, to_tensor
-from unet.checkpoints import (
+from unet.errors import TrainingError, UnetError
+from unet.evaluation.evaluate import evaluate_pairs
+from unet.evaluation.simulated_clicks import ious_after_clicks
+from unet.hub.publish import check_target, push_weights
+from unet.hub.source import locate
+from unet.network.lite0 import Lite0Path, load_imagenet
+from unet.network.unet import LITE0_WIDTHS, REFERENCE_WIDTHS, UNet, count_parameters, with_click_layer
+from unet.network.weights import WeightsConfig, load_weights
+from unet.prediction.predictor import Predictor
+from unet.processes import keep_freed_memory, leave_group
+from unet.training.batches import PictureStore, epoch_order, make_batch, to_tensor
+from unet.training.checkpoint import (
     CHECKPOINT,
     blend,
     ema_decay,
@@ -36,24 +45,14 @@ from unet.checkpoints import (
     update_ema,
     write_atomically,
 )
-from unet.config import FREE_ON_RESUME, TrainConfig, check_config
-from unet.deep_supervision import DeeplySupervised
-from unet.distributed import NO_BUFFER_BROADCAST, any_process, share_of_batch
-from unet.errors import TrainingError, UnetError
-from unet.evaluation import evaluate_pairs
-from unet.hub import locate
-from unet.interruption import Interruption
-from unet.lite0 import Lite0Path, load_imagenet
-from unet.model import LITE0_WIDTHS, REFERENCE_WIDTHS, UNet, count_parameters, with_click_layer
-from unet.predictor import Predictor
-from unet.publish import check_target, push_weights
-from unet.release import VALIDATION_SHEET, release
-from unet.sharing import leave_group
-from unet.simulation import ious_after_clicks
-from unet.splits import Splits, collect, refuse_leak
-from unet.steps import learning_rate, make_optimizer, set_learning_rate, simulate, train_step
-from unet.tracking import Tracking, project
-from unet.weights import WeightsConfig, load_weights
+from unet.training.config import FREE_ON_RESUME, TrainConfig, check_config
+from unet.training.deep_supervision import DeeplySupervised
+from unet.training.distributed import NO_BUFFER_BROADCAST, any_process, share_of_batch
+from unet.training.interruption import Interruption
+from unet.training.release import VALIDATION_SHEET, release
+from unet.training.splits import Splits, collect, refuse_leak
+from unet.training.step import learning_rate, make_optimizer, set_learning_rate, simulate, train_step
+from unet.training.tracking import Tracking, project
 
 CHECKPOINT_SECONDS = 600  # between checkpoints within an epoch
 CLICK_COUNTS = (1, 3)  # simulated clicks after which a network that takes them is validated

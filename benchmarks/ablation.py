@@ -23,11 +23,12 @@ from torch import Tensor
 
 import train
 from unet import Predictor
-from unet.config import TrainConfig
-from unet.data import Pair, find_pairs, load_split, select_pairs
-from unet.evaluation import calibrate_threshold, evaluate_pairs
-from unet.losses import UNKNOWN
-from unet.weights import WEIGHTS_FILE, load_weights
+from unet.data.pairs import Pair, find_pairs, select_pairs
+from unet.data.split import load_split
+from unet.evaluation.evaluate import calibrate_threshold, evaluate_pairs
+from unet.network.weights import WEIGHTS_FILE, load_weights
+from unet.training.config import TrainConfig
+from unet.training.loss import UNKNOWN
 
 RUNS = common.ROOT / "runs" / "ablation"
 SEEDS = (0, 1)
@@ -64,9 +65,9 @@ CHANGES = {
     "the base run": Change(),
     "no ImageNet weights": Change(functions={"train.load_imagenet": no_weights}),
     "no random crop": Change({"min_crop": 1.0}),
-    "no colour jitter": Change(functions={"unet.augment.jitter_colours": same_colours}),
-    "copy-paste of foregrounds into 30 %": Change(functions={"unet.batches.paste_share": lambda pointed: 0.3}),
-    "BCE without Dice": Change(functions={"unet.deep_supervision.bce_dice_loss": bce_loss}),
+    "no colour jitter": Change(functions={"unet.training.augment.jitter_colours": same_colours}),
+    "copy-paste of foregrounds into 30 %": Change(functions={"unet.training.batches.paste_share": lambda pointed: 0.3}),
+    "BCE without Dice": Change(functions={"unet.training.deep_supervision.bce_dice_loss": bce_loss}),
     "no average of the weights": Change({"ema_decay": 0.0}),
     "iseg pictures once an epoch, not twice": Change({"main_repeats": 1}),
     "iseg pictures four times an epoch": Change({"main_repeats": 4}),

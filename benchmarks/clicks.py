@@ -23,11 +23,12 @@ import numpy as np
 from skimage.segmentation import random_walker
 
 from unet import Predictor
-from unet.clicks import DISK_RADIUS, FOREGROUND, Click
-from unet.data import Pair, find_pairs, load_resized, load_split, select_pairs
-from unet.metrics import iou, spread
-from unet.simulation import click_session
-from unet.weights import WEIGHTS_FILE
+from unet.data.pairs import Pair, find_pairs, load_resized, select_pairs
+from unet.data.split import load_split
+from unet.evaluation.metrics import iou, spread
+from unet.evaluation.simulated_clicks import click_session
+from unet.network.weights import WEIGHTS_FILE
+from unet.pictures.clicks import DISK_RADIUS, FOREGROUND, Click
 
 MOST = 20
 COUNTS = (0, 1, 2, 3, 5, 10)

@@ -19,9 +19,10 @@ from reference_recipe import train_reference
 from rivals import Segment, U2Net, all_foreground, centred_ellipse, grabcut_box
 
 from unet import Predictor
-from unet.data import Pair, find_pairs, load_resized, load_split, select_pairs
-from unet.metrics import PictureScores, Spread, score_picture, summarise
-from unet.weights import WEIGHTS_FILE
+from unet.data.pairs import Pair, find_pairs, load_resized, select_pairs
+from unet.data.split import load_split
+from unet.evaluation.metrics import PictureScores, Spread, score_picture, summarise
+from unet.network.weights import WEIGHTS_FILE
 
 RUNS = common.ROOT / "runs" / "quality"
 METRICS = {"iou": "IoU", "dice": "Dice", "mae": "MAE", "boundary_f": "boundary F"}

@@ -34,8 +34,8 @@ from server import (
 )
 
 from unet import Predictor
-from unet.drawing import mask_from_prob
-from unet.images import read_picture
+from unet.pictures.decode import read_picture
+from unet.pictures.draw import mask_from_prob
 
 PICTURES = 8  # different ones in the load test
 SIDE = (480, 640)

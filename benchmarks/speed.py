@@ -27,12 +27,12 @@ from speed_growth import growth_rows
 from speed_training import training_rows
 
 from unet import Predictor, UNet
-from unet.data import find_pairs
-from unet.drawing import encode_png, mask_from_prob, overlay
-from unet.images import read_picture
-from unet.metrics import iou
-from unet.model import LITE0_WIDTHS
-from unet.weights import WeightsConfig, load_weights
+from unet.data.pairs import find_pairs
+from unet.evaluation.metrics import iou
+from unet.network.unet import LITE0_WIDTHS
+from unet.network.weights import WeightsConfig, load_weights
+from unet.pictures.decode import read_picture
+from unet.pictures.draw import encode_png, mask_from_prob, overlay
 
 PLAIN = {f"`plain`, width {w}": tuple(w * 2**level for level in range(4)) for w in (16, 32, 64)}
 LITE0_SIDE = 288  # that the shipped weights see pictures at

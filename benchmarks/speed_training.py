@@ -12,13 +12,13 @@ from accelerate import Accelerator
 from PIL import Image
 
 from unet import UNet
-from unet.batches import PictureStore, make_batch, to_tensor
-from unet.checkpoints import update_ema
-from unet.data import Pair
-from unet.deep_supervision import DeeplySupervised, supervised_loss
-from unet.predictor import has_fast_bf16
-from unet.steps import train_step
-from unet.weights import WeightsConfig
+from unet.data.pairs import Pair
+from unet.network.weights import WeightsConfig
+from unet.prediction.predictor import has_fast_bf16
+from unet.training.batches import PictureStore, make_batch, to_tensor
+from unet.training.checkpoint import update_ema
+from unet.training.deep_supervision import DeeplySupervised, supervised_loss
+from unet.training.step import train_step
 
 WIDTHS = {f"`plain`, width {w}": tuple(w * 2**level for level in range(4)) for w in (16, 32)}
 BATCH, SIDE = 8, 240

@@ -18,7 +18,7 @@ from playwright.sync_api import Page, Request, sync_playwright
 
 import app
 from unet import Predictor
-from unet.web import serving
+from unet.web import server
 from unet.web.service import Service
 
 CANVAS = "#viewer canvas.main"
@@ -98,8 +98,8 @@ def main() -> None:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         page = app.build(Service(Predictor.load(common.ROOT / "weights"), folder / "cache"))
-        serving.launch(page, serving.Options(None, "127.0.0.1", options.port))
-        stack.callback(serving.close, page)
+        server.launch(page, server.Options(None, "127.0.0.1", options.port))
+        stack.callback(server.close, page)
         browser = stack.enter_context(sync_playwright()).chromium.launch(
             executable_path=options.chromium, args=["--no-sandbox"]
         )

@@ -7,7 +7,7 @@ import torch
 from generated import write_folder
 
 from unet import UNet
-from unet.weights import WeightsConfig, save_weights
+from unet.network.weights import WeightsConfig, save_weights
 
 
 @pytest.fixture(scope="session")

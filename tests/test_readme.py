@@ -15,8 +15,8 @@ from web_helpers import FakePredictor, live_page
 
 import app
 from unet import Predictor
-from unet.drawing import mask_from_prob
-from unet.images import read_picture
+from unet.pictures.decode import read_picture
+from unet.pictures.draw import mask_from_prob
 from unet.web import about
 
 ROOT = Path(app.__file__).parent

@@ -13,7 +13,7 @@ from generated import write_folder
 from PIL import Image
 
 from unet.errors import ConfigError
-from unet.sharing import Processes, sharing
+from unet.processes import Processes, sharing
 
 ROOT = Path(__file__).parent.parent
 ALONE = [sys.executable, "-m", "unet"]
@@ -105,7 +105,7 @@ def test_one_process_and_the_app_import_nothing_that_several_need():
     program = """
 import sys, app
 from unet.__main__ import main
-from unet.sharing import sharing
+from unet.processes import sharing
 before = set(sys.modules)
 with sharing() as processes:
     assert processes.count == 1

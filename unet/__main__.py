@@ -15,9 +15,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from unet.clicks import Click
 from unet.errors import ConfigError, UnetError
-from unet.sharing import Processes, sharing
+from unet.pictures.clicks import Click
+from unet.processes import Processes, sharing
 
 KINDS = ("mask", "prob", "cutout", "overlay")
 SPLITS = ("train", "val", "test", "extra_test", "all")
@@ -109,8 +109,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _predict(args: argparse.Namespace, processes: Processes) -> int:
-    from unet.cli_predict import find_pictures, plan, predict_pictures
-    from unet.predictor import Predictor
+    from unet.prediction.files import find_pictures, plan, predict_pictures
+    from unet.prediction.predictor import Predictor
 
     def write_share() -> int:
         tasks = plan(find_pictures(args.paths), args.output)
@@ -132,7 +132,7 @@ def _predict(args: argparse.Namespace, processes: Processes) -> int:
 
 
 def _evaluate(args: argparse.Namespace, processes: Processes) -> int:
-    from unet.cli_evaluate import as_json, as_text, evaluate
+    from unet.evaluation.report import as_json, as_text, evaluate
 
     report = evaluate(args.data, args.split, args.weights, args.precision, processes)
     if processes.is_main:

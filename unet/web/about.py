@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any, Protocol
 
-from unet.known_data import describe_data
+from unet.data.known_sets import describe_data
 from unet.web.cache import KEEP, STATE_SECONDS, SWEEP_EVERY
 
 TITLE = "U-Net background remover"
@@ -29,7 +29,7 @@ MEASURES = {
 
 
 class WeightsFacts(Protocol):
-    """The part of `unet.weights.WeightsConfig` that is told."""
+    """The part of `unet.network.weights.WeightsConfig` that is told."""
 
     @property
     def threshold(self) -> float: ...  # noqa: D102

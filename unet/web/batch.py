@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from unet import drawing
 from unet.errors import ConfigError, UnetError
-from unet.images import Picture
+from unet.pictures import draw
+from unet.pictures.decode import Picture
 from unet.web.names import UniqueNames
 from unet.web.service import Service, write_pngs
 
@@ -62,7 +62,7 @@ def run_batch(
     Raises:
         ConfigError: no file, too many files, or a threshold outside 0..1.
     """
-    threshold = drawing.check_threshold(threshold)
+    threshold = draw.check_threshold(threshold)
     if not paths:
         raise ConfigError("no pictures were given; upload some first")
     if len(paths) > MAX_PICTURES:
@@ -97,21 +97,21 @@ def _run_one(
     except UnetError as error:
         return Item(name, error=str(error))
     small = service.prob_small(picture)
-    mask = drawing.mask_from_prob(service.prob8(picture, small), threshold)
+    mask = draw.mask_from_prob(service.prob8(picture, small), threshold)
     stem, folder = names.take(picture.name), service.fresh_folder()
-    files = write_pngs(folder, stem, {"mask": lambda: mask, "cutout": lambda: drawing.cutout(picture, mask)})
+    files = write_pngs(folder, stem, {"mask": lambda: mask, "cutout": lambda: draw.cutout(picture, mask)})
     for file in files.values():
         archive.write(file, Path(file).name)
         Path(file).unlink()
     preview = _write_preview(folder / f"{stem}_preview.png", picture, mask) if previews else None
     if preview is None:
         folder.rmdir()
-    return Item(name, foreground=round(drawing.foreground_share(mask), 6), preview=preview)
+    return Item(name, foreground=round(draw.foreground_share(mask), 6), preview=preview)
 
 
 def _write_preview(path: Path, picture: Picture, mask: np.ndarray) -> str:
     step = max(1, max(mask.shape) // (2 * PREVIEW_SIDE))  # large pictures are thinned first, for speed
-    drawn = drawing.overlay(np.ascontiguousarray(picture.rgb[::step, ::step]), mask[::step, ::step])
+    drawn = draw.overlay(np.ascontiguousarray(picture.rgb[::step, ::step]), mask[::step, ::step])
     image = Image.fromarray(drawn)
     image.thumbnail((PREVIEW_SIDE, PREVIEW_SIDE))
     image.save(path)

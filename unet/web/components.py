@@ -4,9 +4,9 @@ from typing import Any
 
 import gradio as gr
 
-from unet.drawing import check_threshold
 from unet.errors import UnetError
-from unet.web.refusals import refusal
+from unet.pictures.draw import check_threshold
+from unet.web.errors import refusal
 
 _EXAMPLE = {"path": "photograph.jpg", "meta": {"_type": "gradio.FileData"}}
 

@@ -12,7 +12,7 @@ import gradio as gr
 from unet.errors import ConfigError
 from unet.web.batch import run_batch
 from unet.web.components import Threshold, Upload, Uploads
-from unet.web.refusals import plainly
+from unet.web.errors import plainly
 from unet.web.service import Files, Service
 
 # The network takes every core, decoding and compression one each: two requests at a time keep both busy.

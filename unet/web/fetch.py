@@ -13,7 +13,7 @@ from urllib.parse import urljoin, urlsplit
 import httpx
 
 from unet.errors import ImageError
-from unet.images import MAX_BYTES
+from unet.pictures.decode import MAX_BYTES
 
 MAX_REDIRECTS = 3
 TIMEOUT = 20.0  # seconds, for everything together

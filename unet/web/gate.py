@@ -22,12 +22,12 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from unet.errors import ImageError, UnetError
-from unet.images import MAX_BYTES
+from unet.pictures.decode import MAX_BYTES
 from unet.web.batch import MAX_PICTURES
 from unet.web.components import Upload, Uploads, as_files
+from unet.web.errors import refusal
 from unet.web.fetch import fetch
 from unet.web.names import safe_stem
-from unet.web.refusals import refusal
 
 # A picture of MAX_BYTES in base64, and room for the rest of the request.
 MAX_REQUEST = MAX_BYTES * 4 // 3 + 2**20

@@ -5,9 +5,9 @@ import os
 from pathlib import Path
 
 from unet.errors import WeightsError
-from unet.hub import locate_or_embedded
-from unet.predictor import Predictor
-from unet.space import pinned_model
+from unet.hub.source import locate_or_embedded
+from unet.hub.space import pinned_model
+from unet.prediction.predictor import Predictor
 
 EMBEDDED = "weights"
 

@@ -5,7 +5,7 @@ import time
 from collections import OrderedDict
 from pathlib import Path
 
-from unet.images import Picture, read_picture
+from unet.pictures.decode import Picture, read_picture
 
 MAX_BYTES = 160 * 2**20
 SECONDS = 120

@@ -12,20 +12,20 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from unet import drawing
-from unet.clicks import BACKGROUND, FOREGROUND, Click
 from unet.errors import ConfigError, ImageError
-from unet.images import Picture, read_picture
+from unet.pictures import draw
+from unet.pictures.clicks import BACKGROUND, FOREGROUND, Click
+from unet.pictures.decode import Picture, read_picture
 from unet.values import is_number
+from unet.web.download import Take, draw_take
 from unet.web.names import safe_stem
-from unet.web.take import Take, draw_take
 
 MAX_CLICKS = 100
 CLICKS_EXAMPLE = '[{"x": 120, "y": 80, "label": 1}]'
 
 
 class Segmenter(Protocol):
-    """The part of `unet.predictor.Predictor` that is needed here."""
+    """The part of `unet.prediction.predictor.Predictor` that is needed here."""
 
     @property
     def name(self) -> str: ...  # noqa: D102
@@ -111,7 +111,7 @@ def write_pngs(folder: Path, stem: str, arrays: Mapping[str, Callable[[], np.nda
 
     def write(kind: str) -> str:
         path = folder / f"{stem}_{kind}.png"
-        drawing.save_png(arrays[kind](), path)
+        draw.save_png(arrays[kind](), path)
         return str(path)
 
     with ThreadPoolExecutor(len(arrays)) as pool:  # compression releases the GIL
@@ -190,15 +190,15 @@ class Service:
             ConfigError, ImageError: an input cannot be used.
         """
         started = time.perf_counter()
-        threshold = drawing.check_threshold(threshold)
+        threshold = draw.check_threshold(threshold)
         picture = self.read(path)
         placed = () if clicks is None else parse_clicks(clicks, picture.width, picture.height)
         small = self.prob_small(picture, placed)
-        mask = drawing.mask_from_prob(self.prob8(picture, small, placed), threshold)
+        mask = draw.mask_from_prob(self.prob8(picture, small, placed), threshold)
         kinds: dict[str, Callable[[], np.ndarray]] = {
-            "overlay": lambda: drawing.overlay(picture.rgb, mask),
+            "overlay": lambda: draw.overlay(picture.rgb, mask),
             "mask": lambda: mask,
-            "cutout": lambda: drawing.cutout(picture, mask),
+            "cutout": lambda: draw.cutout(picture, mask),
         }
         files = write_pngs(self.fresh_folder(), safe_stem(picture.name), kinds)
         return Files(**files, details=self._details(picture, mask, threshold, started))
@@ -224,7 +224,7 @@ class Service:
             "width": picture.width,
             "height": picture.height,
             "threshold": threshold,
-            "foreground": round(drawing.foreground_share(mask), 6),
+            "foreground": round(draw.foreground_share(mask), 6),
             "model": self.predictor.name,
             "milliseconds": round(1000 * (time.perf_counter() - started)),
         }

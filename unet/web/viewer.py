@@ -3,8 +3,9 @@
 The component is plain HTML with JavaScript modules (static/viewer/). Its value carries two PNG files; threshold,
 views, zoom and colours never ask the server. Two events do:
 
-* `take`: the visitor wants a result as a file. The event's data are the settings that `unet.web.take.Take.from_event`
-  reads; the handler answers with `answer(path, take)`. Wire it with `Viewer.on_take`.
+* `take`: the visitor wants a result as a file. The event's data are the settings that
+  `unet.web.download.Take.from_event` reads; the handler answers with `answer(path, take)`. Wire it with
+  `Viewer.on_take`.
 * `point`: the visitor changed the clicks. The event's data are `{"clicks": [{"x", "y", "label"}, ...]}`, pixels of the
   upright picture; the handler answers with a value for the same picture. Wire it with `Viewer.on_point`.
 """
@@ -24,10 +25,10 @@ from gradio.events import Dependency
 from gradio.utils import get_upload_folder
 from PIL import Image
 
-from unet.clicks import Click
-from unet.drawing import OVERLAY_COLOR, OVERLAY_OPACITY, save_png
-from unet.images import Picture
-from unet.web.take import OUTLINE_UNIT, Take
+from unet.pictures.clicks import Click
+from unet.pictures.decode import Picture
+from unet.pictures.draw import OVERLAY_COLOR, OVERLAY_OPACITY, save_png
+from unet.web.download import OUTLINE_UNIT, Take
 
 STATIC = Path(__file__).parent / "static" / "viewer"
 STYLE_SHEETS = ("frame.css", "stage.css", "empty.css", "clicks.css", "controls.css", "adapt.css")

@@ -1,6 +1,6 @@
 // The controls that say how things look: view, colours, outline, soft edge.
 
-const MAX_SOFTNESS = 127; // levels, as in unet/web/take.py
+const MAX_SOFTNESS = 127; // levels, as in unet/web/download.py
 
 let viewers = 0;
 

@@ -1,0 +1,174 @@
+import io
+import logging
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from unet.data.masks import UNKNOWN, read_mask
+from unet.errors import DataError
+
+U = UNKNOWN
+
+
+@pytest.fixture
+def saved(tmp_path):
+    """Save an array or picture as a mask file, and read it back as labels."""
+
+    def save(picture, name="m.png", **options):
+        if isinstance(picture, np.ndarray):
+            picture = Image.fromarray(picture)
+        picture.save(tmp_path / name, **options)
+        return read_mask(tmp_path / name)
+
+    return save
+
+
+def row(*values, dtype=np.uint8):
+    return np.array([values], dtype)
+
+
+def palette(*indices, colors=()):
+    picture = Image.fromarray(row(*indices), "L").copy()
+    paletted = Image.new("P", picture.size)
+    paletted.putdata(indices)
+    paletted.putpalette(list(colors) or [v for i in range(256) for v in (255 - i, 7, 7)])
+    return paletted
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ((0, 255), (0, 1)),
+        ((0, 1), (0, 1)),
+        ((0, 128, 255), (0, U, 1)),
+        ((0, 63, 64, 127, 191, 192, 255), (0, 0, U, U, U, 1, 1)),
+        ((1, 1, 2, 255), (0, 0, 0, 1)),  # JPEG-like noise is no label
+        ((0, 1, 1, 1, 255), (0, 1, 1, 1, U)),  # a PASCAL VOC mask without its palette
+        ((0, 1, 255, 255), (0, 0, 1, 1)),  # a stray 1 in a 0/255 mask
+    ],
+)
+def test_grey(saved, values, expected):
+    labels = saved(row(*values))
+    assert labels.dtype == np.uint8
+    np.testing.assert_array_equal(labels, row(*expected))
+
+
+def test_one_bit(saved):
+    np.testing.assert_array_equal(saved(row(0, 1, 1, dtype=bool)), row(0, 1, 1))
+
+
+def test_palette_goes_by_index_not_colour(saved):
+    np.testing.assert_array_equal(saved(palette(0, 1, 15, 128, 254, 255)), row(0, 1, 1, 1, 1, U))
+
+
+def test_small_palette(saved):
+    mask = palette(0, 1, 2, 1, colors=[255, 255, 255, 0, 0, 0, 9, 9, 9])
+    np.testing.assert_array_equal(saved(mask, bits=2), row(0, 1, 1, 1))
+
+
+def test_colours_go_by_their_brightest_channel(saved):
+    colors = [(0, 0, 0), (255, 255, 255), (128, 128, 128), (255, 0, 0), (10, 30, 20), (90, 0, 0)]
+    rgb = np.array([colors], np.uint8)
+    np.testing.assert_array_equal(saved(rgb), row(0, 1, U, 1, 0, U))
+    alpha = np.array([[(*color, 255 * (i % 2)) for i, color in enumerate(colors)]], np.uint8)
+    np.testing.assert_array_equal(saved(alpha), row(0, 1, U, 1, 0, U))
+
+
+def test_colours_of_0_and_1(saved):
+    np.testing.assert_array_equal(saved(np.array([[(0, 0, 0), (1, 1, 1)]], np.uint8)), row(0, 1))
+
+
+def test_grey_with_alpha(saved):
+    picture = Image.merge("LA", (Image.fromarray(row(0, 255, 128)), Image.fromarray(row(0, 9, 255))))
+    np.testing.assert_array_equal(saved(picture), row(0, 1, U))
+
+
+def test_cmyk(saved):
+    picture = Image.fromarray(np.array([[(0, 0, 0)] * 32 + [(255, 255, 255)] * 32] * 32, np.uint8))
+    labels = saved(picture.convert("CMYK"), "m.jpg", quality=95)
+    assert labels[:, :30].max() == 0
+    assert labels[:, 34:].min() == labels[:, 34:].max() == 1
+
+
+def test_sixteen_bit_grey_is_scaled(saved):
+    values = row(0, 63 * 257, 64 * 257, 191 * 257, 192 * 257, 65535, dtype=np.uint16)
+    np.testing.assert_array_equal(saved(values), row(0, 0, U, U, 1, 1))
+
+
+@pytest.mark.parametrize("values", [(0, 1), (0, 255)])
+def test_sixteen_bit_files_of_eight_bit_values(saved, values):
+    np.testing.assert_array_equal(saved(row(*values, dtype=np.uint16)), row(0, 1))
+
+
+@pytest.mark.parametrize("name", ["m.jpg", "m.webp", "m.bmp"])
+def test_other_formats(saved, name):
+    values = np.zeros((64, 48), np.uint8)
+    values[:, 24:] = 255
+    labels = saved(values, name, **({} if name == "m.bmp" else {"quality": 90}))
+    assert labels.shape == (64, 48)
+    assert labels[:, :16].max() == 0
+    assert labels[:, 32:].min() == labels[:, 32:].max() == 1
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_masks_are_turned_upright(saved, orientation):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    upright = np.zeros((2, 3), np.uint8)
+    upright[0, 0] = upright[1, 0] = upright[0, 2] = 255
+    back = {  # what turns the upright picture into the stored one
+        1: None,
+        2: Image.Transpose.FLIP_LEFT_RIGHT,
+        3: Image.Transpose.ROTATE_180,
+        4: Image.Transpose.FLIP_TOP_BOTTOM,
+        5: Image.Transpose.TRANSPOSE,
+        6: Image.Transpose.ROTATE_90,
+        7: Image.Transpose.TRANSVERSE,
+        8: Image.Transpose.ROTATE_270,
+    }[orientation]
+    stored = Image.fromarray(upright)
+    labels = saved(stored if back is None else stored.transpose(back), exif=exif)
+    np.testing.assert_array_equal(labels, upright // 255)
+
+
+@pytest.mark.parametrize(
+    ("values", "content"),
+    [((0, 0), "background"), ((255, 255), "foreground"), ((0, 3), "background"), ((128, 100), "unknown")],
+)
+def test_a_constant_mask_is_a_warning_said_once(saved, tmp_path, caplog, values, content):
+    with caplog.at_level(logging.WARNING):
+        saved(row(*values))
+        read_mask(tmp_path / "m.png")
+    (record,) = caplog.records
+    assert str(tmp_path / "m.png") in record.message
+    assert f"all {content}" in record.message
+
+
+def test_an_ordinary_mask_is_no_warning(saved, caplog):
+    saved(row(0, 255, 128))
+    assert not caplog.records
+
+
+def test_values_that_are_no_grey_levels(tmp_path):
+    Image.fromarray(np.array([[0, 70000]], np.int32)).save(tmp_path / "m.tif")
+    with pytest.raises(DataError, match=r"m\.tif holds values from 0 to 70000"):
+        read_mask(tmp_path / "m.tif")
+
+
+@pytest.mark.parametrize("suffix", ["png", "jpg", "bmp", "webp"])
+def test_truncated_files_are_named(tmp_path, suffix):
+    noise = np.random.default_rng(0).integers(0, 256, (200, 200), dtype=np.uint8)
+    buffer = io.BytesIO()
+    Image.fromarray(noise).save(buffer, {"jpg": "jpeg"}.get(suffix, suffix))
+    path = tmp_path / f"m.{suffix}"
+    path.write_bytes(buffer.getvalue()[: buffer.tell() // 2])
+    with pytest.raises(DataError, match=rf"m\.{suffix}"):
+        read_mask(path)
+
+
+def test_no_picture_and_no_file_are_named(tmp_path):
+    (tmp_path / "m.png").write_bytes(b"no picture")
+    for name in ("m.png", "gone.png"):
+        with pytest.raises(DataError, match=name.replace(".", r"\.")):
+            read_mask(tmp_path / name)

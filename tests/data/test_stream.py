@@ -1,0 +1,314 @@
+"""Datasets that are streamed: who is trained on, what a window holds, and how little memory it takes."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import pytest
+from generated import draw_pair
+from hub_server import LocalHub
+from PIL import Image
+
+from unet.data import stream as streaming
+from unet.data.pairs import load_resized
+from unet.data.stream import DatasetStream, is_hub_dataset, part_of_row
+from unet.errors import DataError
+from unet.training.checkpoint import CHECKPOINT, read_checkpoint
+
+datasets = pytest.importorskip("datasets")
+ROOT = Path(__file__).parents[2]
+LIMIT = 150 * 2**20  # bytes that streaming may take beyond what the libraries take at rest
+
+
+def png(array: np.ndarray, **options: int) -> dict[str, bytes]:
+    buffer = BytesIO()
+    Image.fromarray(array).save(buffer, "PNG", **options)
+    return {"bytes": buffer.getvalue(), "path": None}
+
+
+def write_dataset(folder: Path, rows: list[dict], columns: tuple[str, str] = ("image", "mask")) -> Path:
+    features = datasets.Features({column: datasets.Image() for column in columns if column in rows[0]})
+    folder.mkdir(parents=True, exist_ok=True)
+    datasets.Dataset.from_list(rows, features=features).to_parquet(str(folder / "train.parquet"))
+    return folder
+
+
+def drawn_rows(count: int) -> list[dict]:
+    return [dict(zip(("image", "mask"), map(png, draw_pair(seed)), strict=True)) for seed in range(count)]
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory):
+    return write_dataset(tmp_path_factory.mktemp("hub") / "user" / "name", drawn_rows(60))
+
+
+def test_what_is_a_dataset(dataset, tmp_path):
+    assert is_hub_dataset(Path("user/name"))
+    assert is_hub_dataset(dataset)
+    assert not is_hub_dataset(tmp_path)
+    assert not is_hub_dataset(Path("/user/name"))
+    assert not is_hub_dataset(Path("name"))
+
+
+def test_windows_follow_each_other_through_the_training_rows(dataset, tmp_path):
+    stream = DatasetStream(str(dataset), 16, 0, tmp_path)
+    val, test = stream.held_out()
+    parts = {
+        part: {f"train-{i:08d}" for i in range(60) if part_of_row(i, 0) == part} for part in ("train", "val", "test")
+    }
+    assert {pair.stem for pair in val} == parts["val"]
+    assert {pair.stem for pair in test} == parts["test"]
+    seen = []
+    for epoch in range(6):
+        window = stream.window(epoch)
+        assert len(window) == 16
+        for pair in window:
+            rgb, target = load_resized(pair)
+            drawn, mask = draw_pair(int(pair.stem.removeprefix("train-")))
+            assert np.array_equal(rgb, drawn)
+            assert np.array_equal(target, mask // 255)
+        seen += [pair.stem for pair in window]
+        files = list((tmp_path / "train" / "images").iterdir())
+        assert len(files) <= 16
+    train = sorted(parts["train"])
+    assert seen == (train * 3)[: len(seen)]
+
+
+def test_a_resumed_stream_is_where_the_first_was(dataset, tmp_path):
+    first = DatasetStream(str(dataset), 16, 0, tmp_path / "first")
+    windows = [[pair.stem for pair in first.window(epoch)] for epoch in range(3)]
+    resumed = DatasetStream(str(dataset), 16, 0, tmp_path / "resumed")
+    assert [pair.stem for pair in resumed.window(2)] == windows[2]
+    assert [pair.stem for pair in resumed.window(2)] == windows[2]
+
+
+def test_a_restored_stream_reads_no_row_from_before_its_window(dataset, tmp_path, monkeypatch):
+    first = DatasetStream(str(dataset), 16, 0, tmp_path / "first")
+    windows, states = [], []
+    for epoch in range(8):
+        windows.append([pair.stem for pair in first.window(epoch)])
+        states.append(json.loads(json.dumps(first.state())))
+    read = []
+    check = streaming._check
+    monkeypatch.setattr(streaming, "_check", lambda cell: read.append(cell) or check(cell))
+    for epoch in range(8):
+        restored = DatasetStream(str(dataset), 16, 0, tmp_path / "restored")
+        restored.restore(states[epoch])
+        read.clear()
+        assert [pair.stem for pair in restored.window(epoch)] == windows[epoch]
+        # Pictures and masks of one window, and of the rows between that are dealt to others.
+        assert len(read) <= 2 * 16 * 60 / 40
+        if epoch < 7:
+            assert [pair.stem for pair in restored.window(epoch + 1)] == windows[epoch + 1]
+        restored = DatasetStream(str(dataset), 16, 0, tmp_path / "restored")
+        restored.restore(states[epoch])
+        assert [pair.stem for pair in restored.window(7)] == windows[7]
+        assert [pair.stem for pair in restored.window(0)] == windows[0]
+
+
+def test_only_the_first_rows_are_dealt_to_validation_and_test():
+    parts = [part_of_row(index, 0) for index in range(5000)]
+    assert set(parts[streaming.DEALT_ROWS :]) == {"train"}
+    for part in ("val", "test"):
+        assert 150 < parts.count(part) < 250
+
+
+@pytest.mark.parametrize("masks_of_test", [True, False])
+def test_a_datasets_own_validation_and_test_splits_are_used(tmp_path, masks_of_test):
+    rows = drawn_rows(40)
+    folder = tmp_path / "own"
+    for split, part in (("train", rows[:24]), ("validation", rows[24:32]), ("test", rows[32:])):
+        write_dataset(folder, part if split != "test" or masks_of_test else [{"image": row["image"]} for row in part])
+        (folder / "train.parquet").rename(folder / f"{split}-00000-of-00001.parquet")
+    stream = DatasetStream(str(folder), 16, 0, tmp_path / "spool")
+    val, test = stream.held_out()
+    assert [pair.stem for pair in val] == [f"validation-{i:08d}" for i in range(8)]
+    assert np.array_equal(load_resized(val[3])[0], draw_pair(27)[0])
+    dealt = {f"train-{i:08d}" for i in range(24) if part_of_row(i, 0) == "test"}
+    assert {p.stem for p in test} == ({f"test-{i:08d}" for i in range(8)} if masks_of_test else dealt)
+    trained = {pair.stem for epoch in range(4) for pair in stream.window(epoch)}
+    assert trained == {f"train-{i:08d}" for i in range(24)} - (set() if masks_of_test else dealt)
+
+
+IMPORTED = """
+import sys
+sys.modules["datasets"] = None
+import train
+sys.exit(train.main())
+"""
+
+
+def test_without_the_library_the_error_names_it(tmp_path):
+    result = train(tmp_path, "--data", "user/name", program=["-c", IMPORTED])
+    assert result.returncode == 1
+    assert "error: --data user/name is a dataset and needs its library: pip install datasets" in result.stderr
+
+
+def as_parquet(rows: list[dict], folder: Path) -> dict[str, bytes]:
+    path = write_dataset(folder, rows) / "train.parquet"
+    return {"data/train-00000-of-00001.parquet": path.read_bytes()}
+
+
+def as_files(rows: list[dict], folder: Path) -> dict[str, bytes]:
+    """Pictures and masks as files of the repo, and a table of their names."""
+    files, table = {}, []
+    for index, row in enumerate(rows):
+        names = {column: f"{column}{index:02}.png" for column in row}
+        files |= {f"train/{names[column]}": cell["bytes"] for column, cell in row.items()}
+        table.append({f"{column}_file_name": name for column, name in names.items()})
+    return {**files, "train/metadata.jsonl": "\n".join(map(json.dumps, table)).encode()}
+
+
+@pytest.mark.parametrize("made", [as_parquet, as_files])
+def test_training_on_a_dataset_of_the_hub(tmp_path, made):
+    with LocalHub() as hub:
+        hub.add_repo("user/pictures", made(drawn_rows(60), tmp_path / "made"), kind="dataset")
+        environment = hub.env(tmp_path / "home")
+        result = train(tmp_path, "--data", "user/pictures", "--stream-pictures", 12, env=environment)
+        assert result.returncode == 0, result.stderr
+        missing = train(tmp_path, "--data", "user/nothing", env=environment)
+    assert "[its card](https://huggingface.co/datasets/user/pictures)" in (tmp_path / "weights/README.md").read_text()
+    first = min((tmp_path / "runs/weights/streamed/process-0/val/images").iterdir())
+    drawn, _ = draw_pair(int(first.stem.removeprefix("train-")))
+    assert np.array_equal(np.asarray(Image.open(first)), drawn)
+    assert missing.returncode == 1
+    assert "error: the dataset user/nothing cannot be had" in missing.stderr
+    assert "Traceback" not in missing.stderr
+
+
+@pytest.mark.slow
+def test_streams_in_two_processes_and_resumed_in_one_are_those_of_one(dataset, tmp_path):
+    options = ["--data", dataset, "--stream-pictures", 12, "--output", "weights"]
+    histories = {}
+    for name, arguments in {
+        "one": [["--accumulate", 2]],
+        "two": [[]],
+        "resumed": [["--stop", 2], ["--accumulate", 2, "--resume"]],
+    }.items():
+        cwd = tmp_path / name
+        cwd.mkdir()
+        for more in arguments:
+            stopped = more == ["--stop", 2]
+            program = ["-c", STOPPED] if stopped else [str(ROOT / "train.py")]
+            launcher = TWO if name == "two" else []
+            result = train(cwd, *options, *([] if stopped else more), program=[*launcher, *program])
+            assert result.returncode == (130 if stopped else 0), result.stderr
+        histories[name] = read_checkpoint(cwd / "runs/weights" / CHECKPOINT)["progress"]["history"]
+    for name in ("two", "resumed"):
+        for mine, theirs in zip(histories["one"], histories[name], strict=True):
+            for key in ("loss", "val_iou"):
+                assert mine[key] == pytest.approx(theirs[key], rel=1e-3, abs=1e-3), (name, key)
+
+
+def test_rows_that_cannot_be_used_are_named_or_skipped(tmp_path):
+    rows = drawn_rows(30)
+    rows[7]["mask"] = {"bytes": b"no picture", "path": None}
+    rows[9]["mask"] = png(np.zeros((5, 5), np.uint8))
+    folder = write_dataset(tmp_path / "broken", rows)
+    with pytest.raises(DataError, match=r"train row 7 of the dataset .*--skip-broken"):
+        DatasetStream(str(folder), 16, 0, tmp_path / "spool").window(0)
+    skipping = DatasetStream(str(folder), 16, 0, tmp_path / "spool", skip_broken=True)
+    stems = {pair.stem for epoch in range(3) for pair in skipping.window(epoch)}
+    assert not stems & {"train-00000007", "train-00000009"}
+    assert len(stems) > 15
+
+
+def test_columns_that_are_not_there_are_named(tmp_path):
+    rows = [{"image": row["image"], "depth": row["mask"]} for row in drawn_rows(3)]
+    folder = write_dataset(tmp_path / "columns", rows, ("image", "depth"))
+    with pytest.raises(DataError, match=r"one of masks \(mask, .*its image columns are: image, depth"):
+        DatasetStream(str(folder), 4, 0, tmp_path / "spool")
+
+
+TWO = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
+# Ctrl-C in the second epoch.
+STOPPED = """
+import os, signal, sys
+import train
+
+step, steps = train.train_step, []
+
+def interrupted_step(*arguments):
+    steps.append(1)
+    if len(steps) == 5:
+        os.kill(os.getpid(), signal.SIGINT)
+    return step(*arguments)
+
+train.train_step = interrupted_step
+sys.argv += ["--accumulate", "2"]
+sys.exit(train.main())
+"""
+
+
+def train(
+    cwd: Path, *arguments: object, program: Sequence[str] = (str(ROOT / "train.py"),), env: dict[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    given = env or {**os.environ, "HF_HUB_OFFLINE": "1"}
+    environment = {**given, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    options = ["--widths", 4, 8, "--size", 32, "--batch-size", 4, "--warmup-steps", 2, "--epochs", 3]
+    command = [sys.executable, *program, *options, *arguments]
+    return subprocess.run(
+        [str(word) for word in command], cwd=cwd, env=environment, capture_output=True, text=True, timeout=240
+    )
+
+
+def test_training_on_a_dataset(dataset, tmp_path):
+    result = train(tmp_path, "--data", dataset, "--stream-pictures", 12, "--output", "weights")
+    assert result.returncode == 0, result.stderr
+    assert "pictures: train_an_epoch 12, val" in result.stdout
+    assert len(read_checkpoint(tmp_path / "runs/weights" / CHECKPOINT)["progress"]["history"]) == 3
+    assert (tmp_path / "weights/model.safetensors").is_file()
+
+
+LIMITED = """
+import resource, sys
+from pathlib import Path
+import datasets
+import torch  # which datasets imports when it is used
+from unet.data import stream as streaming
+
+if sys.argv[4] == "keeping rows":
+    kept, write = [], streaming._write
+    streaming._write = lambda row, folder: kept.append(row) or write(row, folder)
+(line,) = [line for line in open("/proc/self/status") if line.startswith("VmData")]
+resource.setrlimit(resource.RLIMIT_DATA, [int(line.split()[1]) * 1024 + int(sys.argv[3])] * 2)
+stream = streaming.DatasetStream(sys.argv[1], 100, 0, Path(sys.argv[2]))
+stream.held_out()
+for epoch in range(4):
+    stream.window(epoch)
+"""
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory):
+    """A dataset of 500 rows in 25 files."""
+    folder = tmp_path_factory.mktemp("large")
+    noise = np.random.default_rng(0)
+    mask = png(draw_pair(0, 400, 400)[1])
+    rows = [
+        {"image": png(noise.integers(0, 256, (400, 400, 3), dtype=np.uint8), compress_level=0), "mask": mask}
+        for _ in range(20)
+    ]
+    for part in range(25):
+        write_dataset(folder, rows)
+        (folder / "train.parquet").rename(folder / f"train-{part:05d}-of-00025.parquet")
+    return folder
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc and sets RLIMIT_DATA")
+@pytest.mark.parametrize("how", ["as it is", "keeping rows"])
+def test_a_dataset_larger_than_the_memory_allowed_is_streamed(large, tmp_path, how):
+    assert sum(file.stat().st_size for file in large.iterdir()) > 1.5 * LIMIT
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1"}
+    command = [sys.executable, "-c", LIMITED, str(large), str(tmp_path), str(LIMIT), how]
+    result = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=240, check=False)
+    if how == "as it is":
+        assert result.returncode == 0, result.stderr
+    else:  # the limit is one that tells the difference
+        assert result.returncode == 1
+        assert "could not be read to its end (MemoryError" in result.stderr

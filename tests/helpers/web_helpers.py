@@ -1,0 +1,114 @@
+"""A live page around a predictor that needs no weights, for the tests of page and API."""
+
+import atexit
+import contextlib
+import json
+import os
+import shutil
+import socket
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from types import SimpleNamespace
+
+import httpx
+import numpy as np
+from PIL import Image
+
+import app
+from unet.pictures.clicks import Click, click_maps, honour_clicks
+from unet.web import about, server
+from unet.web.service import Service
+
+SMALL = (48, 64)
+# Gradio reads it whenever it is in doubt, so all pages of one process share a cache.
+CACHE = Path(tempfile.mkdtemp(prefix="test-cache-")).resolve()
+os.environ["GRADIO_TEMP_DIR"] = str(CACHE)
+atexit.register(shutil.rmtree, CACHE, ignore_errors=True)
+META = {"_type": "gradio.FileData"}
+
+
+class FakePredictor:
+    """Takes brightness for probability: deterministic, and different for different pictures."""
+
+    def __init__(self, takes_clicks: bool = False, threshold: float = 0.4, seconds: float = 0.0):
+        self.name, self.revision, self.threshold = "some/weights@" + "a" * 40, "a" * 40, threshold
+        self.takes_clicks, self.seconds = takes_clicks, seconds
+        self.config = SimpleNamespace(
+            threshold=threshold,
+            data=("Invented Pictures", "ecssd"),
+            scores={
+                "val": {
+                    "pictures": 20,
+                    "iou": 0.8,
+                    "dice": 0.88,
+                    "mae": 0.06,
+                    "pixel_accuracy": 0.95,
+                    "boundary_f": 0.4,
+                },
+                "test": {"pictures": 21, "iou": 0.812, "dice": 0.9, "mae": 0.05, "boundary_f": None},
+            },
+        )
+        self.runs = 0
+
+    def prob_small(self, rgb: np.ndarray, clicks: Sequence[Click] = ()) -> np.ndarray:
+        self.runs += 1
+        time.sleep(self.seconds)
+        small = Image.fromarray(rgb).convert("L").resize(SMALL[::-1], Image.Resampling.BILINEAR)
+        prob = np.asarray(small, dtype=np.float32) / 255
+        if clicks:
+            this, other = click_maps(clicks, rgb.shape[:2], SMALL)
+            prob = np.where(other > 0, 0, np.where(this > 0, 1, prob)).astype(np.float32)
+        return prob
+
+    def upsample(self, prob_small: np.ndarray, rgb: np.ndarray, clicks: Sequence[Click] = ()) -> np.ndarray:
+        large = Image.fromarray(prob_small).resize(rgb.shape[1::-1], Image.Resampling.BILINEAR)
+        prob8 = np.rint(np.asarray(large).clip(0, 1) * 255).astype(np.uint8)
+        honour_clicks(prob8, clicks)
+        return prob8
+
+    def prob8(self, rgb: np.ndarray, clicks: Sequence[Click] = ()) -> np.ndarray:
+        return self.upsample(self.prob_small(rgb, clicks), rgb, clicks)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@contextlib.contextmanager
+def live_page(predictor: FakePredictor, notices: Sequence[str] = ()) -> Iterator[SimpleNamespace]:
+    """`url`, `page` and `service` of a page that serves until the block ends."""
+    service = Service(predictor, CACHE)
+    facts = about.facts_html(predictor.name, predictor.revision, predictor.config)
+    page = app.build(service, facts, notices)
+    try:
+        server.launch(page, server.Options(None, "127.0.0.1", free_port()))
+        yield SimpleNamespace(url=page.local_url.rstrip("/"), page=page, service=service)
+    finally:
+        server.close(page)
+
+
+def draw_picture(path: Path, seed: int = 0, size: tuple[int, int] = (90, 120), alpha: bool = False) -> Path:
+    """Write a picture of `size` (height, width) with soft shapes in colours of its own."""
+    height, width = size
+    rng = np.random.default_rng(seed)
+    rows, columns = np.mgrid[:height, :width]
+    waves = [np.sin(rows / rng.uniform(4, 20) + columns / rng.uniform(4, 20) + rng.uniform(0, 6)) for _ in range(4)]
+    pixels = np.stack([127.5 + 127 * wave for wave in waves[: 4 if alpha else 3]], axis=-1).astype(np.uint8)
+    Image.fromarray(pixels).save(path)
+    return path
+
+
+def ask(server, *data, endpoint="segment"):
+    """The JSON answer of a `live_page` endpoint, by both ways that HTTP offers; they must agree."""
+    direct = httpx.post(f"{server.url}/gradio_api/run/{endpoint}", json={"data": data}).json()
+    event = httpx.post(f"{server.url}/gradio_api/call/{endpoint}", json={"data": data}).json()["event_id"]
+    kind, body = httpx.get(f"{server.url}/gradio_api/call/{endpoint}/{event}").text.splitlines()[:2]
+    queued = json.loads(body.removeprefix("data: "))
+    assert (kind == "event: error") == ("error" in direct)
+    if "error" in direct:
+        assert queued["error"] == direct["error"]
+    return direct

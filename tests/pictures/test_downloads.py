@@ -1,0 +1,205 @@
+"""Values and results of the viewer, without a browser."""
+
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from viewer_helpers import SIZES, picture, prob8
+
+from unet.errors import ConfigError
+from unet.pictures import draw
+from unet.pictures.clicks import Click
+from unet.pictures.decode import Picture
+from unet.web.download import Take, draw_take, outline, outline_width, soft_alpha
+from unet.web.viewer import PREVIEW_PIXELS, PREVIEW_SIDE, Viewer, answer, preview_size, sample, viewer_value
+
+EVENT = {
+    "number": 3,
+    "kind": "overlay",
+    "threshold": 0.25,
+    "color": "#10a0ff",
+    "opacity": 0.3,
+    "outline": True,
+    "invert": True,
+    "softness": 40,
+}
+
+
+def read(file) -> np.ndarray:
+    with Image.open(file.path) as image:
+        assert image.format == "PNG"
+        return np.asarray(image)
+
+
+@pytest.mark.parametrize("name", ["one", "glass"])
+def test_value_of_a_small_picture_is_the_picture(name):
+    shown = picture(name)
+    value = viewer_value(shown, prob8(name), 0.3)
+    assert np.array_equal(read(value.image), shown.rgb)
+    assert np.array_equal(read(value.prob), prob8(name))
+    assert (value.alpha is None) == (shown.alpha is None)
+    if value.alpha:
+        assert np.array_equal(read(value.alpha), shown.alpha)
+    assert (value.height, value.width) == SIZES[name]
+    assert (value.name, value.threshold, value.takes_clicks, list(value.clicks)) == (name, 0.3, False, [])
+
+
+def test_preview_of_a_large_picture_is_its_exact_mask_downscaled():
+    probs = prob8("big")
+    value = viewer_value(picture("big"), probs)
+    small = read(value.prob)
+    assert small.size <= PREVIEW_PIXELS
+    assert read(value.image).shape == (*small.shape, 3)
+    for threshold in (0, 0.2, 0.501, 1):
+        mask = draw.mask_from_prob(probs, threshold)
+        assert np.array_equal(draw.mask_from_prob(small, threshold), sample(mask, *small.shape[::-1]))
+        inside = sum(count for level, count in enumerate(value.histogram) if level >= 255 * threshold)
+        assert inside / probs.size == draw.foreground_share(mask)  # of the whole picture, not of the preview
+
+
+def test_sample_takes_the_pixel_below_each_centre():
+    array = np.arange(7 * 11).reshape(7, 11)
+    expected = [[array[int((r + 0.5) * 7 / 3), int((c + 0.5) * 11 / 4)] for c in range(4)] for r in range(3)]
+    assert np.array_equal(sample(array, 4, 3), expected)
+    assert np.array_equal(sample(array, 11, 7), array)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (2000, 1000), (2001, 1000), (12000, 8000), (9000, 1), (1, 10**8)])
+def test_preview_size(size):
+    width, height = preview_size(*size)
+    assert 1 <= width * height <= PREVIEW_PIXELS
+    assert width <= size[0]
+    assert height <= size[1]
+    assert max(width, height) <= PREVIEW_SIDE
+    if size[0] * size[1] <= PREVIEW_PIXELS and max(size) <= PREVIEW_SIDE:
+        assert (width, height) == size
+
+
+def test_value_after_clicks_keeps_the_picture_files():
+    before = viewer_value(picture("glass"), prob8("glass"))
+    clicks = [Click(3, 4, 1)]
+    after = viewer_value(picture("glass"), prob8("glass", clicks), clicks=clicks, takes_clicks=True, like=before)
+    assert (after.image.path, after.alpha.path) == (before.image.path, before.alpha.path)
+    assert after.prob.path != before.prob.path
+    assert [(c.x, c.y, c.label) for c in after.clicks] == [(3, 4, 1)]
+    assert Path(before.prob.path).exists()
+
+
+def test_values_of_two_visitors_lie_apart():
+    first, second = viewer_value(picture("one"), prob8("one")), viewer_value(picture("one"), prob8("one"))
+    assert Path(first.prob.path).parent != Path(second.prob.path).parent
+
+
+def test_component_carries_its_modules_and_no_path():
+    viewer = Viewer()
+    for name in ("main.js", "drawing.js", "loader.js"):
+        assert (Path("unet/web/static/viewer") / name).exists()
+    assert "drawOverlay" in viewer.js_on_load
+    assert str(Path.cwd()) not in json.dumps(viewer.get_config())
+
+
+def test_settings_are_read():
+    assert Take.from_event(EVENT) == Take("overlay", 0.25, (16, 160, 255), 0.3, True, True, 40, 3)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"kind": "../../etc/passwd"}, "must be one of"),
+        ({"kind": ["mask"]}, "must be one of"),
+        ({"threshold": 1.5}, "threshold"),
+        ({"threshold": None}, "threshold"),
+        ({"threshold": math.nan}, "threshold"),
+        ({"color": "red"}, "colour"),
+        ({"color": 7}, "colour"),
+        ({"opacity": -0.1}, "opacity"),
+        ({"opacity": math.nan}, "opacity"),
+        ({"opacity": "1"}, "opacity"),
+        ({"softness": 128}, "softness"),
+        ({"softness": 2.5}, "softness"),
+        ({"softness": True}, "softness"),
+        ({"number": "3"}, "number"),
+    ],
+)
+def test_settings_of_another_form_are_refused(wrong, message):
+    with pytest.raises(ConfigError, match=message):
+        Take.from_event({**EVENT, **wrong})
+
+
+@pytest.mark.parametrize("data", [None, [], "mask", {}])
+def test_settings_that_are_none_are_refused(data):
+    with pytest.raises(ConfigError):
+        Take.from_event(data)
+
+
+def test_answer_names_file_and_question():
+    given = answer("/cache/x/cat_mask.png", Take.from_event(EVENT))["answer"]
+    assert (given["number"], given["kind"]) == (3, "overlay")
+    assert (given["file"]["path"], given["file"]["orig_name"]) == ("/cache/x/cat_mask.png", "cat_mask.png")
+
+
+@pytest.mark.parametrize("softness", [0, 1, 30, 127])
+@pytest.mark.parametrize("threshold", [0, 0.004, 0.3, 0.5, 0.99, 1])
+def test_soft_alpha(threshold, softness):
+    levels = np.arange(256, dtype=np.uint8)[None]
+    alpha = soft_alpha(levels, threshold, softness)
+    mask = draw.mask_from_prob(levels, threshold)
+    assert np.array_equal(alpha >= 128, mask > 0)
+    assert (np.diff(alpha.astype(int)) >= 0).all()
+    assert alpha[0, 255] == 255
+    assert alpha[0, 0] == (255 if threshold == 0 else 0)
+    if softness == 0:
+        assert np.array_equal(alpha, mask)
+
+
+def test_soft_alpha_is_a_straight_line():
+    alpha = soft_alpha(np.arange(256, dtype=np.uint8)[None], 0.5, 50)[0].astype(float)
+    exact = np.clip((np.arange(256) - 78) / 100, 0, 1) * 255  # from 128 - 50 to 128 + 50
+    assert np.abs(alpha - exact).max() <= 0.5
+
+
+@pytest.mark.parametrize("reach", [1, 3])
+def test_outline_against_every_neighbour(reach):
+    mask = np.where(np.random.default_rng(reach).random((23, 31)) < 0.85, np.uint8(255), np.uint8(0))
+    expected = np.zeros_like(mask)
+    for row, column in np.argwhere(mask > 0):
+        beside = mask[row, max(0, column - reach) : column + reach + 1]
+        above = mask[max(0, row - reach) : row + reach + 1, column]
+        expected[row, column] = 255 if min(beside.min(), above.min()) == 0 else 0
+    assert np.array_equal(outline(mask, reach), expected)
+    assert not outline(np.full((5, 5), 255, np.uint8), reach).any()
+
+
+def test_outline_width_grows_with_the_picture():
+    assert [outline_width(*size) for size in ((1, 1), (400, 300), (300, 401), (4000, 10))] == [1, 1, 2, 10]
+
+
+@pytest.mark.parametrize("invert", [False, True])
+def test_takes_are_what_the_api_gives(invert):
+    shown, probs = picture("glass"), prob8("glass")
+    mask = draw.mask_from_prob(probs, 0.6)
+    mask = 255 - mask if invert else mask
+    drawn = {kind: draw_take(shown, probs, Take(kind, 0.6, invert=invert)) for kind in ("mask", "overlay", "cutout")}
+    assert np.array_equal(drawn["mask"], mask)
+    assert np.array_equal(drawn["overlay"], draw.overlay(shown.rgb, mask))
+    assert np.array_equal(drawn["cutout"], draw.cutout(shown, mask))
+    assert np.array_equal(draw_take(shown, probs, Take("probability", 0.6, invert=invert)), probs)
+
+
+def test_soft_cutout_stays_below_the_pictures_own_alpha():
+    shown = Picture(picture("glass").rgb, picture("glass").alpha, "glass")
+    cutout = draw_take(shown, prob8("glass"), Take("cutout", 0.5, softness=60))
+    assert np.array_equal(cutout[..., 3], np.minimum(soft_alpha(prob8("glass"), 0.5, 60), shown.alpha))
+
+
+def test_outlined_overlay_has_the_plain_colour_on_the_rim():
+    take = Take("overlay", 0.5, (1, 2, 3), 0.2, outline=True)
+    drawn = draw_take(picture("one"), prob8("one"), take)
+    mask = draw.mask_from_prob(prob8("one"), 0.5)
+    rim = outline(mask, 1) > 0
+    assert rim.any()
+    assert (drawn[rim] == (1, 2, 3)).all()
+    assert np.array_equal(drawn[~rim], draw.overlay(picture("one").rgb, mask, (1, 2, 3), 0.2)[~rim])

@@ -1,0 +1,117 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from unet import Predictor, UNet
+from unet.errors import ConfigError
+from unet.network.unet import LITE0_WIDTHS
+from unet.network.weights import WeightsConfig, save_weights
+from unet.pictures.clicks import Click
+
+
+def make(encoder="plain", clicks=False, precision="fp32", size=(48, 64)) -> Predictor:
+    torch.manual_seed(0)
+    widths = (4, 8, 16) if encoder == "plain" else LITE0_WIDTHS
+    model = UNet(widths=widths, encoder=encoder, clicks=clicks)
+    model.train()
+    with torch.no_grad():
+        for _ in range(3):
+            model(torch.randn(2, 3, 64, 64))  # statistics that are not the initial ones
+    if clicks:
+        model.click_layer.initialise(model.contracting.stem_norm)
+    return Predictor(model.eval(), WeightsConfig(size=size), precision=precision)
+
+
+def picture(height=70, width=90, seed=0) -> np.ndarray:
+    small = np.random.default_rng(seed).integers(0, 256, (7, 9, 3), dtype=np.uint8)
+    return np.asarray(Image.fromarray(small).resize((width, height), Image.Resampling.BICUBIC))
+
+
+def test_probabilities_are_the_networks_step_by_step():
+    torch.manual_seed(0)
+    model = UNet(widths=(4, 8)).eval()
+    config = WeightsConfig(size=(24, 40))
+    rgb = picture()
+    x = np.asarray(Image.fromarray(rgb).resize((40, 24), Image.Resampling.BILINEAR)) / 255.0
+    x = (x - np.array(config.mean)) / np.array(config.std)
+    with torch.no_grad():
+        logits = model(torch.from_numpy(x.transpose(2, 0, 1)[None]).float())
+    expected = 1 / (1 + np.exp(-logits[0, 0].numpy()))
+    result = Predictor(model, config, precision="fp32").prob_small(rgb)
+    assert result.dtype == np.float32
+    np.testing.assert_allclose(result, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 50), (300, 7), (70, 90)])
+def test_prob8_has_the_pictures_size(size):
+    prob8 = make().prob8(picture(*size))
+    assert prob8.shape == size
+    assert prob8.dtype == np.uint8
+
+
+@pytest.mark.parametrize("encoder", ["plain", "lite0"])
+def test_batch_equals_single(encoder):
+    predictor = make(encoder)
+    rgbs = [picture(70, 90, 0), picture(40, 30, 1), picture(33, 120, 2)]
+    for together, rgb in zip(predictor.prob8_batch(rgbs), rgbs, strict=True):
+        assert np.abs(together.astype(int) - predictor.prob8(rgb)).max() <= 1
+
+
+@pytest.mark.parametrize("encoder", ["plain", "lite0"])
+def test_bf16_stays_near_fp32(encoder):
+    exact, fast = make(encoder, precision="fp32"), make(encoder, precision="bf16")
+    np.testing.assert_allclose(exact.prob_small(picture()), fast.prob_small(picture()), atol=0.05)
+
+
+def test_the_model_that_is_handed_over_is_not_changed():
+    model = UNet(widths=(4, 8)).eval()
+    before = {k: v.clone() for k, v in model.state_dict().items()}
+    Predictor(model, WeightsConfig(size=(16, 16)), precision="bf16").prob8(picture())
+    assert before.keys() == model.state_dict().keys()
+    assert all(torch.equal(before[k], v) for k, v in model.state_dict().items())
+
+
+def test_no_clicks_are_the_automatic_answer_and_clicks_are_honoured():
+    predictor = make("lite0", clicks=True, size=(64, 64))
+    rgb = picture(130, 170)
+    automatic = predictor.prob8(rgb)
+    assert np.array_equal(predictor.prob8(rgb, []), automatic)
+    clicked = predictor.prob8(rgb, [Click(20, 30, 1), Click(150, 100, 0)])
+    assert clicked[30, 20] == 255
+    assert clicked[100, 150] == 0
+    assert not np.array_equal(predictor.prob_small(rgb), predictor.prob_small(rgb, [Click(20, 30, 1)]))
+
+
+def test_clicks_for_weights_without_click_layer_are_refused():
+    with pytest.raises(ConfigError, match="take no clicks"):
+        make().prob8(picture(), [Click(1, 1, 1)])
+
+
+def test_unknown_precision_is_named():
+    with pytest.raises(ConfigError, match="unknown precision 'fp8'; choose from auto, fp32, bf16"):
+        make(precision="fp8")
+
+
+def test_loaded_from_a_folder_it_knows_its_name(tmp_path):
+    save_weights(tmp_path / "w", UNet(widths=(4, 8)), WeightsConfig(size=(16, 16), threshold=0.3))
+    predictor = Predictor.load(tmp_path / "w")
+    assert predictor.name == str(tmp_path / "w")
+    assert predictor.revision is None
+    assert predictor.threshold == 0.3
+    assert not predictor.takes_clicks
+
+
+@pytest.mark.parametrize("clicks", [(), (Click(5, 7, 1), Click(30, 10, 0))])
+def test_flip_is_the_mean_of_the_picture_and_its_mirror_image(clicks):
+    rgb = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+    single = make("lite0", clicks=True, size=(64, 64))
+    both = make("lite0", clicks=True, size=(64, 64))
+    both.config = replace(both.config, flip=True)
+    mirrored = [Click(63 - click.x, click.y, click.label) for click in clicks]
+    flipped = single.prob_small(np.ascontiguousarray(rgb[:, ::-1]), mirrored)[:, ::-1]
+    expected = (single.prob_small(rgb, clicks) + flipped) / 2
+    np.testing.assert_allclose(both.prob_small(rgb, clicks), expected, atol=1e-5)
+    assert not np.allclose(single.prob_small(rgb, clicks), expected, atol=1e-3)

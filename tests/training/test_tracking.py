@@ -1,0 +1,111 @@
+"""Runs that are told to a tracker: what it holds is the run's history, and its troubles are not the run's."""
+
+import json
+import os
+import sqlite3
+import subprocess
+import sys
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import pytest
+from generated import write_folder
+from PIL import Image
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from unet.training.checkpoint import CHECKPOINT, read_checkpoint
+
+ROOT = Path(__file__).parents[2]
+OPTIONS = ["--widths", "4", "8", "--size", "32", "--batch-size", "4", "--epochs", "2", "--output", "weights"]
+FAILING = """
+import sys
+import trackio
+import train
+
+def no_disk(*arguments, **options):
+    raise OSError(28, "No space left on device")
+
+trackio.init = no_disk
+sys.exit(train.main())
+"""
+MISSING = """
+import importlib.util, sys
+find = importlib.util.find_spec
+importlib.util.find_spec = lambda name, package=None: None if name == "trackio" else find(name, package)
+import train
+sys.exit(train.main())
+"""
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory):
+    return write_folder(tmp_path_factory.mktemp("photos") / "shapes", 14)
+
+
+def train(cwd: Path, photos: Path, *program: str, tracker: str = "trackio") -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
+    environment["TRACKIO_DIR"] = str(cwd / "trackio")
+    return subprocess.run(
+        [sys.executable, *program, "--data", str(photos), *OPTIONS, "--track", tracker],
+        cwd=cwd,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+
+
+def test_trackio_holds_the_history_and_the_sheet(photos, tmp_path):
+    result = train(tmp_path, photos, str(ROOT / "train.py"))
+    assert result.returncode == 0, result.stderr
+    assert "warning: not tracked" not in result.stderr
+    history = read_checkpoint(tmp_path / "runs/weights" / CHECKPOINT)["progress"]["history"]
+    (database,) = (tmp_path / "trackio").glob("*.db")
+    with sqlite3.connect(database) as connection:
+        rows = [json.loads(row) for (row,) in connection.execute("select metrics from metrics order by step")]
+    *epochs, sheet = rows
+    assert len(epochs) == len(history) == 2
+    for told, epoch in zip(epochs, history, strict=True):
+        assert told == pytest.approx(epoch)
+    assert "predictions" in sheet
+
+
+def test_tensorboard_holds_the_history_of_two_processes_once_and_the_sheet(photos, tmp_path):
+    torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
+    result = train(tmp_path, photos, *torchrun, str(ROOT / "train.py"), tracker="tensorboard")
+    assert result.returncode == 0, result.stderr
+    assert "warning: not tracked" not in result.stderr
+    history = read_checkpoint(tmp_path / "runs/weights" / CHECKPOINT)["progress"]["history"]
+    events = EventAccumulator(str(tmp_path / "runs/weights/tracking/unet"))
+    events.Reload()
+    for name in ("loss", "lr", "val_iou", "val_dice", "pictures_per_second"):
+        told = events.Scalars(name)
+        assert [event.step for event in told] == [1, 2]
+        assert [event.value for event in told] == pytest.approx([row[name] for row in history], rel=1e-6)
+    (sheet,) = events.Images("predictions")
+    with (
+        Image.open(BytesIO(sheet.encoded_image_string)) as told,
+        Image.open(tmp_path / "runs/weights/validation.png") as drawn,
+    ):
+        assert np.array_equal(np.asarray(told.convert("RGB")), np.asarray(drawn.convert("RGB")))
+
+
+def test_nothing_is_tracked_unless_asked(photos, tmp_path):
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "TRACKIO_DIR": str(tmp_path / "t")}
+    command = [sys.executable, str(ROOT / "train.py"), "--data", str(photos), *OPTIONS]
+    subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, timeout=240, check=True)
+    assert not (tmp_path / "t").exists()
+    assert not (tmp_path / "runs/weights/tracking").exists()
+
+
+@pytest.mark.parametrize(
+    ("program", "reason"), [(FAILING, "No space left on device"), (MISSING, "trackio is not installed")]
+)
+def test_a_tracker_in_trouble_does_not_stop_the_run(photos, tmp_path, program, reason):
+    result = train(tmp_path, photos, "-c", program)
+    assert result.returncode == 0, result.stderr
+    (warning,) = [line for line in result.stderr.splitlines() if line.startswith("warning: not tracked")]
+    assert reason in warning
+    assert (tmp_path / "weights/model.safetensors").is_file()

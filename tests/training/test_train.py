@@ -1,0 +1,324 @@
+"""Training end to end, as a user runs it: train.py in a process of its own, on tiny generated pictures."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from generated import draw_pair, write_folder
+from safetensors.torch import load_file
+
+from unet import Predictor
+from unet.data.split import split_stems
+from unet.errors import TrainingError
+from unet.network.weights import load_weights
+from unet.training.checkpoint import CHECKPOINT, ema_decay, read_checkpoint, update_ema, write_atomically
+
+ROOT = Path(__file__).parents[2]
+SMALL = ["--widths", "4", "8", "--size", "32", "--batch-size", "4", "--warmup-steps", "2"]
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory):
+    return write_folder(tmp_path_factory.mktemp("photos") / "shapes", 14)
+
+
+@pytest.fixture(scope="module")
+def extra(tmp_path_factory):
+    return write_folder(tmp_path_factory.mktemp("extra") / "more", 10, first_seed=100)
+
+
+def environment() -> dict[str, str]:
+    without_token = {"HF_HUB_OFFLINE": "1", "HF_TOKEN": "", "HF_TOKEN_PATH": os.devnull}
+    return {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "2", **without_token}
+
+
+def command(*arguments: object) -> list[str]:
+    return [sys.executable, str(ROOT / "train.py"), *map(str, arguments)]
+
+
+def train(cwd: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command(*arguments), cwd=cwd, env=environment(), capture_output=True, text=True, timeout=300, check=False
+    )
+
+
+def same_weights(a: Path, b: Path) -> bool:
+    return (a / "model.safetensors").read_bytes() == (b / "model.safetensors").read_bytes()
+
+
+@pytest.fixture(scope="module")
+def trained(photos, extra, tmp_path_factory):
+    cwd = tmp_path_factory.mktemp("trained")
+    options = ["--data", photos, "--extra-data", extra, *SMALL, "--epochs", 4, "--main-repeats", 1]
+    result = train(cwd, *options, "--output", "weights", "--seed", 3)
+    assert result.returncode == 0, result.stderr
+    return cwd, options, result
+
+
+def test_training_writes_the_five_files_and_says_what_it_did(trained):
+    cwd, _, result = trained
+    names = ["README.md", "config.json", "curves.png", "model.safetensors", "split.json"]
+    assert sorted(p.name for p in (cwd / "weights").iterdir()) == names
+    assert "processes: 1" in result.stdout
+    assert "train 10, extra_train 9, val 2, test 2, extra_test 1" in result.stdout
+    assert load_file(cwd / "weights/model.safetensors")["head.weight"].dtype == torch.float16
+    assert (cwd / "runs/weights" / CHECKPOINT).exists()
+    assert (cwd / "runs/weights/validation.png").exists()
+
+
+def test_split_covers_each_picture_once(trained, photos):
+    split = json.loads((trained[0] / "weights/split.json").read_text())
+    stems = sorted(split["train"] + split["val"] + split["test"])
+    assert stems == sorted(p.stem for p in (photos / "images").iterdir())
+    assert len(split["extra_test"]) == 1
+
+
+def test_config_carries_measured_scores_that_evaluate_repeats(trained, photos):
+    cwd, _, _ = trained
+    config = json.loads((cwd / "weights/config.json").read_text())
+    assert config["widths"] == [4, 8]
+    assert config["encoder"] == "plain"
+    assert config["data"] == ["shapes", "more"]
+    arguments = ["evaluate", "--data", str(photos), "--weights", "weights", "--split", "test", "--json"]
+    result = subprocess.run(
+        [sys.executable, "-m", "unet", *arguments],
+        cwd=cwd,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
+    metrics = json.loads(result.stdout)["metrics"]
+    for name in ("iou", "dice", "mae", "pixel_accuracy"):
+        assert metrics[name]["mean"] == pytest.approx(config["scores"]["test"][name], abs=1e-9)
+
+
+def test_the_same_seed_gives_identical_weights_and_another_does_not(trained, tmp_path):
+    cwd, options, _ = trained
+    assert train(tmp_path, *options, "--output", "again", "--seed", 3).returncode == 0
+    assert same_weights(cwd / "weights", tmp_path / "again")
+    assert train(tmp_path, *options, "--output", "other", "--seed", 4).returncode == 0
+    assert not same_weights(cwd / "weights", tmp_path / "other")
+
+
+def test_the_network_learns_the_shapes(photos, tmp_path):
+    options = [*SMALL, "--epochs", 25, "--lr", "0.01", "--ema-decay", "0.9"]
+    result = train(tmp_path, "--data", photos, *options)
+    assert result.returncode == 0, result.stderr
+    scores = json.loads((tmp_path / "weights/config.json").read_text())["scores"]
+    rgb, mask = draw_pair(999)
+    predictor = Predictor.load(tmp_path / "weights")
+    predicted = predictor.prob8(rgb) >= 255 * predictor.threshold
+    union = (predicted | (mask > 0)).sum()
+    assert (predicted & (mask > 0)).sum() / union > 0.7
+    assert scores["test"]["iou"] > 0.7
+
+
+def wait_for(path: Path, seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while not path.exists():
+        assert time.monotonic() < end, f"{path} did not come"
+        time.sleep(0.05)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_resumed_weights_are_those_of_an_undisturbed_run(photos, tmp_path, number):
+    options = ["--data", photos, "--widths", 4, 8, "--size", 96, "--batch-size", 2, "--epochs", 6, "--main-repeats", 4]
+    assert train(tmp_path, *options, "--output", "whole").returncode == 0
+    process = subprocess.Popen(
+        command(*options, "--output", "parts"),
+        cwd=tmp_path,
+        env=environment(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    wait_for(tmp_path / "runs/parts" / CHECKPOINT)  # the first epoch is done
+    time.sleep(0.4)
+    process.send_signal(number)
+    _, stderr = process.communicate(timeout=60)
+    if number == signal.SIGINT:
+        assert process.returncode == 130
+        assert "go on with --resume" in stderr
+    else:
+        assert process.returncode == -signal.SIGKILL
+    assert not (tmp_path / "parts").exists()
+    assert read_checkpoint(tmp_path / "runs/parts" / CHECKPOINT)["progress"]["epoch"] < 6
+    result = train(tmp_path, *options, "--output", "parts", "--resume")
+    assert result.returncode == 0, result.stderr
+    assert re.search(r"resumed after epoch \d", result.stdout)
+    assert same_weights(tmp_path / "whole", tmp_path / "parts")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "message"),
+    [
+        (["--data", "nowhere"], 1, "nowhere"),
+        (["--data", "PHOTOS", "--resume"], 1, "no checkpoint to resume from"),
+        (["--data", "PHOTOS", "--epochs", "0"], 1, "--epochs must be at least 1, not 0"),
+        (["--data", "PHOTOS", "--min-crop", "0"], 1, "--min-crop must lie in 0..1 (0 excluded), not 0.0"),
+        (["--data", "PHOTOS", "--batch-size", "3", "--accumulate", "2"], 1, "does not divide"),
+        (["--data", "PHOTOS", "--private"], 1, "--private goes with --push-to-hub"),
+        (["--data", "PHOTOS", "--push-to-hub", "somebody/shapes"], 1, "no token for the Hub is set"),
+        (["--data", "PHOTOS", "--push-to-hub", "no repo"], 1, "no repo"),
+        (["--data", "PHOTOS", "--init-from", "missing/folder/here"], 1, "missing/folder/here"),
+        (["--data", "PHOTOS", "--epochs", "many"], 2, "epochs"),
+        (["--data", "PHOTOS", "--colour", "red"], 2, "--colour"),
+        (["--data", "PHOTOS", "--encoder", "vgg"], 2, "vgg"),
+    ],
+)
+def test_errors_are_one_message_without_traceback(photos, tmp_path, arguments, status, message):
+    result = train(tmp_path, *[photos if a == "PHOTOS" else a for a in arguments])
+    assert result.returncode == status
+    assert message in result.stderr
+    assert "Traceback" not in result.stderr
+    assert not (tmp_path / "weights").exists()
+
+
+def test_resume_with_other_options_is_refused(trained):
+    cwd, options, _ = trained
+    result = train(cwd, *options, "--output", "weights", "--seed", 5, "--resume")
+    assert result.returncode == 1
+    assert "--seed was 3, is 5" in result.stderr
+
+
+def test_a_finished_run_resumes_to_the_same_weights(trained):
+    cwd, options, _ = trained
+    before = (cwd / "weights/model.safetensors").read_bytes()
+    assert train(cwd, *options, "--output", "weights", "--seed", 3, "--resume").returncode == 0
+    assert (cwd / "weights/model.safetensors").read_bytes() == before
+
+
+def test_init_from_starts_from_those_weights_and_refuses_a_leak(trained, photos, tmp_path):
+    cwd, options, _ = trained
+    weights = cwd / "weights"
+    result = train(tmp_path, *options, "--init-from", weights, "--epochs", 1, "--lr", "1e-9", "--ema-decay", "0")
+    assert result.returncode == 0, result.stderr
+    old, _ = load_weights(weights)
+    new, _ = load_weights(tmp_path / "weights")
+    torch.testing.assert_close(new.head.weight, old.head.weight, rtol=1e-2, atol=1e-3)
+    result = train(tmp_path, *options, "--init-from", weights, "--split-seed", 1)
+    assert result.returncode == 1
+    assert "another split" in result.stderr
+
+
+def test_a_loss_that_is_not_finite_stops_the_run_and_names_its_pictures(photos, tmp_path):
+    options = [*SMALL, "--epochs", 3, "--lr", "1e30", "--warmup-steps", 0, "--main-repeats", 1, "--seed", 7]
+    result = train(tmp_path, "--data", photos, *options)
+    assert result.returncode == 1
+    pattern = r"the loss became (?:nan|inf) at step (\d+) \(epoch 1\); pictures: (.*)"
+    step, named = re.search(pattern, result.stderr).groups()
+    pictures = split_stems([f"p{number:02}" for number in range(14)], seed=0)["train"]
+    order = np.random.default_rng([7, 0]).permutation(len(pictures))
+    batch = np.resize(order, (-(-len(order) // 4), 4))[int(step)]
+    assert [Path(name).stem for name in named.split(", ")] == [pictures[sample] for sample in batch]
+
+
+def test_broken_pictures_stop_a_run_unless_they_are_skipped(photos, tmp_path):
+    data = tmp_path / "data"
+    shutil.copytree(photos, data)
+    broken = next((data / "images").iterdir())
+    broken.write_bytes(broken.read_bytes()[:-200])  # its header is whole
+    options = ["--data", data, *SMALL, "--epochs", 1]
+    refused = train(tmp_path, *options)
+    assert refused.returncode == 1
+    assert broken.name in refused.stderr
+    assert "--skip-broken" in refused.stderr
+    assert not (tmp_path / "weights").exists()
+    result = train(tmp_path, *options, "--skip-broken")
+    assert result.returncode == 0, result.stderr
+    assert broken.name in result.stderr + result.stdout
+    split = json.loads((tmp_path / "weights/split.json").read_text())
+    assert broken.stem not in str(split)
+
+
+def test_without_data_and_network_the_error_says_how_to_pass_a_folder(tmp_path):
+    result = train(tmp_path, "--epochs", 1)
+    assert result.returncode == 1
+    assert "--data DIR" in result.stderr
+    assert "kaggle.com/datasets/4quant/interactivesegmentation" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_a_checkpoint_is_whole_or_the_old_one_stays(tmp_path, monkeypatch):
+    path = tmp_path / CHECKPOINT
+    write_atomically({"step": 1}, path)
+
+    def full_disk(content, file):
+        file.write(b"half of it")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(torch, "save", full_disk)
+    with pytest.raises(TrainingError, match=r"No space left.*the last good checkpoint stays"):
+        write_atomically({"step": 2}, path)
+    monkeypatch.undo()
+    assert read_checkpoint(path) == {"step": 1}
+    assert [p.name for p in tmp_path.iterdir()] == [CHECKPOINT]
+
+
+@pytest.mark.parametrize("keep", [0, 10, 0.5, 0.98])
+def test_a_damaged_checkpoint_is_named(tmp_path, keep):
+    path = tmp_path / CHECKPOINT
+    write_atomically({"weights": torch.zeros(1000)}, path)
+    data = path.read_bytes()
+    path.write_bytes(data[: int(len(data) * keep) if isinstance(keep, float) else keep])
+    with pytest.raises(TrainingError, match="damaged"):
+        read_checkpoint(path)
+
+
+def test_a_checkpoint_cannot_run_code(tmp_path):
+    class Evil:
+        def __reduce__(self):
+            return os.system, ("true",)
+
+    path = tmp_path / CHECKPOINT
+    torch.save({"x": Evil()}, path)
+    with pytest.raises(TrainingError, match="damaged"):
+        read_checkpoint(path)
+
+
+def test_the_moving_average_is_the_textbooks():
+    model, ema = torch.nn.BatchNorm1d(2), torch.nn.BatchNorm1d(2)
+    value = np.ones(2)
+    for step in range(30):
+        model.weight.data.fill_(step)
+        model.running_mean.fill_(-step)
+        model.num_batches_tracked.fill_(step)
+        decay = ema_decay(step, 0.5)
+        value = value * decay + step * (1 - decay)
+        update_ema(ema, model, decay)
+    np.testing.assert_allclose(ema.weight.detach().numpy(), value, rtol=1e-5)
+    assert ema.num_batches_tracked == 29
+    assert ema_decay(0, 0.998) == 0.1
+    assert ema_decay(10**6, 0.998) == 0.998
+
+
+def test_blended_weights_lie_between_the_two(trained, photos, extra, tmp_path):
+    cwd, options, _ = trained
+    both = [*options, "--output", "weights", "--resume", "--seed", 3, "--run-dir", cwd / "runs/weights"]
+    other = ["--data", photos, "--extra-data", extra, *SMALL, "--epochs", 1, "--seed", 4]
+    assert train(tmp_path, *other, "--output", tmp_path / "other").returncode == 0
+    result = train(tmp_path, *both, "--blend-with", tmp_path / "other", "--blend-share", 0.25)
+    assert result.returncode == 0, result.stderr
+    folders = (cwd / "weights", tmp_path / "other", tmp_path / "weights")
+    mine, old, new = (load_file(folder / "model.safetensors") for folder in folders)
+    for name, value in new.items():
+        if value.is_floating_point():
+            wanted = 0.75 * mine[name].float() + 0.25 * old[name].float()
+            torch.testing.assert_close(value.float(), wanted, rtol=2e-3, atol=2e-3)
+    wide = train(tmp_path, *other, "--widths", 4, 8, 16, "--output", tmp_path / "wide")
+    assert wide.returncode == 0, wide.stderr
+    refused = train(tmp_path, *both, "--blend-with", tmp_path / "wide")
+    assert refused.returncode == 1
+    assert "of another network" in refused.stderr
+    assert "processes:" not in refused.stdout  # before the first step

@@ -1,0 +1,102 @@
+"""Which weights the page takes, and what it does when they are no good."""
+
+import shutil
+import sys
+from types import SimpleNamespace
+
+import pytest
+
+from unet.errors import WeightsError
+from unet.hub.source import Location
+from unet.web import loading, server
+
+COMMIT = "c" * 40
+
+
+@pytest.fixture
+def program(tiny_weights, tmp_path, monkeypatch):
+    """A program's folder with embedded weights, in which the process works."""
+    shutil.copytree(tiny_weights, tmp_path / "weights")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def asked(monkeypatch):
+    """What the Hub is asked for; it answers with `asked.folder`, or says that it is away."""
+    told = SimpleNamespace(sources=[], folder=None)
+
+    def locate(source, embedded, **_):
+        told.sources.append(source)
+        if source is None or "/" not in source:
+            return Location(embedded if source is None else loading.Path(source), str(source or embedded)), []
+        if told.folder is None:
+            return Location(embedded, str(embedded)), [f"{source} is away."]
+        return Location(told.folder, f"{source}@{COMMIT}", COMMIT), []
+
+    monkeypatch.setattr(loading, "locate_or_embedded", locate)
+    return told
+
+
+def pin(program) -> None:
+    text = f"---\nsdk: gradio\nmodels:\n- user/name\npreload_from_hub:\n- user/name a,b {COMMIT}\n---\n"
+    (program / "README.md").write_text(text)
+
+
+def test_embedded_weights_ask_no_hub(program, asked):
+    predictor, notices = loading.load_predictor(None, program)
+    assert (predictor.name, predictor.revision, notices) == ("weights", None, [])
+    assert asked.sources == [None]
+
+
+def test_pinned_weights_come_before_embedded_ones(program, asked, tiny_weights):
+    pin(program)
+    asked.folder = tiny_weights
+    predictor, notices = loading.load_predictor(None, program)
+    assert asked.sources == [f"user/name@{COMMIT}"]
+    assert predictor.revision == COMMIT
+    assert notices == []
+
+
+def test_weights_that_are_asked_for_come_first(program, asked, tiny_weights):
+    pin(program)
+    asked.folder = tiny_weights
+    loading.load_predictor("other/name", program)
+    assert asked.sources == ["other/name"]
+
+
+def test_a_hub_that_is_away_is_told(program, asked):
+    pin(program)
+    predictor, notices = loading.load_predictor(None, program)
+    assert predictor.name == "weights"
+    assert notices == [f"user/name@{COMMIT} is away."]
+
+
+def test_damaged_weights_from_the_hub_are_made_up_for(program, asked, tmp_path):
+    asked.folder = tmp_path / "snapshot"
+    shutil.copytree(program / "weights", asked.folder)
+    (asked.folder / "config.json").write_text("{}")
+    predictor, (notice,) = loading.load_predictor("user/name", program)
+    assert predictor.name == "weights"
+    assert notice.startswith(f"user/name@{COMMIT}/config.json")
+    assert notice.endswith("In use instead: the weights that come with this program, weights.")
+    assert str(tmp_path) not in notice
+
+
+def test_a_damaged_folder_is_an_error(program, asked):
+    (program / "weights" / "config.json").write_text("{}")
+    with pytest.raises(WeightsError, match=r"config\.json"):
+        loading.load_predictor("weights", program)
+
+
+def test_zero_gpu_is_asked_for_where_there_is_one(monkeypatch):
+    marks = []
+
+    def gpu(duration):
+        marks.append(duration)
+        return lambda function: ("on the GPU", function)
+
+    monkeypatch.setitem(sys.modules, "spaces", SimpleNamespace(GPU=gpu))
+    monkeypatch.setenv("SPACES_ZERO_GPU", "true")
+    assert server.gpu_decorator()(len) == ("on the GPU", len)
+    assert marks == [10]

@@ -1,0 +1,300 @@
+"""The page in a real browser, as visitors use it."""
+
+import re
+import zipfile
+
+import httpx
+import numpy as np
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from gradio_client import Client, handle_file
+from page_visit import CANVAS, Visit, click_on_picture, downloaded, share
+from PIL import Image
+from playwright.sync_api import expect, sync_playwright
+from web_helpers import FakePredictor, draw_picture, live_page
+
+from unet.errors import ImageError
+from unet.pictures import draw
+from unet.pictures.clicks import Click
+from unet.pictures.decode import read_picture
+from unet.web.examples import EXAMPLES
+
+NOTICE = "The weights <user/name> could not be had."
+
+
+@pytest.fixture(scope="module")
+def server():
+    with live_page(FakePredictor(takes_clicks=True), notices=[NOTICE]) as served:
+        yield served
+
+
+@pytest.fixture(scope="module")
+def browser(chromium):
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def visit(browser, server):
+    visits = []
+
+    def begin(**context):
+        visits.append(Visit(browser, server, **context))
+        return visits[-1]
+
+    yield begin
+    for each in visits:
+        assert each.external() == []
+        assert each.complaints == []
+        each.context.close()
+
+
+def test_a_visitor_learns_what_this_is(visit):
+    page = visit().page
+    assert page.title() == "U-Net background remover"
+    expect(page.get_by_role("heading", level=1)).to_have_text("Cut out what matters")
+    expect(page.get_by_text("Drop a photograph here")).to_be_in_viewport()
+    expect(page.get_by_role("button", name="Cat")).to_be_in_viewport()
+    expect(page.get_by_label("number input for Threshold")).to_be_in_viewport()
+    expect(page.get_by_text("Your result appears here")).to_be_in_viewport()
+    page.get_by_text("The weights in use").click()
+    facts = page.locator(".facts")
+    for text in (FakePredictor().name, "Invented Pictures", "0.812", "21", "deleted after an hour"):
+        expect(facts).to_contain_text(text)
+    expect(page.get_by_text(NOTICE)).to_be_visible()
+
+
+def test_an_upload_is_segmented_at_once(visit, tmp_path):
+    path = draw_picture(tmp_path / "p.png")
+    visitor = visit()
+    visitor.upload(path)
+    threshold, foreground = visitor.shown
+    assert threshold == FakePredictor().threshold
+    assert foreground == pytest.approx(share(path, threshold), abs=1e-4)
+
+
+def test_the_slider_asks_the_server_nothing(visit, tmp_path):
+    path = draw_picture(tmp_path / "p.png")
+    visitor = visit()
+    visitor.upload(path)
+    page = visitor.page
+    page.wait_for_timeout(500)  # for requests that the upload is still making
+    before = len(visitor.requests)
+    slider, box = page.locator("#threshold input[type=range]"), page.locator("#threshold input[type=number]")
+
+    def expect_threshold(value: float) -> None:
+        expect(page.locator(CANVAS)).to_have_attribute("data-threshold", re.compile(rf"^{value:g}0?$"))
+        assert visitor.shown[1] == pytest.approx(share(path, value), abs=1e-4)
+
+    place = slider.bounding_box()
+    page.mouse.move(place["x"] + place["width"] * 0.4, place["y"] + place["height"] / 2)
+    page.mouse.down()
+    for step in range(10):
+        page.mouse.move(place["x"] + place["width"] * (0.4 + 0.05 * step), place["y"] + place["height"] / 2)
+    page.mouse.up()
+    dragged = float(slider.input_value())
+    assert dragged > 0.7
+    expect_threshold(dragged)
+    slider.focus()
+    page.keyboard.press("ArrowLeft")
+    expect_threshold(round(dragged - 0.01, 2))
+    box.fill("0.25")
+    box.press("Enter")
+    expect_threshold(0.25)
+    page.click("#threshold button.reset-button")
+    expect_threshold(FakePredictor().threshold)
+    assert visitor.requests[before:] == []
+
+
+def test_a_second_picture_replaces_the_first_and_clear_empties(visit, tmp_path):
+    first = draw_picture(tmp_path / "first.png")
+    second = draw_picture(tmp_path / "second.png", seed=2, size=(150, 70))
+    visitor = visit()
+    visitor.upload(first)
+    page = visitor.page
+    page.locator("#threshold input[type=number]").fill("0.6")
+    page.locator("#threshold input[type=number]").press("Enter")
+    page.click("#image button[aria-label='Clear'], #image button[aria-label='Remove Image']")
+    expect(page.locator("#viewer .viewer")).to_have_attribute("data-state", "empty")
+    visitor.upload(second)
+    assert visitor.shown == (0.6, pytest.approx(share(second, 0.6), abs=1e-4))
+
+
+def test_examples_answer_without_the_network(visit, server):
+    for example in EXAMPLES:
+        server.service.prepare_example(example.path)
+    runs = server.service.predictor.runs
+    visitor = visit()
+    for example in EXAMPLES:
+        visitor.page.get_by_role("button", name=example.label).click()
+        with Image.open(example.path) as image:
+            visitor.wait_for_result(*image.size)
+        assert visitor.shown[1] == pytest.approx(share(example.path, FakePredictor().threshold), abs=1e-4)
+    assert server.service.predictor.runs == runs
+
+
+def test_what_is_taken_away_equals_the_api(visit, server, tmp_path):
+    path = draw_picture(tmp_path / "my picture.png", size=(200, 260), alpha=True)
+    visitor = visit(accept_downloads=True)
+    visitor.upload(path)
+    box = visitor.page.locator("#threshold input[type=number]")
+    box.fill("0.37")
+    box.press("Enter")
+    client = Client(server.url, verbose=False, download_files=tmp_path)
+    overlay, mask, cutout, _ = client.predict(handle_file(path), 0.37, api_name="/segment")
+    probability = client.predict(handle_file(path), api_name="/probability")
+    for kind, expected in (("overlay", overlay), ("mask", mask), ("cutout", cutout), ("probability", probability)):
+        download = visitor.take(kind)
+        assert download.suggested_filename == f"my_picture_{kind}.png"
+        assert np.array_equal(downloaded(download, tmp_path), np.asarray(Image.open(expected)))
+
+
+def test_a_session_that_was_forgotten_is_made_up_for(visit, server, tmp_path):
+    path = draw_picture(tmp_path / "p.png")
+    visitor = visit(accept_downloads=True)
+    visitor.upload(path)
+    for session in server.page.state_holder.session_data.values():
+        session.state_data.clear()
+    expected = draw.mask_from_prob(FakePredictor().prob8(read_picture(path).rgb), FakePredictor().threshold)
+    assert np.array_equal(downloaded(visitor.take("mask"), tmp_path), expected)
+
+
+def test_pointing_undoing_and_exporting(visit, server, tmp_path):
+    path = draw_picture(tmp_path / "p.png")
+    visitor = visit(accept_downloads=True)
+    visitor.upload(path)
+    automatic = visitor.shown[1]
+    click_on_picture(visitor, 30, 20)
+    visitor.page.wait_for_function(f"document.querySelector('{CANVAS}').dataset.foreground != {automatic!r}")
+    clicks = server.page.state_holder.session_data
+    placed = [s for session in clicks.values() for s in session.state_data.values() if s is not None and s.clicks]
+    assert len(placed) == 1
+    (click,) = placed[0].clicks
+    assert (click.x, click.y) == (pytest.approx(30, abs=2), pytest.approx(20, abs=2))
+    expected = share(path, FakePredictor().threshold, [Click(click.x, click.y, 1)])
+    assert visitor.shown[1] == pytest.approx(expected, abs=1e-4)
+    prob8 = FakePredictor().prob8(read_picture(path).rgb, placed[0].clicks)
+    assert np.array_equal(downloaded(visitor.take("probability"), tmp_path), prob8)
+    visitor.page.click("#viewer [data-click=undo]")
+    visitor.page.wait_for_function(f"document.querySelector('{CANVAS}').dataset.foreground == {automatic!r}")
+
+
+def test_two_visitors_see_their_own(visit, tmp_path):
+    paths = [draw_picture(tmp_path / f"{n}.png", seed=n, size=(100 + n, 120)) for n in (1, 2)]
+    visitors = [visit(accept_downloads=True), visit(accept_downloads=True)]
+    for visitor, path in zip(visitors, paths, strict=True):
+        visitor.upload(path)
+    automatic = visitors[0].shown[1]
+    click_on_picture(visitors[0], 60, 50)
+    visitors[0].page.wait_for_function(f"document.querySelector('{CANVAS}').dataset.foreground != {automatic!r}")
+    for visitor, path in reversed(list(zip(visitors, paths, strict=True))):
+        assert visitor.shown[1] == pytest.approx(share(path, FakePredictor().threshold), abs=0.2)
+    mask = downloaded(visitors[1].take("mask"), tmp_path)
+    prob8 = FakePredictor().prob8(read_picture(paths[1]).rgb)
+    assert np.array_equal(mask, draw.mask_from_prob(prob8, FakePredictor().threshold))
+
+
+def test_a_file_that_is_no_picture_is_named(visit, tmp_path):
+    path = tmp_path / "note.png"
+    path.write_bytes(b"hello")
+    visitor = visit()
+    visitor.page.set_input_files("#image input[type=file]", path)
+    expect(visitor.page.get_by_text("note.png is not a picture")).to_be_visible()
+    visitor.complaints.clear()  # the browser itself cannot show the file either
+
+
+def test_a_failure_leaves_no_other_pictures_result(visit, server, tmp_path, monkeypatch):
+    visitor = visit()
+    visitor.upload(draw_picture(tmp_path / "p.png"))
+
+    def fail(*_):
+        raise ImageError("the picture is too fine")
+
+    monkeypatch.setattr(server.service, "look", fail)
+    visitor.page.get_by_role("button", name="Cat").click()
+    expect(visitor.page.get_by_text("the picture is too fine")).to_be_visible()
+    expect(visitor.page.locator("#viewer .viewer")).to_have_attribute("data-state", "empty")
+
+
+def test_many_pictures_with_one_broken(visit, tmp_path):
+    paths = [draw_picture(tmp_path / f"p{n}.png", seed=n) for n in range(3)]
+    broken = tmp_path / "broken.jpg"
+    broken.write_bytes(b"hello")
+    visitor = visit(accept_downloads=True)
+    page = visitor.page
+    page.get_by_role("tab", name="Many pictures").click()
+    page.set_input_files("#batch-files input[type=file]", [*paths[:2], broken, paths[2]])
+    expect(page.locator("#batch-files")).to_contain_text("broken")
+    page.click("#batch-start")
+    status = page.locator("#batch-status")
+    expect(status).to_contain_text("Done: 4 of 4, 3 segmented, 1 failed.")
+    expect(status).to_contain_text("broken.jpg is not a picture")
+    expect(page.locator("#batch-gallery img")).to_have_count(3)
+    link = page.locator("#batch-zip a[href*='segmentation.zip']").first.get_attribute("href")
+    (tmp_path / "all.zip").write_bytes(httpx.get(link).content)
+    with zipfile.ZipFile(tmp_path / "all.zip") as archive:
+        assert len(archive.namelist()) == 6
+        assert archive.testzip() is None
+
+
+def test_a_batch_without_pictures_says_so(visit):
+    visitor = visit()
+    visitor.page.get_by_role("tab", name="Many pictures").click()
+    visitor.page.click("#batch-start")
+    expect(visitor.page.get_by_text("no pictures were given")).to_be_visible()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 390])
+def test_nothing_stands_in_the_way(visit, tmp_path, scheme, width):
+    """An accessibility checker finds nothing serious, and nothing is wider than the screen."""
+    visitor = visit(color_scheme=scheme, viewport={"width": width, "height": 844})
+    page = visitor.page
+    axe = Axe()
+
+    def check(state: str) -> None:
+        page.wait_for_timeout(400)  # colours fade in
+        overhang = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        assert overhang <= 0, f"{state}: {overhang} pixels too wide"
+        found = axe.run(page).response["violations"]
+        serious = [f"{v['id']}: {v['nodes'][0]['html']}" for v in found if v["impact"] in {"serious", "critical"}]
+        assert serious == [], state
+
+    check("start")
+    page.get_by_text("The weights in use").click()
+    visitor.upload(draw_picture(tmp_path / "p.png"))
+    for view in ("side", "compare", "cutout", "mask", "probability"):
+        page.locator(f"#viewer .views input[value={view}]").check(force=True)
+        check(view)
+    page.get_by_role("tab", name="Many pictures").click()
+    page.set_input_files("#batch-files input[type=file]", [draw_picture(tmp_path / "a.png"), tmp_path / "p.png"])
+    page.click("#batch-start")
+    expect(page.locator("#batch-status")).to_contain_text("Done: 2 of 2")
+    check("batch")
+
+
+def test_on_a_phone_the_result_comes_into_view(visit, tmp_path):
+    visitor = visit(viewport={"width": 390, "height": 844}, reduced_motion="reduce")
+    canvas = visitor.page.locator(CANVAS)
+    expect(canvas).not_to_be_in_viewport()
+    visitor.upload(draw_picture(tmp_path / "p.png"))
+    expect(canvas).to_be_in_viewport()
+    expect(visitor.page.locator("#threshold input[type=range]")).to_be_in_viewport()
+
+
+def test_dark_is_dark(visit):
+    page = visit(color_scheme="dark").page
+    colours = page.evaluate("getComputedStyle(document.body).backgroundColor.match(/\\d+/g).map(Number)")
+    assert max(colours[:3]) < 60
+
+
+def test_the_result_moves_nothing(visit, tmp_path):
+    visitor = visit(viewport={"width": 1280, "height": 1400})
+    places = (
+        "[...document.querySelectorAll('#image, #examples, #threshold, #viewer')].map(e => e.getBoundingClientRect().y)"
+    )
+    before = visitor.page.evaluate(places)
+    visitor.upload(draw_picture(tmp_path / "p.png", size=(400, 300)))
+    assert visitor.page.evaluate(places) == pytest.approx(before, abs=1)

@@ -1,0 +1,342 @@
+"""Clicks in the viewer, and what is taken away from it, in a real browser."""
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+from playwright.sync_api import Route
+from viewer_helpers import Shown, picture, prob8, saved
+
+from unet.pictures import draw
+from unet.pictures.clicks import Click
+from unet.web.download import Take, draw_take, soft_alpha
+
+pytest_plugins = ["viewer_browser"]
+
+
+def assert_shows(shown: Shown, name: str, clicks: list[Click]) -> None:
+    """The canvas is what these clicks make of the picture."""
+    mask = draw.mask_from_prob(prob8(name, clicks), 0.5)
+    assert np.array_equal(shown.pixels()[..., :3], draw.overlay(picture(name).rgb, mask))
+    assert float(shown.dataset.foreground) == pytest.approx(draw.foreground_share(mask), abs=1e-6)
+
+
+def click(shown: Shown, x: int, y: int, count: int, **options) -> None:
+    """Click the picture's pixel (x, y); then there are `count` marks."""
+    shown.page.mouse.click(*shown.at(x, y), **options)
+    shown.wait_clicks(count)
+
+
+def click_and_hold_answer(shown: Shown, x: int, y: int) -> Route:
+    """Click the picture's pixel (x, y); the server's answer to it, on its way until it is continued."""
+    held: list[Route] = []
+    shown.page.route("**/prob.png", lambda route: held.append(route) if not held else route.continue_())
+    shown.page.mouse.click(*shown.at(x, y))
+    while not held:
+        shown.page.wait_for_timeout(20)
+    return held[0]
+
+
+def test_click_adds_and_right_click_takes_away(shown):
+    shown.show("one")
+    click(shown, 12, 20, 1)
+    assert_shows(shown, "one", [Click(12, 20, 1)])
+    click(shown, 60, 44, 2, button="right")
+    assert shown.marks == ["+", "−"]  # noqa: RUF001
+    assert_shows(shown, "one", [Click(12, 20, 1), Click(60, 44, 0)])
+
+
+@pytest.mark.parametrize("key", ["Alt", "Control"])
+def test_a_modifier_takes_away(shown, key):
+    shown.show("one")
+    shown.page.keyboard.down(key)
+    click(shown, 60, 44, 1)
+    shown.page.keyboard.up(key)
+    assert_shows(shown, "one", [Click(60, 44, 0)])
+
+
+def test_the_mode_turns_clicks_round(shown):
+    shown.show("one")
+    shown.find(".signs input[value='0']").check(force=True)
+    click(shown, 60, 44, 1)
+    click(shown, 5, 5, 2, button="right")
+    assert_shows(shown, "one", [Click(60, 44, 0), Click(5, 5, 1)])
+
+
+def test_clicks_in_the_other_pane_and_under_zoom_meet_the_same_pixel(shown):
+    shown.show("one")
+    shown.page.mouse.click(*shown.at(12, 20, "canvas.picture"))
+    shown.wait_clicks(1)
+    shown.find("[data-zoom=in]").click()
+    shown.settle()
+    click(shown, 44, 40, 2)
+    assert_shows(shown, "one", [Click(12, 20, 1), Click(44, 40, 1)])
+
+
+def test_clicks_in_a_large_picture_are_in_its_own_pixels(shown):
+    shown.show("big")
+    sent = []
+    shown.page.on("request", lambda r: sent.append(r.post_data_json) if "/queue/join" in r.url else None)
+    click(shown, 1000, 500, 1)
+    (at,) = sent[0]["event_data"]["clicks"]
+    preview = shown.pixels().shape
+    assert at["x"] == pytest.approx((1000 + 0.5) * 2000 / preview[1], abs=4)  # a screen pixel is several of them
+    assert at["y"] == pytest.approx((500 + 0.5) * 1400 / preview[0], abs=4)
+
+
+def test_undo_redo_clear(shown):
+    shown.show("one")
+    first, second = Click(12, 20, 1), Click(100, 80, 1)
+    click(shown, 12, 20, 1)
+    click(shown, 100, 80, 2)
+    undo, redo, clear = (shown.find(f"[data-click={name}]") for name in ("undo", "redo", "clear"))
+    assert redo.is_disabled()
+    shown.page.keyboard.press("Control+z")
+    shown.wait_clicks(1)
+    assert_shows(shown, "one", [first])
+    shown.page.keyboard.press("Control+Shift+Z")
+    shown.wait_clicks(2)
+    assert_shows(shown, "one", [first, second])
+    clear.click()
+    shown.wait_clicks(0)
+    assert_shows(shown, "one", [])
+    assert clear.is_disabled()
+    undo.click()
+    shown.wait_clicks(2)
+    undo.click()
+    shown.wait_clicks(1)
+    redo.click()
+    shown.wait_clicks(2)
+    undo.click()
+    click(shown, 30, 70, 2)
+    assert redo.is_disabled()  # another way was taken
+    assert_shows(shown, "one", [first, Click(30, 70, 1)])
+
+
+def test_marks_are_dragged_and_clicked_away(shown):
+    shown.show("one")
+    click(shown, 12, 20, 1)
+    shown.page.mouse.move(*shown.at(12, 20))
+    shown.page.mouse.down()
+    shown.page.mouse.move(*shown.at(90, 75), steps=6)
+    shown.page.mouse.up()
+    shown.wait_clicks(1)
+    assert_shows(shown, "one", [Click(90, 75, 1)])
+    shown.page.mouse.click(*shown.at(90, 75))
+    shown.wait_clicks(0)
+    assert_shows(shown, "one", [])
+    shown.page.keyboard.press("Control+z")
+    shown.wait_clicks(1)
+    shown.page.keyboard.press("Control+z")
+    shown.wait_clicks(1)
+    assert_shows(shown, "one", [Click(12, 20, 1)])
+
+
+def test_a_drag_outlasts_an_answer(shown):
+    shown.show("one")
+    answer = click_and_hold_answer(shown, 12, 20)
+    shown.page.mouse.move(*shown.at(12, 20))
+    shown.page.mouse.down()
+    shown.page.mouse.move(*shown.at(60, 50), steps=4)
+    answer.continue_()
+    shown.wait_clicks(1)  # the answer has come, and the mark is still held
+    shown.page.mouse.move(*shown.at(90, 75), steps=4)
+    shown.page.mouse.up()
+    shown.wait_clicks(1)
+    assert_shows(shown, "one", [Click(90, 75, 1)])
+
+
+def test_a_drag_does_not_outlast_its_picture(shown):
+    shown.show("one")
+    click(shown, 12, 20, 1)
+    shown.page.mouse.move(*shown.at(12, 20))
+    shown.page.mouse.down()
+    shown.page.mouse.move(*shown.at(60, 50), steps=4)
+    shown.page.evaluate("document.querySelector('#pick input[value=tall]').click()")
+    shown.wait("root => root.querySelector('canvas.main').height === 160")
+    shown.page.mouse.up()
+    shown.settle()
+    assert shown.marks == []
+    click(shown, 30, 40, 1)
+    assert_shows(shown, "tall", [Click(30, 40, 1)])
+
+
+def test_keyboard_alone(shown):
+    shown.show("one")
+    shown.find(".stage").focus()
+    shown.page.keyboard.press("Enter")
+    shown.wait_clicks(1)
+    for key in ("ArrowLeft", "ArrowLeft", "ArrowUp"):
+        shown.page.keyboard.press(key)
+    shown.wait_clicks(1)
+    assert_shows(shown, "one", [Click(58, 44, 1)])
+    shown.page.keyboard.press("Control+z")  # the steps together
+    shown.wait_clicks(1)
+    assert_shows(shown, "one", [Click(60, 45, 1)])
+    shown.page.keyboard.press("Delete")
+    shown.wait_clicks(0)
+    assert shown.page.evaluate("document.activeElement.className").startswith("stage")
+
+
+def test_quick_clicks_ask_one_question_at_a_time(shown):
+    shown.show("one")
+    held, joined = [], []
+    shown.page.on("request", lambda r: joined.append(r.url) if "/queue/join" in r.url else None)
+    shown.page.route("**/prob.png", lambda route: held.append(route) if not held else route.continue_())
+    for x in (10, 40, 70, 100):
+        shown.page.mouse.click(*shown.at(x, 20))
+    while not held:
+        shown.page.wait_for_timeout(20)
+    held[0].continue_()
+    shown.wait_clicks(4)
+    assert_shows(shown, "one", [Click(x, 20, 1) for x in (10, 40, 70, 100)])
+    assert len(joined) == 2  # the first click, then all of them
+
+
+def test_refused_clicks_are_taken_back(shown):
+    shown.show("one")
+    for count, x in enumerate((10, 40, 70, 100), start=1):
+        click(shown, x, 20, count)
+    shown.page.mouse.click(*shown.at(60, 80))
+    shown.page.get_by_text("Too many clicks").wait_for()
+    shown.wait_clicks(4)
+    assert_shows(shown, "one", [Click(x, 20, 1) for x in (10, 40, 70, 100)])
+    shown.find("[data-click=clear]").click()
+    shown.wait_clicks(0)
+
+
+def test_only_the_probabilities_are_loaded_again(shown):
+    shown.show("one")
+    shown.find("[data-zoom=in]").click()
+    shown.requests.clear()
+    click(shown, 50, 40, 1)
+    assert not [url for url in shown.requests if url.endswith("image.png")]
+    assert shown.find(".zoom .level").inner_text() == "150%"
+
+
+def test_another_picture_begins_without_clicks(shown):
+    shown.show("one")
+    click(shown, 12, 20, 1)
+    shown.show("tall")
+    assert shown.marks == []
+    assert shown.find("[data-click=undo]").is_disabled()
+    assert_shows(shown, "tall", [])
+
+
+def test_answer_about_a_picture_that_is_gone_is_dropped(shown):
+    shown.show("one")
+    answer = click_and_hold_answer(shown, 12, 20)
+    shown.show("tall")
+    answer.continue_()
+    shown.page.wait_for_timeout(300)
+    assert_shows(shown, "tall", [])
+    assert shown.marks == []
+
+
+def test_viewer_without_clicks_takes_none(open_page):
+    shown = Shown(open_page(), "-other")
+    shown.show("one")
+    shown.requests.clear()
+    shown.page.mouse.click(*shown.at(12, 20))
+    shown.page.wait_for_timeout(200)
+    assert shown.marks == []
+    assert shown.requests == []
+
+
+def test_taps(open_page):
+    shown = Shown(open_page(has_touch=True))
+    shown.show("one")
+    shown.page.touchscreen.tap(*shown.at(12, 20))
+    shown.wait_clicks(1)
+    assert_shows(shown, "one", [Click(12, 20, 1)])
+
+
+def test_long_press_takes_away(open_page):
+    shown = Shown(open_page(has_touch=True))
+    shown.show("one")
+    x, y = shown.at(60, 44)
+    finger = shown.page.context.new_cdp_session(shown.page)
+    finger.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": [{"x": x, "y": y}]})
+    shown.wait_clicks(1)  # while the finger is still down
+    finger.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    shown.page.wait_for_timeout(200)
+    shown.wait_clicks(1)
+    assert_shows(shown, "one", [Click(60, 44, 0)])
+
+
+@pytest.mark.parametrize("kind", ["mask", "cutout", "overlay", "probability"])
+def test_files_are_what_is_shown(shown, tmp_path, kind):
+    shown.show("glass")
+    shown.threshold(0.55)
+    shown.set_range("opacity", 80)
+    shown.find("[data-look=outline]").check()
+    shown.find("[data-look=invert]").check()
+    path = saved(shown, kind, tmp_path)
+    assert path.name == f"glass_{kind}.png"
+    expected = draw_take(
+        picture("glass"), prob8("glass"), Take(kind, 0.55, draw.OVERLAY_COLOR, 0.8, outline=True, invert=True)
+    )
+    with Image.open(path) as image:
+        assert np.array_equal(np.asarray(image), expected)
+    if kind == "overlay":
+        assert np.array_equal(shown.pixels()[..., :3], expected)
+    assert path.name in shown.find(".message").inner_text()
+
+
+def test_files_of_a_large_picture_have_its_own_size(shown, tmp_path):
+    shown.show("big")
+    with Image.open(saved(shown, "mask", tmp_path)) as image:
+        assert np.array_equal(np.asarray(image), draw.mask_from_prob(prob8("big"), 0.5))
+
+
+def test_files_after_clicks_and_with_a_soft_edge(shown, tmp_path):
+    shown.show("one")
+    click(shown, 12, 20, 1)
+    shown.view("cutout")
+    shown.set_range("softness", 50)
+    with Image.open(saved(shown, "cutout", tmp_path)) as image:
+        alpha = np.asarray(image)[..., 3]
+    assert np.array_equal(alpha, soft_alpha(prob8("one", [Click(12, 20, 1)]), 0.5, 64))
+    assert np.array_equal(alpha, shown.pixels()[..., 3])
+
+
+def test_refused_file(shown):
+    shown.show("one")
+    shown.threshold(1)
+    shown.find("[data-take=mask]").click()
+    shown.page.get_by_text("Refused").wait_for()
+    shown.wait("root => root.querySelector('.message').textContent.includes('could not make')")
+    assert shown.find("[data-take=mask]").get_attribute("aria-busy") is None
+
+
+def test_copy(open_page):
+    shown = Shown(open_page(permissions=["clipboard-read", "clipboard-write"]))
+    shown.show("one")
+    shown.find("[data-take=copy]").click()
+    shown.wait("root => root.querySelector('.message').textContent === 'Cut-out copied'")
+    data = shown.page.evaluate(
+        """async () => {
+          const [item] = await navigator.clipboard.read();
+          return [...new Uint8Array(await (await item.getType("image/png")).arrayBuffer())];
+        }"""
+    )
+    with Image.open(io.BytesIO(bytes(data))) as image:
+        copied = np.asarray(image.convert("RGBA"))
+    expected = draw_take(picture("one"), prob8("one"), Take("cutout", 0.5))
+    assert np.array_equal(copied[..., 3], expected[..., 3])
+    assert np.array_equal(copied[copied[..., 3] > 0], expected[expected[..., 3] > 0])
+
+
+@pytest.mark.parametrize(
+    ("script", "message"),
+    [
+        ("navigator.clipboard.write = () => Promise.reject(new Error('not allowed'))", "refused to copy (not allowed)"),
+        ("delete window.ClipboardItem", "copies no pictures"),
+    ],
+)
+def test_copy_that_is_refused_is_said(shown, script, message):
+    shown.show("one")
+    shown.page.evaluate(f"() => {{ {script}; }}")
+    shown.find("[data-take=copy]").click()
+    shown.wait(f"root => root.querySelector('.message').textContent.includes({message!r})")

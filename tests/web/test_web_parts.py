@@ -1,0 +1,215 @@
+"""Parts of the page that need no server: names, texts, options, the file cache."""
+
+import os
+import threading
+import time
+import zipfile
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from web_helpers import FakePredictor, draw_picture, free_port
+
+from unet.errors import ConfigError
+from unet.web import about, cache, server
+from unet.web.batch import run_batch
+from unet.web.names import UniqueNames, safe_stem
+from unet.web.recent import RecentPictures
+from unet.web.service import Service
+
+
+@pytest.mark.parametrize(
+    ("name", "stem"),
+    [
+        ("../../etc/pass wd", "pass_wd"),
+        ("C:\\pictures\\cat", "cat"),
+        ("...", "picture"),
+        ("", "picture"),
+        (".hidden", "hidden"),
+        ("con", "con_"),
+        ("LPT1.old", "LPT1.old_"),
+        ("katze-äöü 2", "katze-äöü_2"),
+        ("a\x00b\nc", "a_b_c"),
+        ("<img src=x>", "img_src_x"),
+        ("猫" * 200, "猫" * 53),
+    ],
+)
+def test_safe_stems(name, stem):
+    assert safe_stem(name) == stem
+
+
+@given(st.lists(st.text(max_size=300), max_size=20))
+def test_names_are_safe_and_unique(names):
+    unique = UniqueNames()
+    taken = [unique.take(name) for name in names]
+    assert len({stem.casefold() for stem in taken}) == len(names)
+    for stem in taken:
+        assert stem
+        assert not set(stem) & set('/\\:*?"<>|\x00\n\t ')
+        assert not stem.startswith((".", "-"))
+        assert len(f"{stem}_cutout.png".encode()) <= 255
+
+
+def test_unique_names_do_not_collide_with_numbered_ones():
+    names = UniqueNames()
+    assert [names.take(name) for name in ("a_2", "a", "a", "A")] == ["a_2", "a", "a_3", "A_4"]
+
+
+def test_weights_are_described():
+    predictor = FakePredictor()
+    text = about.facts_html(predictor.name, predictor.revision, predictor.config)
+    assert predictor.name in text
+    assert "Invented Pictures, ECSSD" in text
+    assert "<td>21</td>" in text
+    assert '<th scope="row">IoU</th><td>0.800</td><td>0.812</td>' in text
+    assert '<th scope="row">Boundary F</th><td>0.400</td><td><span aria-label="not measured">' in text
+    assert "0.40" in text
+
+
+def test_foreign_words_in_weights_stay_words():
+    config = SimpleNamespace(threshold=0.5, scores={"<b>": {"pictures": 1}}, data=["<script>"])
+    text = about.facts_html("<img>", "f" * 40, config)
+    assert "<script>" not in text
+    assert "<img>" not in text
+    assert "<b>" not in text
+    assert "f" * 40 in text
+    assert "&lt;b&gt;" in about.notices_html(["<b>"])
+
+
+def test_what_is_kept_agrees_with_the_settings():
+    text = about.facts_html("weights", None, FakePredictor().config)
+    assert f"{(cache.KEEP + 2 * cache.SWEEP_EVERY) // 60} minutes" in text
+    assert f"{cache.STATE_SECONDS // 60} minutes" in text
+
+
+def test_options_come_before_the_environment(monkeypatch):
+    for name in ("UNET_WEIGHTS", "GRADIO_SERVER_PORT", "GRADIO_SERVER_NAME", "SPACE_ID"):
+        monkeypatch.delenv(name, raising=False)
+    assert server.parse_options([]) == server.Options(None, "127.0.0.1", 7860)
+    monkeypatch.setenv("UNET_WEIGHTS", "user/name")
+    monkeypatch.setenv("GRADIO_SERVER_PORT", "9000")
+    monkeypatch.setenv("SPACE_ID", "user/space")
+    assert server.parse_options([]) == server.Options("user/name", "0.0.0.0", 9000)
+    monkeypatch.setenv("GRADIO_SERVER_NAME", "10.0.0.1")
+    given = server.parse_options(["--weights", "folder", "--port", "80"])
+    assert given == server.Options("folder", "10.0.0.1", 80)
+
+
+@pytest.mark.parametrize("port", ["0", "65536", "-1", "http", "8e3"])
+def test_bad_ports(port):
+    with pytest.raises(ConfigError, match="from 1 to 65535"):
+        server.parse_options([f"--port={port}"])
+
+
+def test_addresses_that_are_not_here():
+    with pytest.raises(ConfigError, match=r"cannot serve on 192\.0\.2\.1"):
+        server.check_port("192.0.2.1", free_port())
+
+
+def test_gpu_decorator_is_without_effect_elsewhere(monkeypatch):
+    monkeypatch.delenv("SPACES_ZERO_GPU", raising=False)
+    assert server.gpu_decorator()(len) is len
+
+
+def test_sweeping_spares_the_young(tmp_path):
+    old, young = tmp_path / "old", tmp_path / "young"
+    for folder in (old, young):
+        folder.mkdir()
+        (folder / "file.png").write_bytes(b"x")
+    assert cache.sweep(tmp_path, 3600) == 0
+    time.sleep(0.2)
+    (young / "new.png").write_bytes(b"x")
+    assert cache.sweep(tmp_path, 0.1) == 2  # the old folder's time changes as its file goes
+    assert not (old / "file.png").exists()
+    assert (young / "new.png").exists()
+    time.sleep(0.2)
+    assert cache.sweep(tmp_path, 0.1) == 2
+    assert list(tmp_path.iterdir()) == [young]
+
+
+def test_the_cache_is_private_and_goes_with_the_page(monkeypatch):
+    monkeypatch.delenv("GRADIO_TEMP_DIR", raising=False)
+    with cache.cache_folder() as folder:
+        assert os.environ["GRADIO_TEMP_DIR"] == str(folder)
+        assert folder.stat().st_mode & 0o777 == 0o700
+        (folder / "upload.png").write_bytes(b"x")
+    assert not folder.exists()
+    assert "GRADIO_TEMP_DIR" not in os.environ
+
+
+def test_a_cache_inside_a_folder_that_is_given(monkeypatch, tmp_path):
+    given = tmp_path / "cache"
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(given))
+    with cache.cache_folder() as folder:
+        assert folder.parent == given
+        assert os.environ["GRADIO_TEMP_DIR"] == str(folder)
+        (folder / "upload.png").write_bytes(b"x")
+    assert list(given.iterdir()) == []
+    assert os.environ["GRADIO_TEMP_DIR"] == str(given)
+
+
+def test_a_cache_that_cannot_be_written_to_is_named(monkeypatch, tmp_path):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "file"))
+    with pytest.raises(ConfigError, match=r"GRADIO_TEMP_DIR, .*file, cannot be written to"), cache.cache_folder():
+        pass
+
+
+def test_batch_reports_every_step(tmp_path):
+    service = Service(FakePredictor(), tmp_path / "cache")
+    broken = tmp_path / "broken.png"
+    broken.write_bytes(b"")
+    paths = [str(draw_picture(tmp_path / "a.png")), str(broken), str(draw_picture(tmp_path / "b.png", seed=2))]
+    steps = list(run_batch(service, paths, 0.5, previews=True))
+    assert [len(step.items) for step in steps] == [0, 1, 2, 3, 3]
+    assert [step.archive is None for step in steps] == [True] * 4 + [False]
+    last = steps[-1]
+    assert [bool(item.preview) for item in last.items] == [True, False, True]
+    assert len(zipfile.ZipFile(last.archive).namelist()) == 4
+    left = {path.name for path in (tmp_path / "cache").rglob("*") if path.is_file()}
+    assert left == {"segmentation.zip", "a_preview.png", "b_preview.png"}
+
+
+def test_a_batch_that_is_given_up_leaves_no_archive_open(tmp_path):
+    service = Service(FakePredictor(), tmp_path / "cache")
+    paths = [str(draw_picture(tmp_path / f"{n}.png", seed=n)) for n in range(3)]
+    steps = run_batch(service, paths, 0.5)
+    next(steps)
+    next(steps)
+    steps.close()
+    assert service.predictor.runs == 1
+
+
+def test_examples_are_run_once_only(tmp_path):
+    service = Service(FakePredictor(), tmp_path / "cache")
+    path, other = draw_picture(tmp_path / "example.png"), draw_picture(tmp_path / "other.png", seed=5)
+    service.prepare_example(path)
+    copy = tmp_path / "copy.png"
+    copy.write_bytes(path.read_bytes())
+    assert np.array_equal(service.look(copy, service.read(copy)), service.prob_small(service.read(path)))
+    assert service.predictor.runs == 2
+    service.look(other, service.read(other))
+    assert service.predictor.runs == 3
+
+
+def test_recent_pictures_are_bounded_in_bytes_and_time(tmp_path):
+    paths = [draw_picture(tmp_path / f"{n}.png", seed=n, size=(100, 100)) for n in range(3)]
+    recent = RecentPictures(max_bytes=60_000, seconds=0.5)
+    threads = threading.active_count()
+    first = recent.read(paths[0])
+    assert recent.read(paths[0]) is first
+    recent.read(paths[1])
+    recent.read(paths[0])
+    recent.read(paths[2])  # the second one goes, being the longest unused
+    assert len(recent) == 2
+    assert recent.read(paths[0]) is first
+    recent.read(draw_picture(tmp_path / "large.png", size=(200, 200)))
+    assert recent.read(paths[0]) is first
+    assert threading.active_count() == threads + 1
+    deadline = time.monotonic() + 10
+    while threading.active_count() > threads and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert len(recent) == 0
+    assert threading.active_count() == threads

@@ -1,0 +1,99 @@
+"""Reading ground-truth masks, however they were saved, as background, foreground and unknown."""
+
+import functools
+import logging
+import struct
+import zlib
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from unet.errors import DataError, ImageError
+from unet.pictures.decode import read_header
+
+UNKNOWN = 255  # the label of pixels that loss and metrics leave out
+
+_logger = logging.getLogger(__name__)
+# What Pillow's decoders raise on damaged files.
+_DECODING_ERRORS = (OSError, ValueError, SyntaxError, EOFError, IndexError, struct.error, zlib.error)
+
+
+def read_mask(path: str | Path) -> np.ndarray:
+    """Read a mask file, upright, as labels.
+
+    Palette masks are read by index: 0 is background, 255 unknown, the rest foreground. All others are read by
+    grey level: below 64 background, 64 to 191 unknown, above 191 foreground. Of colours the brightest channel
+    counts, so that pure red is as bright as white; transparency is ignored. Some values mean something else:
+    in a mask with nothing above 1, 1 is foreground; grey above 255 is 16-bit and divided by 257; a mask of
+    nothing but 0, 1 and 255 that has more 1 than 255 is a PASCAL VOC mask that has lost its palette, so that
+    there 1 is foreground and 255 unknown. A mask whose known pixels are all alike is logged as a warning, once.
+
+    Args:
+        path: of the mask file.
+
+    Returns:
+        (H, W) uint8 of 0 background, 1 foreground, 255 unknown (`UNKNOWN`).
+
+    Raises:
+        DataError: the file is no picture, is damaged, or holds values that are no grey levels.
+    """
+    try:
+        read_header(path)  # refuses what is no picture, or too large, before a pixel is decoded
+        with Image.open(path) as file:
+            picture = ImageOps.exif_transpose(file)
+            values = np.asarray(picture)
+    except ImageError as error:
+        raise DataError(f"the mask {path} cannot be read: {error}") from error
+    except (*_DECODING_ERRORS, Image.DecompressionBombError) as error:
+        raise DataError(f"the mask {path} is damaged ({error}); save it anew or leave it out") from error
+    if picture.mode == "P":
+        labels = np.where(values == UNKNOWN, UNKNOWN, values > 0).astype(np.uint8)
+    else:
+        labels = _grey_labels(_brightness(values, picture.mode), path)
+    known = np.unique(labels[labels != UNKNOWN])
+    if len(known) < 2:
+        content = {0: "background", 1: "foreground"}[int(known[0])] if len(known) else "unknown"
+        _warn_once(f"the mask {path} is all {content} (its values run from {values.min()} to {values.max()})")
+    return labels
+
+
+def _brightness(values: np.ndarray, mode: str) -> np.ndarray:
+    """(H, W) of the pixel values (H, W) or (H, W, C) of a picture in a Pillow mode other than P."""
+    if mode == "LA":
+        return values[..., 0]
+    if mode in ("RGB", "RGBA", "RGBX", "RGBa"):
+        return values[..., :3].max(axis=-1)
+    if values.ndim == 3:  # CMYK, YCbCr and the like
+        return np.asarray(Image.fromarray(values, mode).convert("RGB")).max(axis=-1)
+    return values
+
+
+def _grey_labels(values: np.ndarray, path: str | Path) -> np.ndarray:
+    """(H, W) uint8 labels of grey `values` (H, W) of any type and range."""
+    lowest, highest = float(values.min()), float(values.max())
+    if not (lowest >= 0 and highest <= 65535):  # also true of NaN
+        raise DataError(f"the mask {path} holds values from {lowest:g} to {highest:g}; grey levels are 0 to 65535")
+    if highest <= 1:
+        values = values * np.float32(255)
+    elif highest > 255:
+        values = values / np.float32(257)
+    elif _is_voc(values):
+        return values.astype(np.uint8)
+    levels = np.rint(values)
+    labels = np.full(levels.shape, UNKNOWN, np.uint8)
+    labels[levels < 64] = 0
+    labels[levels > 191] = 1
+    return labels
+
+
+def _is_voc(values: np.ndarray) -> bool:
+    """Whether `values` are 0, 1 and 255 alone, with more 1 than 255."""
+    zeros, ones, highest = (int(np.count_nonzero(values == value)) for value in (0, 1, 255))
+    return ones > highest > 0 and zeros + ones + highest == values.size
+
+
+@functools.cache
+def _warn_once(message: str) -> None:
+    """Masks are read again every epoch; what is wrong with them is said once."""
+    _logger.warning(message)

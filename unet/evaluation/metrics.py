@@ -1,0 +1,187 @@
+"""How good a prediction is: scores of one picture at its own size, and their spread over many.
+
+`target` is (H, W) uint8 of 0 background, 1 foreground, 255 unknown, as `unet.data.pairs.read_mask` gives it; unknown
+pixels count nowhere. `mask` is (H, W), bool or uint8, foreground where it is not 0.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import astuple, dataclass, fields
+
+import numpy as np
+
+from unet.data.masks import UNKNOWN
+from unet.pictures.draw import mask_from_prob
+
+BOUNDARY_TOLERANCE = 0.0075  # of the picture's diagonal
+RESAMPLES = 2000  # of the bootstrap
+
+
+@dataclass(frozen=True)
+class PictureScores:
+    """Scores of one picture, each 0..1; higher is better, but for `mae`."""
+
+    iou: float
+    dice: float
+    mae: float
+    pixel_accuracy: float
+    boundary_f: float | None  # None where the target has unknown pixels
+
+
+@dataclass(frozen=True)
+class Spread:
+    """A metric over several pictures."""
+
+    mean: float
+    sd: float  # between pictures (n - 1); 0 of a single one
+    low: float  # 95 % bootstrap interval of the mean
+    high: float
+    pictures: int  # that have this metric
+
+
+Summary = dict[str, Spread | None]
+
+
+def _confusion(mask: np.ndarray, target: np.ndarray) -> tuple[int, int, int, int]:
+    """True positives, false positives, false negatives and true negatives among the known pixels."""
+    inside, foreground, background = mask != 0, target == 1, target == 0
+    positives, negatives = int(foreground.sum()), int(background.sum())
+    hits, false_alarms = int((inside & foreground).sum()), int((inside & background).sum())
+    return hits, false_alarms, positives - hits, negatives - false_alarms
+
+
+def _ratio(part: float, whole: float) -> float:
+    """`part / whole`, and 1 of nothing: what is not there is not wrong."""
+    return part / whole if whole else 1.0
+
+
+def iou(mask: np.ndarray, target: np.ndarray) -> float:
+    """Intersection over union (Jaccard index) of the foreground, 0..1; 1.0 if neither has any."""
+    hits, false_alarms, misses, _ = _confusion(mask, target)
+    return _ratio(hits, hits + false_alarms + misses)
+
+
+def dice(mask: np.ndarray, target: np.ndarray) -> float:
+    """Dice coefficient (F1 of the foreground pixels), 0..1; 1.0 if neither has any."""
+    hits, false_alarms, misses, _ = _confusion(mask, target)
+    return _ratio(2 * hits, 2 * hits + false_alarms + misses)
+
+
+def pixel_accuracy(mask: np.ndarray, target: np.ndarray) -> float:
+    """Share of the known pixels that `mask` has right, 0..1; 1.0 if none is known."""
+    hits, false_alarms, misses, rejections = _confusion(mask, target)
+    return _ratio(hits + rejections, hits + false_alarms + misses + rejections)
+
+
+def mae(prob8: np.ndarray, target: np.ndarray) -> float:
+    """Mean absolute error of the probability `prob8 / 255` (H, W, uint8) over the known pixels; 0.0 if none is."""
+    inverted = prob8 ^ np.uint8(255)  # = 255 - prob8
+    error = int(prob8[target == 0].sum(dtype=np.int64)) + int(inverted[target == 1].sum(dtype=np.int64))
+    known = int(np.count_nonzero(target != UNKNOWN))
+    return error / (255 * known) if known else 0.0
+
+
+def boundary_f(mask: np.ndarray, target: np.ndarray) -> float | None:
+    """F-measure of the contour, 0..1: precision and recall of contour pixels within a tolerance.
+
+    A contour pixel is a foreground pixel with background above, below, left or right of it; the edge of the
+    picture makes no contour. It is matched if the other contour has a pixel at most 0.75 % of the picture's
+    diagonal away. This is the F of the DAVIS benchmark (Perazzi et al. 2016, section 4.1) with the tolerance of
+    the Berkeley boundary benchmark (Martin et al. 2004), matching every pixel for itself.
+
+    Returns:
+        F; 1.0 if neither has a contour, 0.0 if one has none; None if `target` has unknown pixels, as these
+        commonly hide the contour.
+    """
+    if (target == UNKNOWN).any():
+        return None
+    predicted, true = _contour(mask != 0), _contour(target == 1)
+    if not len(predicted) or not len(true):
+        return float(len(predicted) == len(true))
+    radius = BOUNDARY_TOLERANCE * math.hypot(*target.shape)
+    precision = _near(predicted, true, radius) / len(predicted)
+    recall = _near(true, predicted, radius) / len(true)
+    return 2 * precision * recall / (precision + recall) if precision + recall else 0.0
+
+
+def _contour(mask: np.ndarray) -> np.ndarray:
+    """Contour pixels of `mask` (H, W) bool: (n, 2) int64 of column and row, in ascending order."""
+    inner = mask.copy()
+    inner[1:] &= mask[:-1]
+    inner[:-1] &= mask[1:]
+    inner[:, 1:] &= mask[:, :-1]
+    inner[:, :-1] &= mask[:, 1:]
+    return np.argwhere((mask & ~inner).T)
+
+
+def _near(points: np.ndarray, others: np.ndarray, radius: float) -> int:
+    """How many of `points` (n, 2) lie within `radius` of one of `others` (m, 2), both in ascending order.
+
+    Each pixel becomes one number, its column times a stride plus its row, with a stride that leaves more than
+    the radius between columns. So the nearest number is the nearest pixel of the same column, or too far away;
+    a disk is searched column by column, from its middle outwards.
+    """
+    reach = math.floor(radius)
+    stride = int(max(points[:, 1].max(), others[:, 1].max())) + reach + 2
+    numbers = others[:, 0] * stride + others[:, 1]
+    left = points[:, 0] * stride + points[:, 1]  # those not matched yet
+    for dx in sorted(range(-reach, reach + 1), key=abs):
+        half = math.floor(math.sqrt(radius * radius - dx * dx))  # of the disk's height in this column
+        wanted = left + dx * stride
+        after = np.searchsorted(numbers, wanted)
+        below = np.abs(numbers[np.minimum(after, len(numbers) - 1)] - wanted)
+        above = np.abs(numbers[np.maximum(after - 1, 0)] - wanted)
+        left = left[np.minimum(below, above) > half]
+    return len(points) - len(left)
+
+
+def score_picture(prob8: np.ndarray, target: np.ndarray, threshold: float) -> PictureScores:
+    """All metrics of one picture.
+
+    Args:
+        prob8: (H, W) uint8, 255 times the probability of foreground.
+        target: (H, W) uint8 labels of the same size.
+        threshold: of the mask, 0..1.
+
+    Raises:
+        ValueError: shapes differ.
+        ConfigError: the threshold lies outside 0..1.
+    """
+    if prob8.shape != target.shape:
+        raise ValueError(f"prob8 is {prob8.shape}, but target {target.shape}")
+    mask = mask_from_prob(prob8, threshold)
+    return PictureScores(
+        iou=iou(mask, target),
+        dice=dice(mask, target),
+        mae=mae(prob8, target),
+        pixel_accuracy=pixel_accuracy(mask, target),
+        boundary_f=boundary_f(mask, target),
+    )
+
+
+def summarise(scores: Sequence[PictureScores], seed: int = 0) -> Summary:
+    """Mean, standard deviation and 95 % percentile bootstrap interval (Efron 1979) of each metric over pictures.
+
+    Args:
+        scores: of the pictures.
+        seed: of the bootstrap, which draws the same pictures for every metric.
+
+    Returns:
+        Each metric's name to its spread; to None if no picture has it.
+    """
+    columns = zip(*(astuple(score) for score in scores), strict=True) if scores else [()] * len(fields(PictureScores))
+    return {
+        field.name: spread([value for value in column if value is not None], seed)
+        for field, column in zip(fields(PictureScores), columns, strict=True)
+    }
+
+
+def spread(values: Sequence[float], seed: int = 0) -> Spread | None:
+    """Mean, standard deviation and 95 % percentile bootstrap interval of `values`; None if there are none."""
+    if not values:
+        return None
+    sample, count = np.asarray(values), len(values)
+    drawn = np.random.default_rng(seed).integers(count, size=(RESAMPLES, count))
+    low, high = np.quantile(sample[drawn].mean(axis=1), (0.025, 0.975))
+    sd = sample.std(ddof=1) if count > 1 else 0.0
+    return Spread(float(sample.mean()), float(sd), float(low), float(high), count)

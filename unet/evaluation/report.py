@@ -1,0 +1,146 @@
+"""`python -m unet evaluate`: scores with their spread, and the worst pictures."""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from unet.data.pairs import Pair, find_pairs, select_pairs
+from unet.data.split import load_split
+from unet.errors import DataError
+from unet.evaluation.evaluate import Evaluated, evaluate_pairs
+from unet.evaluation.metrics import Summary, summarise
+from unet.hub.source import Location, locate
+from unet.prediction.predictor import Predictor
+from unet.processes import Processes
+
+WORST = 10
+SPLIT_FILE = "split.json"
+ALONE = Processes()
+_LABELS = {
+    "iou": "IoU",
+    "dice": "Dice",
+    "mae": "MAE",
+    "pixel_accuracy": "pixel accuracy",
+    "boundary_f": "boundary F",
+}
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was measured, and on what."""
+
+    weights: str
+    """As given, with the Hub revision."""
+    precision: str
+    """Of the network: fp32 or bf16."""
+    threshold: float
+    """Of the masks, 0..1."""
+    data: str
+    """Folder, as given."""
+    split: str
+    """Part of the weights' split, or `all`."""
+    pictures: int
+    """Number of pictures."""
+    metrics: Summary
+    """By metric; None where no picture has it."""
+    worst: list[Evaluated]
+    """Ascending by IoU."""
+
+
+@dataclass(frozen=True)
+class _Share:
+    """What one process found out."""
+
+    weights: str
+    precision: str
+    threshold: float
+    evaluated: list[Evaluated]
+
+
+def choose_pairs(pairs: list[Pair], location: Location, part: str) -> list[Pair]:
+    """The pairs of one part of the split that the weights were trained with, or all of them.
+
+    Raises:
+        DataError: the weights come without a split, or it does not fit the folder.
+    """
+    if part == "all":
+        return pairs
+    path = location.folder / SPLIT_FILE
+    if not path.is_file():
+        raise DataError(f"the weights {location.name} come without a {SPLIT_FILE}; --split all scores every picture")
+    return select_pairs(pairs, load_split(path), part)
+
+
+def evaluate(data: Path, part: str, weights: str, precision: str, processes: Processes = ALONE) -> Report:
+    """Score `weights` at their calibrated threshold on the pictures of `data` that `part` names.
+
+    Args:
+        data: folder of pictures with masks.
+        part: of the weights' split: train, val, test, extra_test; or all.
+        weights: folder or Hub repo.
+        precision: auto, fp32 or bf16.
+        processes: that share the pictures; each gets the whole report.
+
+    Raises:
+        DataError, ImageError: the folder or a file in it cannot be used, or is not what the split names.
+        WeightsError, HubError: the weights cannot be had.
+    """
+
+    def score_share() -> _Share:
+        pairs = find_pairs(data)
+        location = locate(weights, also=(SPLIT_FILE,))
+        chosen = choose_pairs(pairs, location, part)
+        predictor = Predictor.from_location(location, precision=precision)
+        evaluated = evaluate_pairs(predictor, processes.share(chosen), predictor.threshold)
+        return _Share(predictor.name, predictor.precision, predictor.threshold, evaluated)
+
+    shares = processes.gather(score_share)
+    evaluated = sorted((e for share in shares for e in share.evaluated), key=lambda e: e.stem)
+    return Report(
+        weights=shares[0].weights,
+        precision=shares[0].precision,
+        threshold=shares[0].threshold,
+        data=str(data),
+        split=part,
+        pictures=len(evaluated),
+        metrics=summarise([e.scores for e in evaluated]),
+        worst=sorted(evaluated, key=lambda e: (e.scores.iou, e.stem))[:WORST],
+    )
+
+
+def as_json(report: Report) -> str:
+    """The report as one JSON object."""
+    return json.dumps(
+        {
+            "weights": report.weights,
+            "precision": report.precision,
+            "threshold": report.threshold,
+            "data": report.data,
+            "split": report.split,
+            "pictures": report.pictures,
+            "metrics": {name: spread and asdict(spread) for name, spread in report.metrics.items()},
+            "worst": [{"stem": e.stem, **asdict(e.scores)} for e in report.worst],
+        },
+        indent=2,
+        ensure_ascii=False,
+    )
+
+
+def as_text(report: Report) -> str:
+    """The report as two small tables."""
+    lines = [
+        f"weights   {report.weights} ({report.precision}, threshold {report.threshold:g})",
+        f"data      {report.data}, {report.split}: {report.pictures} pictures",
+        "",
+        f"{'':<15}{'mean':>8}{'sd':>9}{'95 % interval':>19}{'pictures':>11}",
+    ]
+    for name, spread in report.metrics.items():
+        if spread is None:
+            lines.append(f"{_LABELS[name]:<15}{'n/a':>8}  (every mask has unknown pixels)")
+            continue
+        interval = f"{spread.low:.4f} - {spread.high:.4f}"
+        lines.append(f"{_LABELS[name]:<15}{spread.mean:8.4f}{spread.sd:9.4f}{interval:>19}{spread.pictures:>11}")
+    width = max(len(e.stem) for e in report.worst)
+    lines += ["", f"{'worst pictures':<{max(width, 14)}}{'IoU':>9}{'Dice':>9}"]
+    lines += [f"{e.stem:<{max(width, 14)}}{e.scores.iou:9.4f}{e.scores.dice:9.4f}" for e in report.worst]
+    return "\n".join(lines)

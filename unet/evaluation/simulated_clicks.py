@@ -1,0 +1,161 @@
+"""Simulated clicks, for training and for the benchmark: what a visitor would point at next.
+
+The next click falls on the centre of the largest wrong region, the protocol of the field (Sofiiuk et al. 2021,
+arXiv:2102.06583, section 4). First clicks in training are drawn at random inside and outside the object.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+import cv2
+import numpy as np
+
+from unet.data.pairs import Pair, load_resized
+from unet.evaluation.metrics import iou
+from unet.pictures.clicks import BACKGROUND, FOREGROUND, Click, click_maps
+from unet.prediction.predictor import Predictor
+
+MOST_FIRST_CLICKS = 3
+ROUNDS = (0.4, 0.4, 0.2)  # probabilities of 0, 1, 2 rounds of corrections
+
+
+def _centre(region: np.ndarray) -> tuple[int, int, float]:
+    """Column and row of the pixel of `region` (H, W) farthest from its border, the picture's included, and how far."""
+    padded = np.pad(region.astype(np.uint8), 1)
+    distance = cv2.distanceTransform(padded, cv2.DIST_L2, 5)[1:-1, 1:-1]  # (H, W)
+    row, column = np.unravel_index(int(distance.argmax()), distance.shape)
+    return int(column), int(row), float(distance[row, column])
+
+
+def next_click(mask: np.ndarray, target: np.ndarray, done: Sequence[Click] = ()) -> Click | None:
+    """The click that corrects most: the centre of the largest connected wrong region.
+
+    Args:
+        mask: (H, W) bool, the answer so far.
+        target: (H, W) uint8 labels; unknown pixels are never wrong.
+        done: earlier clicks, whose pixels are not clicked again.
+
+    Returns:
+        The click, or None if no pixel is wrong.
+    """
+    wrong = {FOREGROUND: (target == 1) & ~mask, BACKGROUND: (target == 0) & mask}
+    best, most = None, 0
+    for label, region in wrong.items():
+        for click in done:
+            region[int(click.y), int(click.x)] = False
+        count, regions, statistics, _ = cv2.connectedComponentsWithStats(region.astype(np.uint8), connectivity=8)
+        if count < 2:
+            continue
+        largest = 1 + int(statistics[1:, cv2.CC_STAT_AREA].argmax())
+        if statistics[largest, cv2.CC_STAT_AREA] > most:
+            most = int(statistics[largest, cv2.CC_STAT_AREA])
+            x, y, _ = _centre(regions == largest)
+            best = Click(x, y, label)
+    return best
+
+
+def first_clicks(rng: np.random.Generator, target: np.ndarray) -> list[Click]:
+    """One to `MOST_FIRST_CLICKS` clicks well inside the object, and sometimes some outside it.
+
+    Half of the time the first one is the object's centre, as in the benchmark; a target without foreground
+    gets background clicks only.
+    """
+    clicks = []
+    inside, outside = target == 1, target == 0
+    if inside.any():
+        x, y, depth = _centre(inside)
+        if rng.random() < 0.5:
+            clicks.append(Click(x, y, FOREGROUND))
+        wanted = int(rng.integers(1, MOST_FIRST_CLICKS + 1))
+        deep = cv2.distanceTransform(np.pad(inside.astype(np.uint8), 1), cv2.DIST_L2, 5)[1:-1, 1:-1] >= depth * 0.3
+        clicks += _draw(rng, deep, wanted - len(clicks), FOREGROUND)
+    if outside.any() and rng.random() < 0.5:
+        clicks += _draw(rng, outside, int(rng.integers(1, MOST_FIRST_CLICKS + 1)), BACKGROUND)
+    return clicks
+
+
+def _draw(rng: np.random.Generator, region: np.ndarray, count: int, label: int) -> list[Click]:
+    """`count` clicks at random pixels of `region` (H, W)."""
+    rows, columns = np.nonzero(region)
+    chosen = rng.integers(0, len(rows), size=max(count, 0))
+    return [Click(int(columns[i]), int(rows[i]), label) for i in chosen]
+
+
+def simulate_clicks(
+    predict: Callable[[np.ndarray, np.ndarray], np.ndarray],
+    targets: np.ndarray,
+    rngs: Sequence[np.random.Generator | None],
+) -> np.ndarray:
+    """Click maps of a training batch: none, first clicks, and corrections of the network's own answers.
+
+    Args:
+        predict: positions (b,) of some pictures in the batch and their click maps (b, 2, h, w) float32 -> the
+            network's masks (b, h, w) bool with these clicks; asked only about pictures that get a correction.
+        targets: (B, h, w) uint8 labels.
+        rngs: a generator for each picture, None for one left automatic; nothing else is random, so a picture's
+            clicks do not depend on its batch.
+
+    Returns:
+        (B, 2, h, w) float32 maps, zero for the pictures left automatic.
+    """
+    size = (targets.shape[1], targets.shape[2])
+    clicks: list[list[Click]] = []
+    rounds: list[int] = []
+    for rng, target in zip(rngs, targets, strict=True):
+        clicks.append([] if rng is None else first_clicks(rng, target))
+        rounds.append(0 if rng is None else int(rng.choice(len(ROUNDS), p=ROUNDS)))
+    maps = np.stack([click_maps(c, size, size) for c in clicks])  # (B, 2, h, w)
+    for done in range(max(rounds)):
+        corrected = np.flatnonzero(np.array(rounds) > done)
+        masks = predict(corrected, maps[corrected])
+        for index, mask in zip(corrected, masks, strict=True):
+            click = next_click(mask, targets[index], clicks[index])
+            if click is not None:
+                clicks[index].append(click)
+                maps[index] = click_maps(clicks[index], size, size)
+    return maps
+
+
+def click_session(
+    answer: Callable[[Sequence[Click]], np.ndarray], target: np.ndarray, most: int
+) -> Iterator[tuple[list[Click], np.ndarray]]:
+    """A user who corrects `answer` until nothing is wrong, or after `most` clicks.
+
+    The first click is the object's centre, whatever the automatic mask: the protocol begins with an empty one.
+
+    Args:
+        answer: clicks -> mask (H, W) bool.
+        target: (H, W) uint8 labels.
+        most: number of clicks.
+
+    Yields:
+        The clicks so far, one more each time, and the mask that answers them.
+    """
+    clicks: list[Click] = []
+    mask = np.zeros(target.shape, dtype=bool)
+    while len(clicks) < most and (click := next_click(mask, target, clicks)) is not None:
+        clicks.append(click)
+        mask = answer(clicks)
+        yield list(clicks), mask
+
+
+def ious_after_clicks(
+    predictor: Predictor, pairs: Iterable[Pair], counts: Sequence[int], threshold: float
+) -> np.ndarray:
+    """IoU of each picture after each of `counts` simulated clicks, at its own size and at `threshold` (0..1).
+
+    Returns:
+        (pictures, counts) float64; a session that ended early keeps its last value.
+
+    Raises:
+        DataError, ImageError: a file cannot be read.
+    """
+    rows = []
+    for pair in pairs:
+        rgb, target = load_resized(pair)
+
+        def answer(clicks: Sequence[Click], rgb: np.ndarray = rgb) -> np.ndarray:
+            return predictor.prob8(rgb, clicks) >= 255 * threshold
+
+        ious = [iou(mask, target) for _, mask in click_session(answer, target, max(counts))]
+        rows.append([ious[min(count, len(ious)) - 1] if ious else 1.0 for count in counts])
+    return np.array(rows).reshape(-1, len(counts))

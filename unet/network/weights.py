@@ -1,0 +1,257 @@
+"""A weights folder: `model.safetensors` and `config.json`, written and read back with every value checked."""
+
+import json
+from contextlib import suppress
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+
+from unet.errors import ConfigError, WeightsError
+from unet.network.lite0 import IMAGENET_MEAN, IMAGENET_STD
+from unet.network.unet import UNet
+from unet.values import is_number
+
+WEIGHTS_FILE = "model.safetensors"
+CONFIG_FILE = "config.json"
+DIGEST = "sha256"  # of the values; the file's only metadata, since safetensors writes several keys in any order
+
+
+@dataclass(frozen=True)
+class WeightsConfig:
+    """Everything of config.json but the network's own constructor arguments."""
+
+    size: tuple[int, int] = (240, 240)
+    """Height and width, in pixels, that pictures are resized to for the network."""
+    mean: tuple[float, ...] = IMAGENET_MEAN
+    """Per channel, of pictures in 0..1: subtracted first."""
+    std: tuple[float, ...] = IMAGENET_STD
+    """Per channel: divided by afterwards."""
+    flip: bool = False
+    """Whether probabilities are the mean of the picture's and its mirror image's."""
+    threshold: float = 0.5
+    """Calibrated mask threshold, 0..1."""
+    scores: dict[str, dict[str, float | int | None]] = field(default_factory=dict)
+    """Measured scores (`pictures`, `iou`, `dice`, `mae`, `pixel_accuracy`, `boundary_f`) by part of the split: `val`,
+    `test`, `extra_test`; of one extra folder among several `val/FOLDER`, `extra_test/FOLDER`."""
+    data: tuple[str, ...] = ()
+    """Names of the data sets trained on."""
+
+
+def config_to_json(model: UNet, config: WeightsConfig) -> dict[str, Any]:
+    """The content of config.json for `model` and `config`."""
+    return {
+        **model.init_config,
+        "preprocessing": {"size": list(config.size), "mean": list(config.mean), "std": list(config.std)},
+        "flip": config.flip,
+        "threshold": config.threshold,
+        "scores": config.scores,
+        "data": list(config.data),
+    }
+
+
+def _check(condition: bool, file: str, message: str) -> None:
+    if not condition:
+        raise WeightsError(f"{file}: {message}")
+
+
+def config_from_json(content: Any, file: str) -> tuple[dict[str, Any], WeightsConfig]:
+    """Split config.json into the network's constructor arguments and the rest, each value checked.
+
+    Args:
+        content: what the JSON file holds.
+        file: its name, for messages.
+
+    Raises:
+        WeightsError: a field is missing, unknown, or has a value that cannot be.
+    """
+    _check(isinstance(content, dict), file, "should hold a JSON object")
+    network = {name: content.get(name) for name in ("in_channels", "out_channels", "widths", "encoder", "clicks")}
+    rest = ("preprocessing", "threshold", "scores", "data")
+    missing = [name for name in (*network, *rest) if name not in content]
+    _check(not missing, file, f"lacks the fields {', '.join(missing)}")
+    unknown = sorted(set(content) - set(network) - {*rest, "flip"})
+    _check(not unknown, file, f"has unknown fields {', '.join(unknown)}; is it for another program or version?")
+    widths = network["widths"]
+    _check(isinstance(widths, list), file, f"widths should be a list of whole numbers, not {widths!r}")
+    _check(
+        isinstance(network["clicks"], bool),
+        file,
+        f"clicks should be true or false, not {network['clicks']!r}",
+    )
+    prep = content["preprocessing"]
+    _check(
+        isinstance(prep, dict) and set(prep) == {"size", "mean", "std"},
+        file,
+        "preprocessing should hold size, mean and std",
+    )
+    size, mean, std = prep["size"], prep["mean"], prep["std"]
+    _check(
+        isinstance(size, list) and len(size) == 2 and all(isinstance(s, int) and 1 <= s <= 4096 for s in size),
+        file,
+        f"preprocessing.size should be [height, width] within 1..4096, not {size!r}",
+    )
+    channels = network["in_channels"]
+    for name, values in (("mean", mean), ("std", std)):
+        _check(
+            isinstance(values, list) and len(values) == channels and all(map(is_number, values)),
+            file,
+            f"preprocessing.{name} should be {channels} numbers, not {values!r}",
+        )
+    _check(all(s > 0 for s in std), file, f"preprocessing.std should be positive, not {std!r}")
+    threshold = content["threshold"]
+    _check(
+        is_number(threshold) and 0 <= threshold <= 1,
+        file,
+        f"threshold should lie in 0..1, not {threshold!r}",
+    )
+    flip = content.get("flip", False)  # absent from weights written before there was a choice
+    _check(isinstance(flip, bool), file, f"flip should be true or false, not {flip!r}")
+    _check(
+        isinstance(content["data"], list) and all(isinstance(d, str) for d in content["data"]),
+        file,
+        "data should be a list of names",
+    )
+    scores = content["scores"]
+    valid = isinstance(scores, dict) and all(
+        isinstance(row, dict) and all(v is None or is_number(v) for v in row.values()) for row in scores.values()
+    )
+    _check(valid, file, "scores should hold numbers by split and name")
+    config = WeightsConfig(
+        size=(size[0], size[1]),
+        mean=tuple(mean),
+        std=tuple(std),
+        flip=flip,
+        threshold=float(threshold),
+        scores=scores,
+        data=tuple(content["data"]),
+    )
+    return network, config
+
+
+def _half_range(state: dict[str, torch.Tensor]) -> bool:
+    limit = torch.finfo(torch.float16).max
+    return all(v.abs().max() < limit for v in state.values() if v.is_floating_point() and v.numel())
+
+
+def digest(state: dict[str, torch.Tensor]) -> str:
+    """SHA-256, in hexadecimal, of the names and values of `state`."""
+    total = sha256()
+    for name in sorted(state):
+        total.update(name.encode() + state[name].contiguous().view(-1).view(torch.uint8).numpy().tobytes())
+    return total.hexdigest()
+
+
+def save_weights(folder: str | Path, model: UNet, config: WeightsConfig) -> None:
+    """Write `model.safetensors` (half precision) and `config.json` into `folder`, each whole or not at all.
+
+    Raises:
+        WeightsError: a value does not fit half precision or is not finite, or the disk refuses.
+    """
+    folder = Path(folder)
+    state = {name: v.detach().cpu() for name, v in model.state_dict().items()}
+    if not _half_range(state):
+        raise WeightsError(f"{folder}: the weights hold values that half precision cannot (overflow or NaN)")
+    half = {k: (v.half() if v.is_floating_point() else v).contiguous() for k, v in state.items()}
+    partial = folder / (WEIGHTS_FILE + ".partial")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        partial.write_bytes(save(half, metadata={DIGEST: digest(half)}))
+        partial.replace(folder / WEIGHTS_FILE)
+        save_config(folder, model, config)
+    except OSError as error:
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
+        raise WeightsError(f"{folder}: the weights could not be written ({error.strerror or error})") from error
+
+
+def save_config(folder: str | Path, model: UNet, config: WeightsConfig) -> None:
+    """Write `config.json` alone into an existing `folder`."""
+    partial = Path(folder) / (CONFIG_FILE + ".partial")
+    partial.write_text(json.dumps(config_to_json(model, config), indent=2) + "\n", encoding="utf-8")
+    partial.replace(Path(folder) / CONFIG_FILE)
+
+
+def read_config(folder: Path) -> tuple[dict[str, Any], WeightsConfig]:
+    """The network's constructor arguments and the rest of config.json in `folder`.
+
+    Raises:
+        WeightsError: the file is missing, damaged, or holds a value that cannot be.
+    """
+    path = folder / CONFIG_FILE
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise WeightsError(
+            f"{folder}: no {CONFIG_FILE}; a weights folder holds {WEIGHTS_FILE} and {CONFIG_FILE}"
+        ) from None
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise WeightsError(f"{path}: not readable as JSON ({error})") from error
+    return config_from_json(content, str(path))
+
+
+def _read_state(folder: Path) -> dict[str, torch.Tensor]:
+    path = folder / WEIGHTS_FILE
+    if not path.is_file():
+        others = sorted(p.name for p in folder.glob("*") if p.suffix in {".bin", ".pt", ".pth", ".ckpt", ".pkl"})
+        hint = f"; {', '.join(others)} is not loaded, because pickled files can run code" if others else ""
+        raise WeightsError(f"{folder}: no {WEIGHTS_FILE}{hint}")
+    try:
+        with safe_open(path, framework="pt") as file:
+            expected = (file.metadata() or {}).get(DIGEST)
+            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
+    except (SafetensorError, OSError, ValueError) as error:
+        raise WeightsError(f"{path}: damaged or not a safetensors file ({error}); fetch or copy it again") from error
+    # Files of other programs carry no digest.
+    if expected is not None and digest(state) != expected:
+        raise WeightsError(f"{path}: damaged, its values are not those that were written; fetch or copy it again")
+    return state
+
+
+def load_weights(folder: str | Path) -> tuple[UNet, WeightsConfig]:
+    """Build the network that `folder` describes and fill it, strictly.
+
+    Returns:
+        The network in float32 and evaluation mode, on the CPU, and the rest of its configuration.
+
+    Raises:
+        WeightsError: the folder or a file in it is missing, damaged, foreign, or does not fit the other.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise WeightsError(f"{folder}: no such weights folder")
+    network, config = read_config(folder)
+    state = _read_state(folder)
+    try:
+        model = UNet(**network)
+    except (ConfigError, TypeError) as error:
+        raise WeightsError(f"{folder / CONFIG_FILE}: {error}") from error
+    check_state(model, state, str(folder / WEIGHTS_FILE))
+    model.load_state_dict(state)
+    return model.eval(), config
+
+
+def check_state(model: UNet, state: dict[str, torch.Tensor], file: str) -> None:
+    """Refuse a state dict that does not fit `model` or holds values that are not finite.
+
+    Raises:
+        WeightsError: names the first offending tensor and what was expected.
+    """
+    expected = model.state_dict()
+    missing, unknown = sorted(set(expected) - set(state)), sorted(set(state) - set(expected))
+    if missing or unknown:
+        parts = [f"lacks {len(missing)} tensors such as {missing[0]}"] if missing else []
+        parts += [f"has {len(unknown)} unknown tensors such as {unknown[0]}"] if unknown else []
+        raise WeightsError(f"{file}: does not fit {CONFIG_FILE}: {' and '.join(parts)}")
+    for name, value in state.items():
+        if value.shape != expected[name].shape:
+            raise WeightsError(
+                f"{file}: does not fit {CONFIG_FILE}: {name} has shape {tuple(value.shape)}, "
+                f"expected {tuple(expected[name].shape)}"
+            )
+        if value.is_floating_point() and not value.isfinite().all():
+            raise WeightsError(f"{file}: {name} holds values that are not finite (NaN or infinity)")

@@ -1,0 +1,242 @@
+"""`python -m unet predict`: from picture files to PNG files, in chunks.
+
+While the network works on one chunk of pictures, threads decode the next one and draw, compress and write the one
+before. Memory stays bounded by the pixels of the chunks in flight, however many pictures there are.
+"""
+
+import os
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from unet.errors import ConfigError, ImageError, UnetError
+from unet.pictures.clicks import Click
+from unet.pictures.decode import PICTURE_SUFFIXES, Picture, read_header, read_picture
+from unet.pictures.draw import cutout, mask_from_prob, overlay, save_png
+from unet.prediction.predictor import Predictor
+
+CHUNK_PICTURES = 8  # through the network together
+CHUNK_PIXELS = 16_000_000  # a larger picture is a chunk of its own
+FLIGHT_PIXELS = 48_000_000  # decoded or being decoded at a time; a larger picture goes alone
+
+
+@dataclass(frozen=True)
+class Task:
+    """A picture to segment and the file to write."""
+
+    source: Path
+    target: Path
+
+
+Outcome = tuple[Task, UnetError | None]  # the error, or None if the file is written
+
+
+def find_pictures(paths: Iterable[Path]) -> list[Path]:
+    """The files among `paths`, and the picture files of the folders among them, those sorted by name.
+
+    Subfolders and hidden files are left out. A path that does not exist is kept, to be named when it is read.
+
+    Raises:
+        ImageError: a folder holds no pictures, or cannot be listed.
+    """
+    files: list[Path] = []
+    for path in paths:
+        if not path.is_dir():
+            files.append(path)
+            continue
+        try:
+            entries = sorted(path.iterdir())
+        except OSError as error:
+            raise ImageError(f"the folder {path} cannot be listed: {error.strerror}") from error
+        found = [
+            entry
+            for entry in entries
+            if entry.suffix.lower() in PICTURE_SUFFIXES and not entry.name.startswith(".") and not entry.is_dir()
+        ]
+        if not found:
+            raise ImageError(f"the folder {path} holds no pictures (its subfolders are not searched)")
+        files += found
+    return files
+
+
+def plan(pictures: Sequence[Path], output: Path) -> list[Task]:
+    """What is written where: `output`/STEM.png for each of `pictures`.
+
+    Raises:
+        ConfigError: two pictures have one stem, or a result would overwrite a picture of the list.
+    """
+    by_stem: dict[str, Path] = {}
+    sources = {picture.resolve() for picture in pictures}
+    tasks = []
+    for picture in pictures:
+        target = output / f"{picture.stem}.png"
+        if picture.stem in by_stem:
+            raise ConfigError(
+                f"{by_stem[picture.stem]} and {picture} would both be written to {target}; "
+                "give them one after the other, with another --output"
+            )
+        if target.resolve() in sources:
+            raise ConfigError(f"{target} would overwrite the picture of that name; choose another --output")
+        by_stem[picture.stem] = picture
+        tasks.append(Task(picture, target))
+    return tasks
+
+
+def render(kind: str, picture: Picture, prob8: np.ndarray, threshold: float) -> np.ndarray:
+    """The picture that `kind` (mask, prob, cutout or overlay) names, uint8: (H, W), (H, W, 3) or (H, W, 4)."""
+    if kind == "prob":
+        return prob8
+    mask = mask_from_prob(prob8, threshold)
+    if kind == "cutout":
+        return cutout(picture, mask)
+    return overlay(picture.rgb, mask) if kind == "overlay" else mask
+
+
+def check_clicks(clicks: Sequence[Click], picture: Picture) -> None:
+    """Refuse clicks outside `picture`.
+
+    Raises:
+        ConfigError: names the click and the picture's size.
+    """
+    for click in clicks:
+        if not (0 <= click.x < picture.width and 0 <= click.y < picture.height):
+            raise ConfigError(
+                f"the click {click.x:g},{click.y:g} lies outside the picture, which has "
+                f"{picture.width} x {picture.height} pixels"
+            )
+
+
+@dataclass
+class _Chunk:
+    """Some pictures on their way."""
+
+    tasks: list[Task]
+    pixels: int
+    decoded: list[Future[Picture]] = field(default_factory=list)
+    outcomes: list[Future[None] | UnetError] | None = None
+
+
+class _Pipeline:
+    def __init__(
+        self, predictor: Predictor, kind: str, threshold: float, clicks: Sequence[Click], pool: ThreadPoolExecutor
+    ) -> None:
+        self._predictor, self._kind, self._threshold, self._clicks = predictor, kind, threshold, clicks
+        self._pool = pool
+
+    def decode(self, chunk: _Chunk) -> None:
+        """Have the chunk's pictures decoded."""
+        chunk.decoded = [self._pool.submit(self._read, task.source) for task in chunk.tasks]
+
+    def segment(self, chunk: _Chunk) -> None:
+        """Run the network on the chunk's pictures, once, and have the results written."""
+        if chunk.outcomes is not None:
+            return
+        pictures: list[Picture | UnetError] = []
+        for future in chunk.decoded:
+            try:
+                pictures.append(future.result())
+            except UnetError as error:
+                pictures.append(error)
+        chunk.decoded = []
+        good = [picture for picture in pictures if isinstance(picture, Picture)]
+        # (h, w) each; the rest is done picture by picture in the threads.
+        small: Iterator[np.ndarray]
+        if self._clicks:
+            small = (self._predictor.prob_small(picture.rgb, self._clicks) for picture in good)
+        else:
+            small = iter(self._predictor.probabilities([picture.rgb for picture in good]) if good else ())
+        chunk.outcomes = [
+            self._pool.submit(self._write, task, picture, next(small)) if isinstance(picture, Picture) else picture
+            for task, picture in zip(chunk.tasks, pictures, strict=True)
+        ]
+
+    def finish(self, chunk: _Chunk) -> Iterator[Outcome]:
+        """Wait until the chunk is written."""
+        self.segment(chunk)
+        for task, outcome in zip(chunk.tasks, chunk.outcomes or (), strict=True):
+            if isinstance(outcome, UnetError):
+                yield task, outcome
+                continue
+            try:
+                outcome.result()
+            except UnetError as error:
+                yield task, error
+            else:
+                yield task, None
+
+    def _read(self, source: Path) -> Picture:
+        picture = read_picture(source)
+        check_clicks(self._clicks, picture)
+        return picture
+
+    def _write(self, task: Task, picture: Picture, small: np.ndarray) -> None:
+        prob8 = self._predictor.upsample(small, picture.rgb, self._clicks)
+        array = render(self._kind, picture, prob8, self._threshold)
+        try:
+            save_png(array, task.target)
+        except OSError as error:
+            raise ImageError(f"{task.target}: could not be written ({error.strerror or error})") from error
+
+
+def _chunks(tasks: Iterable[Task]) -> Iterator[_Chunk]:
+    """Share `tasks` out by number and, as the files' headers tell it, by pixels."""
+    chunk = _Chunk([], 0)
+    for task in tasks:
+        try:
+            width, height = read_header(task.source)
+            pixels = width * height
+        except ImageError:
+            pixels = 0  # the decoder will say the same, in its turn
+        if chunk.tasks and (len(chunk.tasks) == CHUNK_PICTURES or chunk.pixels + pixels > CHUNK_PIXELS):
+            yield chunk
+            chunk = _Chunk([], 0)
+        chunk.tasks.append(task)
+        chunk.pixels += pixels
+    if chunk.tasks:
+        yield chunk
+
+
+def predict_pictures(
+    predictor: Predictor, tasks: Sequence[Task], kind: str, threshold: float, clicks: Sequence[Click] = ()
+) -> Iterator[Outcome]:
+    """Segment the pictures of `tasks` and write what `kind` names; folders are made, files overwritten.
+
+    Args:
+        predictor: made ready to answer.
+        tasks: as from `plan`.
+        kind: mask, prob, cutout or overlay.
+        threshold: of the mask, 0..1.
+        clicks: in pixels of every one of the pictures.
+
+    Yields:
+        Each task, in order, with None once its file is written, or with the error that prevented that.
+
+    Raises:
+        ConfigError: the output folder cannot be made, or the weights take no clicks.
+    """
+    for folder in dict.fromkeys(task.target.parent for task in tasks):
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ConfigError(f"the output folder {folder} cannot be made ({error.strerror or error})") from error
+    pool = ThreadPoolExecutor(os.cpu_count())
+    pipeline = _Pipeline(predictor, kind, threshold, clicks, pool)
+    flight: deque[_Chunk] = deque()  # the one being written, the one in the network, the one being decoded
+    try:
+        for chunk in _chunks(tasks):
+            while flight and sum(c.pixels for c in flight) + chunk.pixels > FLIGHT_PIXELS:
+                yield from pipeline.finish(flight.popleft())
+            pipeline.decode(chunk)
+            flight.append(chunk)
+            if len(flight) > 1:
+                pipeline.segment(flight[-2])
+            if len(flight) > 2:
+                yield from pipeline.finish(flight.popleft())
+        while flight:
+            yield from pipeline.finish(flight.popleft())
+    finally:
+        pool.shutdown(cancel_futures=True)

@@ -1,0 +1,164 @@
+"""From a picture to its 8-bit probability map: the one place where `prob8` is made."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from unet.errors import ConfigError
+from unet.hub.source import Location, locate
+from unet.network.folding import fold_batchnorm
+from unet.network.unet import UNet
+from unet.network.weights import WeightsConfig, load_weights
+from unet.pictures.clicks import Click, click_maps, honour_clicks
+from unet.prediction.upsampling import upsample_bilinear
+from unet.prediction.zoom_in import clicks_within, focus_box, merge_views
+
+PRECISIONS = ("auto", "fp32", "bf16")
+
+
+def has_fast_bf16() -> bool:
+    """Whether this machine multiplies bfloat16 matrices in hardware; elsewhere it is far slower than float32."""
+    if torch.cuda.is_available():
+        return torch.cuda.is_bf16_supported()
+    return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+
+
+def normalise(rgb: np.ndarray, config: WeightsConfig) -> Tensor:
+    """Resize (H, W, 3) uint8 to the network's size and normalise: (3, h, w) float32."""
+    height, width = config.size
+    small = Image.fromarray(rgb).resize((width, height), Image.Resampling.BILINEAR)
+    x = torch.from_numpy(np.asarray(small, dtype=np.float32)).permute(2, 0, 1) / 255  # (3, h, w)
+    return (x - torch.tensor(config.mean).view(-1, 1, 1)) / torch.tensor(config.std).view(-1, 1, 1)
+
+
+class Predictor:
+    """A network made ready to answer: BatchNorm folded, channels last, in the precision that is fastest here.
+
+    Args:
+        model: the network; it is copied, not changed.
+        config: its preprocessing, threshold and scores.
+        location: where the weights came from.
+        precision: `auto`, `fp32` or `bf16`. `auto` takes bfloat16 where the hardware has it.
+
+    Raises:
+        ConfigError: an unknown precision.
+    """
+
+    def __init__(
+        self, model: UNet, config: WeightsConfig, location: Location | None = None, precision: str = "auto"
+    ) -> None:
+        if precision not in PRECISIONS:
+            raise ConfigError(f"unknown precision {precision!r}; choose from {', '.join(PRECISIONS)}")
+        self.config, self.location = config, location
+        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self.precision = "bf16" if precision == "bf16" or (precision == "auto" and has_fast_bf16()) else "fp32"
+        self.encoder = model.encoder
+        self._model = fold_batchnorm(model).to(self.device)
+        self._model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._dtype = torch.float32
+        if self.precision == "bf16":
+            # Depthwise convolutions are slow in bfloat16 on CPUs: lite0's contracting path stays in float32.
+            whole = model.encoder == "plain" or self.device.type == "cuda"
+            (self._model if whole else torch.nn.ModuleList([self._model.expansive, self._model.head])).bfloat16()
+            self._dtype = torch.bfloat16 if whole else torch.float32
+
+    @classmethod
+    def load(cls, source: str | Path = "weights", *, precision: str = "auto") -> "Predictor":
+        """Load from a folder, `user/name` or `user/name@revision`.
+
+        Raises:
+            HubError, WeightsError: the weights cannot be had or are no good; there is no fallback.
+        """
+        return cls.from_location(locate(source), precision=precision)
+
+    @classmethod
+    def from_location(cls, location: Location, *, precision: str = "auto") -> "Predictor":
+        """Load weights that have been located already (see `unet.hub.source`)."""
+        model, config = load_weights(location.folder)
+        return cls(model, config, location, precision)
+
+    @property
+    def name(self) -> str:
+        """The weights' folder or Hub repo as given, with its revision."""
+        return self.location.name if self.location else "unsaved weights"
+
+    @property
+    def revision(self) -> str | None:
+        """The Hub commit of the weights, 40 hexadecimal digits, or None for a folder."""
+        return self.location.revision if self.location else None
+
+    @property
+    def threshold(self) -> float:
+        """The calibrated mask threshold, 0..1."""
+        return self.config.threshold
+
+    @property
+    def takes_clicks(self) -> bool:
+        """Whether the network has a click layer."""
+        return self._model.clicks
+
+    def probabilities(self, rgbs: Sequence[np.ndarray], clicks: Sequence[Sequence[Click]] = ()) -> np.ndarray:
+        """Probabilities at the network's size, of the pictures as they are.
+
+        Args:
+            rgbs: pictures (H, W, 3) uint8, each of any size.
+            clicks: none, or one sequence of clicks for each picture.
+
+        Returns:
+            (B, h, w) float32 in 0..1.
+
+        Raises:
+            ConfigError: clicks for weights that take none.
+        """
+        batch = torch.stack([normalise(rgb, self.config) for rgb in rgbs])  # (B, 3, h, w)
+        maps = None
+        if any(clicks):
+            if not self.takes_clicks:
+                raise ConfigError(f"the weights {self.name} have no click layer and take no clicks")
+            pairs = zip(rgbs, clicks, strict=True)
+            stacked = np.stack([click_maps(c, rgb.shape[:2], self.config.size) for rgb, c in pairs])
+            maps = torch.from_numpy(stacked).to(self.device, self._dtype)  # (B, 2, h, w)
+        batch = batch.to(self.device, self._dtype, memory_format=torch.channels_last)
+        with torch.inference_mode():
+            prob = self._model(batch, maps).float().sigmoid()  # (B, 1, h, w)
+            if self.config.flip:
+                mirrored = self._model(batch.flip(3), None if maps is None else maps.flip(3))
+                prob = (prob + mirrored.float().sigmoid().flip(3)) / 2
+            return prob.squeeze(1).cpu().numpy()
+
+    def prob_small(self, rgb: np.ndarray, clicks: Sequence[Click] = ()) -> np.ndarray:
+        """Probabilities (h, w) float32 in 0..1 of one picture (H, W, 3) uint8.
+
+        They have the network's size; with clicks on a small object they are finer, as the network then takes a second
+        look at its surroundings (see `unet.prediction.zoom_in`).
+        """
+        whole = self.probabilities([rgb], [clicks])[0]
+        size = (rgb.shape[0], rgb.shape[1])
+        box = focus_box(whole, clicks, size, self.threshold)
+        if box is None:
+            return whole
+        left, top, right, bottom = box
+        close = self.probabilities([rgb[top:bottom, left:right]], [clicks_within(clicks, box)])[0]
+        return merge_views(whole, close, box, size)
+
+    def upsample(self, prob_small: np.ndarray, rgb: np.ndarray, clicks: Sequence[Click] = ()) -> np.ndarray:
+        """`prob8 = round(255 * probability)`, (H, W) uint8, at the picture's own size.
+
+        A foreground click's own pixel is 255, a background click's 0.
+        """
+        prob8 = upsample_bilinear(prob_small, (rgb.shape[0], rgb.shape[1]))
+        honour_clicks(prob8, clicks)
+        return prob8
+
+    def prob8(self, rgb: np.ndarray, clicks: Sequence[Click] = ()) -> np.ndarray:
+        """The picture's 8-bit probability map: (H, W, 3) uint8 -> (H, W) uint8."""
+        return self.upsample(self.prob_small(rgb, clicks), rgb, clicks)
+
+    def prob8_batch(self, rgbs: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """`prob8` of several pictures, through the network together."""
+        small = self.probabilities(rgbs)
+        return [self.upsample(prob, rgb) for prob, rgb in zip(small, rgbs, strict=True)]

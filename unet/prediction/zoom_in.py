@@ -1,0 +1,88 @@
+"""A second, closer look at what clicks mean: where to look, and how both views become one map (numpy and Pillow).
+
+The picture shrinks to the network's size, and a small object to a few pixels. Once clicks have told which object is
+meant, the network sees it again, cut out with some surroundings, and both answers are averaged: zoom-in as in f-BRS and
+RITM (Sofiiuk et al. 2020, arXiv:2001.10331; 2021, arXiv:2102.06583), where the closer view replaces the first.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from PIL import Image
+
+from unet.pictures.clicks import FOREGROUND, Click
+
+Box = tuple[int, int, int, int]  # left, top, right, bottom in pixels of the picture; right and bottom are outside
+
+SURROUNDINGS = 1.4  # side of the view, in sides of the object
+SMALLEST = 0.25  # side of the view at least, in sides of the picture
+LARGEST = 0.6  # share of the picture's area from which a second look shows nothing new
+
+
+def focus_box(prob: np.ndarray, clicks: Sequence[Click], size: tuple[int, int], threshold: float) -> Box | None:
+    """Where to look again.
+
+    Args:
+        prob: (h, w) probabilities of the first look at the whole picture.
+        clicks: in pixels of the picture.
+        size: height and width of the picture.
+        threshold: of the mask, 0..1.
+
+    Returns:
+        A box around the mask and the foreground clicks, or None without a foreground click or if the box would be most
+        of the picture.
+    """
+    meant = [click for click in clicks if click.label == FOREGROUND]
+    if not meant:
+        return None
+    ranges = []
+    mask = prob >= threshold
+    for axis, values in ((0, [click.y for click in meant]), (1, [click.x for click in meant])):
+        scale = size[axis] / prob.shape[axis]
+        covered = np.flatnonzero(mask.any(axis=1 - axis))
+        ends = [*values, *(np.array([covered[0], covered[-1] + 1]) * scale if len(covered) else [])]
+        side = max((max(ends) - min(ends)) * SURROUNDINGS, size[axis] * SMALLEST)
+        middle = (max(ends) + min(ends)) / 2
+        ranges.append((max(0, int(middle - side / 2)), min(size[axis], int(np.ceil(middle + side / 2)))))
+    (top, bottom), (left, right) = ranges
+    if (bottom - top) * (right - left) > LARGEST * size[0] * size[1]:
+        return None
+    return left, top, right, bottom
+
+
+def clicks_within(clicks: Sequence[Click], box: Box) -> list[Click]:
+    """The clicks inside `box`, in its own pixels."""
+    left, top, right, bottom = box
+    return [
+        Click(click.x - left, click.y - top, click.label)
+        for click in clicks
+        if left <= click.x < right and top <= click.y < bottom
+    ]
+
+
+def merge_views(whole: np.ndarray, close: np.ndarray, box: Box, size: tuple[int, int]) -> np.ndarray:
+    """The mean of both views, as fine as the closer one; outside of it the closer one says background.
+
+    Args:
+        whole: (h, w) float32 probabilities of the picture.
+        close: (h, w) float32 probabilities of what `box` cuts out.
+        box: of the closer view.
+        size: height and width of the picture.
+
+    Returns:
+        (h', w') float32, at most 1 / `SMALLEST` times as high and wide as `whole`.
+    """
+    left, top, right, bottom = box
+    height, width = (
+        round(whole.shape[axis] * size[axis] / side) for axis, side in ((0, bottom - top), (1, right - left))
+    )
+    merged = _resize(whole, height, width) / 2
+    first_row, last_row = round(top * height / size[0]), round(bottom * height / size[0])
+    first_column, last_column = round(left * width / size[1]), round(right * width / size[1])
+    region = merged[first_row:last_row, first_column:last_column]
+    region += _resize(close, *region.shape) / 2
+    return merged
+
+
+def _resize(prob: np.ndarray, height: int, width: int) -> np.ndarray:
+    return np.asarray(Image.fromarray(prob).resize((width, height), Image.Resampling.BILINEAR))

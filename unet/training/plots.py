@@ -1,0 +1,191 @@
+"""Figures of a training run: learning curves, reliability of the probabilities, sheets of predictions.
+
+Curves and reliability are drawn by matplotlib, which training needs and the running app does not; it is imported
+inside the functions.
+"""
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from unet.errors import TrainingError
+from unet.pictures.draw import mask_from_prob, overlay
+
+# Okabe and Ito's palette: told apart in every common form of colour blindness.
+BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#6B7280"
+DOTS_PER_INCH = 160
+_STYLE: Any = {  # matplotlib types the keys of such a dict one by one
+    "figure.facecolor": "white",
+    "axes.facecolor": "white",
+    "axes.edgecolor": "#9CA3AF",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "axes.titlelocation": "left",
+    "axes.titleweight": "bold",
+    "grid.color": "#E5E7EB",
+    "grid.linewidth": 0.8,
+    "font.family": "DejaVu Sans",
+    "font.size": 10,
+    "legend.frameon": False,
+    "lines.linewidth": 2.0,
+    "lines.solid_capstyle": "round",
+    "svg.hashsalt": "unet",
+}
+
+TILE = 240  # pixels of the longer side of a sheet's pictures
+_CAPTION = 22  # pixels of text above each row
+_GAP = 8
+
+
+def _matplotlib() -> tuple[ModuleType, Any, AbstractContextManager[None]]:
+    """`matplotlib`, its `Figure` with a canvas that needs no display, and a context with this module's style."""
+    try:
+        import matplotlib
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise TrainingError(
+            "curves are drawn by matplotlib, which is not installed; pip install -r requirements-dev.txt"
+        ) from error
+    return matplotlib, Figure, matplotlib.rc_context(_STYLE)
+
+
+def _save(figure: Any, path: str | Path) -> None:
+    """Write `figure` as PNG, without the metadata that would make equal figures differ."""
+    path = Path(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        figure.savefig(path, format="png", dpi=DOTS_PER_INCH, metadata={"Software": None})
+    except OSError as error:
+        raise TrainingError(f"{path}: the figure could not be written ({error.strerror or error})") from error
+
+
+def plot_curves(history: Sequence[Mapping[str, float]], path: str | Path) -> None:
+    """Draw the training loss and the validation scores over the epochs, the best epoch by IoU marked.
+
+    Args:
+        history: a row an epoch with `epoch` (from 1), `loss`, `val_iou` and `val_dice`.
+        path: PNG file to write.
+
+    Raises:
+        TrainingError: there is no epoch, matplotlib is not installed, or the file cannot be written.
+    """
+    if not history:
+        raise TrainingError(f"{path}: no epoch has been trained, so there are no curves to draw")
+    matplotlib, figure_class, style = _matplotlib()
+    epochs = [int(row["epoch"]) for row in history]
+    marker = "o" if len(epochs) <= 15 else None  # few epochs: points, as a line of one point does not show
+    best = max(history, key=lambda row: row["val_iou"])
+    with style:
+        figure = figure_class(figsize=(9.0, 3.4), layout="constrained")
+        left, right = figure.subplots(1, 2)
+        left.plot(epochs, [row["loss"] for row in history], color=GREY, marker=marker, markersize=4)
+        left.set_title("Training loss")
+        left.set_ylim(bottom=0)
+        for name, label, colour in (("val_dice", "Dice", GREEN), ("val_iou", "IoU", BLUE)):
+            right.plot(epochs, [row[name] for row in history], color=colour, label=label, marker=marker, markersize=4)
+        right.plot(
+            [best["epoch"]],
+            [best["val_iou"]],
+            "o",
+            color=ORANGE,
+            markersize=8,
+            label=f"kept: epoch {best['epoch']:.0f}, IoU {best['val_iou']:.3f}",
+        )
+        right.set_title("Validation scores at threshold 0.5")
+        right.set_ylim(0, 1)
+        right.legend(loc="lower right")
+        for axes in (left, right):
+            axes.set_xlabel("epoch")
+            axes.set_xlim(epochs[0] - 0.5, epochs[-1] + 0.5)
+            axes.xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(integer=True, min_n_ticks=1))
+        _save(figure, path)
+
+
+def plot_reliability(rows: Sequence[tuple[float, float, int]], threshold: float, path: str | Path) -> None:
+    """Draw how often pixels of a given probability are foreground, and how many such pixels there are.
+
+    Args:
+        rows: mean probability (0..1), share that is foreground (0..1), pixels; as from `evaluation.reliability`.
+        threshold: the calibrated mask threshold, 0..1.
+        path: PNG file to write.
+
+    Raises:
+        TrainingError: no rows, matplotlib is not installed, or the file cannot be written.
+    """
+    if not rows:
+        raise TrainingError(f"{path}: no pixels were evaluated, so there is no reliability to draw")
+    _, figure_class, style = _matplotlib()
+    probability, foreground, pixels = zip(*rows, strict=True)
+    with style:
+        figure = figure_class(figsize=(5.6, 5.6), layout="constrained")
+        upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
+        upper.plot([0, 1], [0, 1], color=GREY, linewidth=1, linestyle=(0, (4, 3)), label="perfectly calibrated")
+        upper.plot(probability, foreground, color=BLUE, marker="o", markersize=5, label="measured")
+        upper.set_title("Reliability on the validation pictures")
+        upper.set_ylabel("share of pixels that are foreground")
+        upper.set_ylim(0, 1)
+        lower.bar(probability, np.array(pixels) / sum(pixels), width=0.07, color=BLUE)
+        lower.set_yscale("log")
+        lower.set_ylabel("share of all pixels")
+        lower.set_xlabel("predicted probability")
+        lower.set_xlim(0, 1)
+        for axes in (upper, lower):
+            label = f"mask threshold {threshold:g}" if axes is upper else None
+            axes.axvline(threshold, color=ORANGE, linewidth=1.5, label=label)
+        upper.legend(loc="lower right")
+        _save(figure, path)
+
+
+def _tile(array: np.ndarray, resample: Image.Resampling) -> Image.Image:
+    """(H, W) or (H, W, 3) uint8, scaled so that its longer side is `TILE` pixels."""
+    scale = TILE / max(array.shape[:2])
+    size = max(1, round(array.shape[1] * scale)), max(1, round(array.shape[0] * scale))
+    return Image.fromarray(array).convert("RGB").resize(size, resample)
+
+
+def prediction_sheet(
+    items: Sequence[tuple[str, np.ndarray, np.ndarray, np.ndarray, float]], threshold: float, path: str | Path
+) -> None:
+    """Write a contact sheet: a row a picture with the picture, its true mask (unknown in grey), and the overlay.
+
+    Such sheets show the data itself: they belong under runs/, not into a repository.
+
+    Args:
+        items: name, rgb (H, W, 3) uint8, target (H, W) of 0, 1 and 255 (unknown), prob8 (H, W) uint8, IoU.
+        threshold: of the mask, 0..1.
+        path: PNG file to write.
+
+    Raises:
+        TrainingError: no items, or the file cannot be written.
+    """
+    if not items:
+        raise TrainingError(f"{path}: no pictures to put on the sheet")
+    font = ImageFont.load_default(14)
+    grey = np.zeros(256, dtype=np.uint8)
+    grey[1], grey[255] = 255, 128
+    row_height = _CAPTION + TILE + _GAP
+    sheet = Image.new("RGB", (3 * TILE + 4 * _GAP, len(items) * row_height + _GAP), "white")
+    draw = ImageDraw.Draw(sheet)
+    for row, (name, rgb, target, prob8, iou) in enumerate(items):
+        top = _GAP + row * row_height
+        draw.text((_GAP, top), f"{name}   IoU {iou:.3f}", fill="black", font=font)
+        tiles = (
+            _tile(rgb, Image.Resampling.BILINEAR),
+            _tile(grey[target], Image.Resampling.NEAREST),
+            _tile(overlay(rgb, mask_from_prob(prob8, threshold)), Image.Resampling.BILINEAR),
+        )
+        for column, tile in enumerate(tiles):
+            sheet.paste(tile, (_GAP + column * (TILE + _GAP), top + _CAPTION))
+    path = Path(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        sheet.save(path, format="PNG")
+    except OSError as error:
+        raise TrainingError(f"{path}: the sheet could not be written ({error.strerror or error})") from error

@@ -1,0 +1,200 @@
+"""The pictures of a training run by the part they play: train, val, test and extra_test."""
+
+import os
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+
+from unet.data.pairs import Pair, extra_test_names, find_pairs, prefixed_names
+from unet.data.split import PARTS, hold_out, list_names, load_split, read_groups, split_held_out, split_stems
+from unet.data.stream import DatasetStream, is_hub_dataset
+from unet.errors import DataError, TrainingError
+from unet.network.weights import read_config
+from unet.training.config import TrainConfig
+
+# Near-duplicates of the Interactive Segmentation set, for a folder that holds all of them and no groups.txt.
+KNOWN_GROUPS = Path(__file__).parents[1] / "data" / "interactive_segmentation_groups.txt"
+KAGGLE_SET = "4quant/interactivesegmentation"
+
+
+@dataclass(frozen=True)
+class Splits:
+    """Pairs by part: `train`, `val` and `test` of the main folder; of the extra folders, one list for each folder."""
+
+    train: list[Pair]
+    val: list[Pair]
+    test: list[Pair]
+    extra: list[list[Pair]]
+    """The extra folders' training pictures."""
+    extra_val: list[list[Pair]]
+    """Pictures kept out of the extra folders to validate with."""
+    extra_test: list[list[Pair]]
+    """The other pictures kept out of them."""
+    names: tuple[str, ...]
+    """Of the folders, the main one first."""
+    stream: DatasetStream | None = None
+    """Where the training pictures come from instead of `train`."""
+
+    def samples(self, config: TrainConfig, epoch: int) -> list[Pair]:
+        """The pictures of an epoch, each folder's as often as `config` says; or a stream's window for the main one."""
+        samples = self.stream.window(epoch) if self.stream else self.train * config.main_repeats
+        for pairs, repeats in zip(self.extra, _extra_repeats(config), strict=True):
+            samples = samples + pairs * repeats
+        return samples
+
+    def epoch_length(self, config: TrainConfig) -> int:
+        """The number of `samples`."""
+        main = self.stream.length if self.stream else len(self.train) * config.main_repeats
+        return main + sum(len(p) * n for p, n in zip(self.extra, _extra_repeats(config), strict=True))
+
+    def validation_sets(self) -> list[list[Pair]]:
+        """The pictures to validate with, a list for each folder that has some; all folders weigh the same."""
+        return [pairs for pairs in (self.val, *self.extra_val) if pairs]
+
+    def scored_sets(self) -> dict[str, list[Pair]]:
+        """The pictures that the finished weights are scored on, by the name of their scores in config.json.
+
+        `val` and `test` are the main folder's; an extra folder's are `val/FOLDER` and `extra_test/FOLDER`, or
+        `extra_test` of a single folder.
+        """
+        sets = {"val": self.val, "test": self.test}
+        for name, val, test in zip(self.names[1:], self.extra_val, self.extra_test, strict=True):
+            sets |= {f"val/{name}": val, "extra_test" if len(self.names) == 2 else f"extra_test/{name}": test}
+        return {name: sets[name] for name in sorted(sets, key=_part_order) if sets[name]}
+
+    def stems(self) -> dict[str, list[str]]:
+        """The content of split.json."""
+        parts = {"train": self.train, "val": self.val, "test": self.test}
+        stems = {name: sorted(pair.stem for pair in pairs) for name, pairs in parts.items()}
+        stems["val"] += prefixed_names(list(chain(*self.extra_val)))
+        return {**stems, "extra_test": extra_test_names(list(chain(*self.extra_test)))}
+
+    def counts(self) -> dict[str, int]:
+        """Pictures in each part; nobody knows how many a stream has."""
+        train = {"train_an_epoch": self.stream.length} if self.stream else {"train": len(self.train)}
+        return {
+            **train,
+            "extra_train": sum(map(len, self.extra)),
+            "val": len(self.val) + sum(map(len, self.extra_val)),
+            "test": len(self.test),
+            "extra_test": sum(map(len, self.extra_test)),
+        }
+
+    def describe(self) -> str:
+        """One line for the log."""
+        return ", ".join(f"{name} {count}" for name, count in self.counts().items() if count)
+
+
+def _extra_repeats(config: TrainConfig) -> tuple[int, ...]:
+    return config.extra_repeats or (1,) * len(config.extra_data)
+
+
+def _part_order(name: str) -> int:
+    return PARTS.index(name.split("/")[0])
+
+
+def kaggle_folder() -> Path:
+    """Download the Interactive Segmentation set from Kaggle.
+
+    Raises:
+        DataError: kagglehub is not installed or Kaggle cannot be reached; says how to pass a folder instead.
+    """
+    page = f"https://www.kaggle.com/datasets/{KAGGLE_SET}"
+    way_out = f"download {page}, unpack it and pass the folder with --data DIR"
+    try:
+        import kagglehub
+    except ImportError as error:
+        raise DataError(f"no --data given and kagglehub is not installed; {way_out}") from error
+    try:
+        return Path(kagglehub.dataset_download(KAGGLE_SET))
+    except Exception as error:  # kagglehub lets through whatever requests, ssl, zipfile or json raise
+        raise DataError(
+            f"no --data given and Kaggle could not be reached ({type(error).__name__}); {way_out}"
+        ) from error
+
+
+def groups_of(config: TrainConfig, folder: Path, stems: set[str]) -> list[list[str]]:
+    """Near-duplicates in the main folder: from --groups, from its groups.txt, or those known of the data set."""
+    if config.groups is not None:
+        return read_groups(config.groups)
+    groups = read_groups(folder)
+    if not groups:
+        known = read_groups(KNOWN_GROUPS)
+        if all(stem in stems for group in known for stem in group):
+            return known
+    return groups
+
+
+def collect_extra(config: TrainConfig) -> tuple[list[list[Pair]], list[list[Pair]], list[list[Pair]]]:
+    """The extra folders' pictures, a list for each folder: those to train on, to validate with and to test with."""
+    parts: tuple[list[list[Pair]], list[list[Pair]], list[list[Pair]]] = ([], [], [])
+    for other in config.extra_data:
+        found = {pair.stem: pair for pair in find_pairs(other, skip_broken=config.skip_broken, decode=True)}
+        groups = read_groups(other)
+        kept, out = hold_out(found, seed=config.split_seed, groups=groups)
+        val, test = split_held_out(out, seed=config.split_seed, groups=groups)
+        for part, stems in zip(parts, (kept, val, test), strict=True):
+            part.append([found[stem] for stem in stems])
+    return parts
+
+
+def collect(config: TrainConfig) -> Splits:
+    """Find, check and split the pictures that `config` names.
+
+    Raises:
+        DataError: a folder cannot be used as it stands; names the files.
+    """
+    folder = config.data or kaggle_folder()
+    extra = collect_extra(config)
+    if is_hub_dataset(folder):
+        name = folder.as_posix()
+        spool = config.run_folder / "streamed" / f"process-{os.environ.get('RANK', '0')}"
+        stream = DatasetStream(name, config.stream_pictures, config.split_seed, spool, config.skip_broken)
+        val, test = stream.held_out()
+        shown = folder.resolve().name if folder.is_dir() else name  # a card has no use for the paths of one machine
+        names = (shown, *(path.resolve().name for path in config.extra_data))
+        return Splits([], val, test, *extra, names, stream)
+    pairs = find_pairs(folder, skip_broken=config.skip_broken, decode=True)
+    by_stem = {pair.stem: pair for pair in pairs}
+    groups = groups_of(config, folder, set(by_stem))
+    split = split_stems(by_stem, seed=config.split_seed, groups=groups)
+    names = tuple(path.resolve().name for path in (folder, *config.extra_data))
+    parts = {name: [by_stem[stem] for stem in split[name]] for name in ("train", "val", "test")}
+    return Splits(parts["train"], parts["val"], parts["test"], *extra, names)
+
+
+def refuse_leak(weights: Path, splits: Splits) -> None:
+    """Refuse to start from weights that were trained on pictures which this run keeps out of training.
+
+    Which part a picture that was kept out then plays now does not matter: it may have been in extra_test and be in
+    val. Pictures of a folder that the weights were not trained on are new to them.
+
+    Args:
+        weights: their folder; nothing is checked if it holds no split.json.
+        splits: of this run.
+
+    Raises:
+        TrainingError: names the pictures.
+    """
+    path = weights / "split.json"
+    if not path.exists():
+        return
+    earlier, (earlier_main, *earlier_extras) = load_split(path), read_config(weights)[1].data or ("",)
+    kept_out = set(earlier["val"]) | set(earlier["extra_test"])
+    if len(earlier_extras) == 1:  # names without a folder
+        kept_out |= {f"{earlier_extras[0]}/{name}" for name in earlier["extra_test"]}
+    held_out = {splits.names[0]: splits.val + splits.test}
+    for name, val, test in zip(splits.names[1:], splits.extra_val, splits.extra_test, strict=True):
+        held_out[name] = val + test
+    seen: set[str] = set()
+    for folder, pairs in held_out.items():
+        stems = {pair.stem for pair in pairs}
+        if folder in earlier_extras:  # whose training pictures are not listed: all but those kept out
+            seen |= {stem for stem in stems if f"{folder}/{stem}" not in kept_out}
+        if folder in (splits.names[0], earlier_main):
+            seen |= stems & set(earlier["train"])
+    if seen:
+        raise TrainingError(
+            f"{weights} was trained with another split: {list_names(sorted(seen))} would be tested although the "
+            "weights have seen it; use the same --split-seed, --groups and folders"
+        )

@@ -1,0 +1,104 @@
+"""One optimizer step: its learning rate, the clicks that are simulated for it, forward, backward and update."""
+
+import math
+from contextlib import nullcontext
+from typing import Any
+
+import numpy as np
+import torch
+from accelerate import Accelerator
+
+from unet.evaluation.simulated_clicks import simulate_clicks
+from unet.network.unet import UNet
+from unet.prediction.predictor import has_fast_bf16
+from unet.training.batches import Batch
+from unet.training.config import TrainConfig
+from unet.training.deep_supervision import DeeplySupervised, supervised_loss
+from unet.training.distributed import StepStatistics
+
+GRADIENT_NORM = 1.0
+
+
+def learning_rate(step: int, steps: int, config: TrainConfig) -> float:
+    """Linear warm-up to `config.lr`, then a cosine down to nothing at the last step."""
+    warmup = min(config.warmup_steps, steps // 2)
+    if step < warmup:
+        return config.lr * (step + 1) / warmup
+    return config.lr * 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(steps - warmup, 1)))
+
+
+def make_optimizer(model: DeeplySupervised, config: TrainConfig) -> torch.optim.AdamW:
+    """AdamW over network and heads; lite0's contracting path learns at `config.encoder_lr` of the rate.
+
+    Groups of parameters that learn at a part of the rate carry it as "share".
+    """
+    groups: list[dict[str, Any]] = [{"params": list(model.parameters())}]
+    network = model.network
+    if network.encoder != "plain" and config.encoder_lr != 1:
+        pretrained = list(network.contracting.parameters())
+        others = [p for name, p in model.named_parameters() if not name.startswith("network.contracting.")]
+        groups = [{"params": pretrained, "share": config.encoder_lr}, {"params": others, "share": 1.0}]
+    return torch.optim.AdamW(groups, lr=config.lr, weight_decay=config.weight_decay)
+
+
+def set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
+    """Let every group of parameters learn at `rate`, or at its share of it."""
+    for group in optimizer.param_groups:
+        group["lr"] = rate * group.get("share", 1.0)
+
+
+def simulate(model: UNet, images: torch.Tensor, batch: Batch) -> torch.Tensor:
+    """Maps (B, 2, h, w) of clicks that a user of `model`, in its present state, could have made."""
+
+    def predict(pictures: np.ndarray, maps: np.ndarray) -> np.ndarray:
+        clicks = torch.from_numpy(maps).to(images.device)
+        chosen = images[torch.from_numpy(pictures).to(images.device)]
+        with torch.inference_mode(), torch.autocast(images.device.type, torch.bfloat16, enabled=has_fast_bf16()):
+            return (model(chosen, clicks).squeeze(1) > 0).cpu().numpy()  # (b, h, w)
+
+    model.eval()
+    maps = simulate_clicks(predict, batch.targets, batch.clickers)
+    model.train()
+    return torch.from_numpy(maps).to(images.device)
+
+
+def train_step(
+    accelerator: Accelerator,
+    model: torch.nn.Module,
+    optimizer: torch.optim.Optimizer,
+    images: torch.Tensor,
+    clicks: torch.Tensor | None,
+    targets: torch.Tensor,
+    accumulate: int,
+) -> float:
+    """One optimizer step on this process's pictures, in `accumulate` equal micro-batches.
+
+    Args:
+        accelerator: of the run.
+        model: a `DeeplySupervised`, as prepared by it.
+        optimizer: as prepared by it, with the step's learning rate set.
+        images: (B, 3, h, w) normalised.
+        clicks: (B, 2, h, w) maps, or None.
+        targets: (B, h, w) labels.
+        accumulate: number of micro-batches.
+
+    Returns:
+        The mean loss over all processes.
+    """
+    statistics = StepStatistics(accelerator, model, accumulate)
+    total = torch.zeros((), device=accelerator.device)
+    optimizer.zero_grad(set_to_none=True)
+    maps = [None] * accumulate if clicks is None else clicks.chunk(accumulate)
+    for index, (x, c, y) in enumerate(zip(images.chunk(accumulate), maps, targets.chunk(accumulate), strict=True)):
+        last = index == accumulate - 1
+        # Gradients travel between processes once a step, with the last micro-batch.
+        with nullcontext() if last else accelerator.no_sync(model), statistics.micro_batch():
+            with torch.autocast(accelerator.device.type, torch.bfloat16, enabled=has_fast_bf16()):
+                outputs = model(x, c)  # the network's logits (B / accumulate, 1, h, w), then the heads'
+            loss = supervised_loss(outputs, y) / accumulate
+            accelerator.backward(loss)
+        total += loss.detach()
+    statistics.finish()
+    accelerator.clip_grad_norm_(model.parameters(), GRADIENT_NORM)
+    optimizer.step()
+    return float(accelerator.reduce(total, "mean"))

@@ -1,0 +1,74 @@
+"""The tab for many pictures: upload, progress, gallery, one archive."""
+
+from collections.abc import Iterator
+from html import escape
+from typing import Any
+
+import gradio as gr
+
+from unet.web.about import THRESHOLD_HINT
+from unet.web.batch import MAX_PICTURES, Progress, run_batch
+from unet.web.components import Threshold, Uploads
+from unet.web.endpoints import BATCH_WORK
+from unet.web.errors import plainly
+from unet.web.service import Service
+
+
+def many_tab(service: Service) -> None:
+    """Add the tab's content to the Blocks that are being built."""
+    with gr.Row(elem_classes="panes"):
+        with gr.Column(scale=1, min_width=300):
+            files = Uploads(label=f"Photographs, up to {MAX_PICTURES}", elem_id="batch-files")
+            threshold = Threshold(service.threshold, label="Threshold", info=THRESHOLD_HINT, elem_id="batch-threshold")
+            start = gr.Button("Segment all", variant="primary", elem_id="batch-start")
+        with gr.Column(scale=2, min_width=300):
+            status = gr.HTML(status_html(None), elem_id="batch-status", elem_classes="flush", apply_default_css=False)
+            gallery = gr.Gallery(
+                label="Overlays",
+                columns=4,
+                height="auto",
+                object_fit="contain",
+                format="png",
+                interactive=False,
+                elem_id="batch-gallery",
+            )
+            archive = gr.File(label="Masks and cut-outs, one zip", interactive=False, elem_id="batch-zip")
+
+    def segment_all(paths: list[str] | None, threshold: float) -> Iterator[tuple[str, list[Any], str | None]]:
+        for progress in run_batch(service, paths, threshold, previews=True):
+            shown = [(item.preview, item.name) for item in progress.items if item.preview]
+            yield status_html(progress), shown, progress.archive
+
+    start.click(
+        plainly(segment_all),
+        [files, threshold],
+        [status, gallery, archive],
+        api_visibility="private",
+        show_progress="hidden",
+        **BATCH_WORK,
+    )
+
+
+def status_html(progress: Progress | None) -> str:
+    """How far a batch is, and which files failed, announced to screen readers as it changes."""
+    if progress is None:
+        body = "<p>Choose photographs, then press <b>Segment all</b>: each gets a mask and a cut-out.</p>"
+    else:
+        body = _progress_html(progress)
+    return f'<div class="batch-status" role="status" aria-live="polite">{body}</div>'
+
+
+def _progress_html(progress: Progress) -> str:
+    done = len(progress.items)
+    failed = [item for item in progress.items if item.error]
+    finished = done == progress.total
+    verb = "Done" if finished else "Working"
+    good = done - len(failed)
+    lines = [
+        f'<progress value="{done}" max="{progress.total}" aria-label="Progress"></progress>',
+        f"<p>{verb}: {done} of {progress.total}, {good} segmented{f', {len(failed)} failed' if failed else ''}.</p>",
+    ]
+    if failed:
+        rows = "".join(f"<li>{escape(item.error or '')}</li>" for item in failed)
+        lines.append(f"<ul>{rows}</ul>")
+    return "".join(lines)

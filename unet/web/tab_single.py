@@ -1,0 +1,127 @@
+"""The tab for one picture: upload or example, threshold, viewer."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+import numpy as np
+
+from unet.errors import ImageError
+from unet.pictures.clicks import Click
+from unet.pictures.decode import Picture
+from unet.web.about import THRESHOLD_HINT
+from unet.web.cache import STATE_SECONDS
+from unet.web.components import Threshold, Upload
+from unet.web.download import Take
+from unet.web.endpoints import WORK
+from unet.web.errors import plainly
+from unet.web.examples import EXAMPLES, ExampleRow
+from unet.web.recent import RecentPictures
+from unet.web.service import Service, check_clicks
+from unet.web.theme import STATIC
+from unet.web.viewer import THRESHOLD_JS, Viewer, ViewerValue, answer, viewer_value
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What the server remembers of a visitor: the network's last answer, so that it need not be asked twice."""
+
+    path: str
+    """Of the upload, in the file cache."""
+    clicks: tuple[Click, ...]
+    """That `small` is the answer to."""
+    small: np.ndarray
+    """Probabilities (h, w) float32 at the network's size."""
+
+
+class Visit:
+    """The page's events for one picture.
+
+    What is a visitor's own lies in the visitor's session (`Seen`); pictures that were decoded just now are kept for a
+    moment under their upload's path, which nobody else knows.
+    """
+
+    def __init__(self, service: Service) -> None:
+        self.service, self.pictures = service, RecentPictures()
+
+    def show(self, path: str | None) -> tuple[ViewerValue | None, Seen | None]:
+        """Segment an upload; None, a cleared upload, empties the viewer."""
+        if path is None:
+            return None, None
+        picture = self.pictures.read(path)
+        small = self.service.look(path, picture)
+        return self._value(picture, small, ()), Seen(path, (), small)
+
+    def point(
+        self, path: str | None, seen: Seen | None, before: ViewerValue | None, event: gr.EventData
+    ) -> tuple[ViewerValue, Seen]:
+        """Answer a change of clicks."""
+        picture = self._read(path)
+        clicks = check_clicks(event._data.get("clicks"), picture.width, picture.height)
+        seen = self._see(path, picture, clicks, seen)
+        return self._value(picture, seen.small, clicks, before), seen
+
+    def take(
+        self, path: str | None, seen: Seen | None, shown: ViewerValue | None, event: gr.EventData
+    ) -> dict[str, Any]:
+        """Write the result that the visitor asked for, with the clicks that the viewer shows."""
+        take = Take.from_event(event._data)
+        picture = self._read(path)
+        placed = [click.model_dump() for click in shown.clicks] if shown else []
+        clicks = check_clicks(placed, picture.width, picture.height)
+        seen = self._see(path, picture, clicks, seen)
+        return answer(self.service.take(picture, self.service.prob8(picture, seen.small, clicks), take), take)
+
+    def _read(self, path: str | None) -> Picture:
+        if path is None:
+            raise ImageError("no picture was given; upload one first")
+        return self.pictures.read(path)
+
+    def _see(self, path: str | None, picture: Picture, clicks: tuple[Click, ...], seen: Seen | None) -> Seen:
+        """The network's answer, remembered or, after a while or another picture, asked for again."""
+        if seen is not None and (seen.path, seen.clicks) == (path, clicks):
+            return seen
+        return Seen(str(path), clicks, self.service.prob_small(picture, clicks))
+
+    def _value(
+        self, picture: Picture, small: np.ndarray, clicks: tuple[Click, ...], before: ViewerValue | None = None
+    ) -> ViewerValue:
+        prob8 = self.service.prob8(picture, small, clicks)
+        takes_clicks = self.service.predictor.takes_clicks
+        return viewer_value(picture, prob8, takes_clicks=takes_clicks, clicks=clicks, like=before)
+
+
+def single_tab(service: Service) -> None:
+    """Add the tab's content to the Blocks that are being built."""
+    with gr.Row(elem_classes="panes"):
+        with gr.Column(scale=1, min_width=300):
+            image = Upload(
+                label="Photograph",
+                elem_id="image",
+                height=250,
+                sources=["upload", "clipboard", "webcam"],
+                buttons=["fullscreen"],
+                placeholder="Drop a photograph here,\npaste one, or click to choose",
+            )
+            examples = ExampleRow(elem_id="examples", elem_classes="flush")
+        with gr.Column(scale=2, min_width=300):
+            threshold = Threshold(service.threshold, label="Threshold", info=THRESHOLD_HINT, elem_id="threshold")
+            takes_clicks = service.predictor.takes_clicks
+            viewer = Viewer(threshold=service.threshold, takes_clicks=takes_clicks, elem_id="viewer")
+    seen = gr.State(None, time_to_live=STATE_SECONDS)
+
+    visit = Visit(service)
+    shown = image.change(
+        plainly(visit.show), image, [viewer, seen], api_visibility="private", show_progress="minimal", **WORK
+    )
+    # What cannot be shown must not leave the last picture's result behind; the server need not be asked for that.
+    shown.failure(None, None, viewer, js="() => null")
+    shown.success(None, viewer, None, js=(STATIC / "reveal.js").read_text(encoding="utf-8"))
+    viewer.on_point(plainly(visit.point), [image, seen, viewer], seen, **WORK)
+    viewer.on_take(plainly(visit.take), [image, seen, viewer], **WORK)
+    examples.click(_example_path, None, image, api_visibility="private", show_progress="hidden", queue=False)
+    threshold.change(None, threshold, None, js=THRESHOLD_JS)
+
+
+def _example_path(event: gr.EventData) -> str:
+    return str(EXAMPLES[int(event._data["index"])].path)
