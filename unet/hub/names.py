@@ -1,0 +1,24 @@
+"""The names of the files in a weights folder or repo, and the paths of what comes with the program."""
+
+from pathlib import Path
+
+WEIGHTS_FILE = "model.safetensors"
+CONFIG_FILE = "config.json"
+SPLIT_FILE = "split.json"
+CURVES_FILE = "curves.png"
+CARD_FILE = "README.md"
+
+LOADED_FILES = (WEIGHTS_FILE, CONFIG_FILE)
+"""What a predictor needs."""
+PUBLISHED_FILES = (*LOADED_FILES, SPLIT_FILE, CURVES_FILE, CARD_FILE)
+"""What training writes, and what is published together."""
+
+
+def shipped(name: str) -> Path:
+    """The path of a file or folder that comes with the program, such as `weights` or `examples`.
+
+    It lies inside the package once that is installed, and beside the package in a checkout or a Space.
+    """
+    package = Path(__file__).resolve().parents[1]
+    installed = package / name
+    return installed if installed.exists() else package.parent / name
