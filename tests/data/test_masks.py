@@ -3,6 +3,7 @@ import logging
 
 import numpy as np
 import pytest
+from generated import draw_pair
 from PIL import Image
 
 from unet.data.masks import UNKNOWN, read_mask
@@ -172,3 +173,23 @@ def test_no_picture_and_no_file_are_named(tmp_path):
     for name in ("m.png", "gone.png"):
         with pytest.raises(DataError, match=name.replace(".", r"\.")):
             read_mask(tmp_path / name)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("suffix", ["avif", "heic", "png", "jpg", "tif"])
+def test_a_damaged_mask_gives_labels_or_a_data_error(tmp_path, suffix):
+    path = tmp_path / f"m.{suffix}"
+    Image.fromarray(draw_pair(0)[1]).save(path)
+    whole, rng = path.read_bytes(), np.random.default_rng(0)
+    refused = 0
+    for _ in range(300):
+        content = bytearray(whole)
+        for place in rng.integers(0, len(content), rng.integers(1, 6)):
+            content[place] = rng.integers(0, 256)
+        path.write_bytes(content[: rng.integers(1, len(content) + 1)] if rng.random() < 0.2 else content)
+        try:
+            assert set(np.unique(read_mask(path))) <= {0, 1, U}
+        except DataError as error:
+            assert path.name in str(error)
+            refused += 1
+    assert refused > 20

@@ -2,21 +2,17 @@
 
 import functools
 import logging
-import struct
-import zlib
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageOps
 
 from unet.errors import DataError, ImageError
-from unet.pictures.decode import read_header
+from unet.pictures.decode import DECODING_ERRORS, read_header
 
 UNKNOWN = 255  # the label of pixels that loss and metrics leave out
 
 _logger = logging.getLogger(__name__)
-# What Pillow's decoders raise on damaged files.
-_DECODING_ERRORS = (OSError, ValueError, SyntaxError, EOFError, IndexError, struct.error, zlib.error)
 
 
 def read_mask(path: str | Path) -> np.ndarray:
@@ -45,8 +41,8 @@ def read_mask(path: str | Path) -> np.ndarray:
             values = np.asarray(picture)
     except ImageError as error:
         raise DataError(f"the mask {path} cannot be read: {error}") from error
-    except (*_DECODING_ERRORS, Image.DecompressionBombError) as error:
-        raise DataError(f"the mask {path} is damaged ({error}); save it anew or leave it out") from error
+    except DECODING_ERRORS as error:
+        raise DataError(f"the mask {path} is damaged ({error}); save it again or remove it") from error
     if picture.mode == "P":
         labels = np.where(values == UNKNOWN, UNKNOWN, values > 0).astype(np.uint8)
     else:
