@@ -1,11 +1,12 @@
-"""The command line: `python -m unet predict` and `python -m unet evaluate`.
+"""The command line: `unet`, or `python -m unet` in a checkout.
 
-    python -m unet predict photo.jpg photos/ --output masks/
-    python -m unet predict photos/ --output cutouts/ --kind cutout --weights user/name
-    python -m unet evaluate --data DIR --split test --json
-    torchrun --standalone --nproc_per_node 2 -m unet predict photos/ --output masks/    # pictures shared by processes
+    unet predict photo.jpg photos/ --output masks/
+    unet predict photos/ --output cutouts/ --kind cutout --weights user/name
+    unet evaluate --data DIR --split test --json
+    unet app --port 8000                                                             # the page and its API
+    torchrun --standalone --nproc_per_node 2 -m unet predict photos/ --output masks/ # shared by two processes
 
-Errors are one message on stderr and exit status 1; wrong usage is 2; Ctrl-C is 130.
+An error is one message on stderr and exit status 1; wrong usage is status 2, Ctrl-C is 130.
 """
 
 import argparse
@@ -15,13 +16,15 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from unet.data.split import PARTS
 from unet.errors import ConfigError, UnetError
+from unet.hub.names import shipped
 from unet.pictures.clicks import Click
+from unet.pictures.draw import KINDS
+from unet.prediction import PRECISIONS
 from unet.processes import Processes, sharing
 
-KINDS = ("mask", "prob", "cutout", "overlay")
-SPLITS = ("train", "val", "test", "extra_test", "all")
-PRECISIONS = ("auto", "fp32", "bf16")
+WEIGHTS = "weights"
 
 
 def _threshold(text: str) -> float:
@@ -48,37 +51,48 @@ def _click(text: str) -> Click:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m unet", description="Foreground masks of photographs.")
-    commands = parser.add_subparsers(dest="command", required=True)
+    parser = argparse.ArgumentParser(
+        prog="unet",
+        description="Cut the foreground out of photographs with a U-Net.",
+        epilog="`unet COMMAND --help` lists the options of a command.",
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
     shared = argparse.ArgumentParser(add_help=False)
     shared.add_argument(
         "--weights",
-        default="weights",
         metavar="DIR_OR_REPO",
-        help="weights folder, or Hub repo USER/NAME[@REVISION] (default: %(default)s)",
+        help=f"weights folder, or Hub repo USER/NAME[@REVISION] (default: ./{WEIGHTS} if it exists, else the weights "
+        "that come with the program)",
     )
     shared.add_argument(
-        "--precision", choices=PRECISIONS, default="auto", help="of the network (default: what is fastest here)"
+        "--precision",
+        choices=PRECISIONS,
+        default="auto",
+        help="precision of the network; auto chooses the fastest one on this machine (default: %(default)s)",
     )
 
     predict = commands.add_parser(
         "predict",
         parents=[shared],
-        help="write a mask, or what is made of it, for each picture",
-        description="Write STEM.png, at the picture's own size, for each picture.",
+        help="write the mask of each picture as a PNG file",
+        description="Write the result for each picture to DIR/STEM.png, at the picture's own size.",
     )
-    predict.add_argument("paths", nargs="+", metavar="PATH", type=Path, help="pictures, and folders of pictures")
+    predict.add_argument("paths", nargs="+", metavar="PATH", type=Path, help="picture, or folder of pictures")
     predict.add_argument("--output", required=True, metavar="DIR", type=Path, help="folder to write to")
     predict.add_argument(
         "--kind",
-        choices=KINDS,
+        choices=(*KINDS, "prob"),
         default="mask",
-        help="mask: 0 and 255; prob: 255 times the probability; cutout: picture with transparent background; "
-        "overlay: picture with tinted foreground (default: %(default)s)",
+        help="what to write. mask: 0 and 255; cutout: the picture with a transparent background; overlay: the "
+        "picture with a tinted foreground; probability or prob: 255 times the probability of foreground "
+        "(default: %(default)s)",
     )
     predict.add_argument(
-        "--threshold", metavar="T", type=_threshold, help="of the mask, 0 to 1 (default: the weights' calibrated one)"
+        "--threshold",
+        metavar="T",
+        type=_threshold,
+        help="probability from which a pixel is foreground, 0 to 1 (default: the weights' calibrated threshold)",
     )
     predict.add_argument(
         "--click",
@@ -87,24 +101,26 @@ def _parser() -> argparse.ArgumentParser:
         type=_click,
         action="append",
         default=[],
-        help="a point of the object (1, the default) or of the background (0), in pixels of the upright picture; "
-        "may be given repeatedly, for one picture",
+        help="a point on the object (1, the default) or on the background (0), in pixels of the upright picture; "
+        "repeat the option for more points; only with a single picture",
     )
 
     evaluate = commands.add_parser(
         "evaluate",
         parents=[shared],
         help="score the weights on pictures with masks",
-        description="Score the weights on the pictures of one part of their split, at their calibrated threshold.",
+        description="Score the weights on pictures with masks, at the weights' calibrated threshold.",
     )
     evaluate.add_argument("--data", required=True, metavar="DIR", type=Path, help="folder of pictures with masks")
     evaluate.add_argument(
         "--split",
-        choices=SPLITS,
+        choices=(*PARTS, "all"),
         default="test",
-        help="part of the weights' split.json, or all pictures of the folder (default: %(default)s)",
+        help="part of the split that the weights were trained with (split.json), or all pictures of the folder "
+        "(default: %(default)s)",
     )
-    evaluate.add_argument("--json", action="store_true", help="print JSON")
+    evaluate.add_argument("--json", action="store_true", help="print the report as JSON")
+    commands.add_parser("app", help="serve the page and its API", add_help=False)
     return parser
 
 
@@ -115,7 +131,7 @@ def _predict(args: argparse.Namespace, processes: Processes) -> int:
     def write_share() -> int:
         tasks = plan(find_pictures(args.paths), args.output)
         if args.clicks and len(tasks) > 1:
-            raise ConfigError(f"--click goes with one picture, not with {len(tasks)}")
+            raise ConfigError(f"--click needs a single picture, not {len(tasks)}")
         predictor = Predictor.load(args.weights, precision=args.precision)
         threshold = predictor.threshold if args.threshold is None else args.threshold
         mine, status = processes.share(tasks), 0
@@ -127,7 +143,7 @@ def _predict(args: argparse.Namespace, processes: Processes) -> int:
                 status = 1
         return status
 
-    # All processes end with one status, and none before the others are done: torchrun ends all when one fails.
+    # All processes return the same status, and none before the others are done: torchrun ends all when one fails.
     return max(processes.gather(write_share))
 
 
@@ -138,6 +154,12 @@ def _evaluate(args: argparse.Namespace, processes: Processes) -> int:
     if processes.is_main:
         print(as_json(report) if args.json else as_text(report))
     return 0
+
+
+def _app(argv: Sequence[str]) -> int:
+    from unet.web.app import main as serve
+
+    return serve(argv)
 
 
 def _run(args: argparse.Namespace, processes: Processes) -> int:
@@ -153,7 +175,11 @@ def _run(args: argparse.Namespace, processes: Processes) -> int:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
-    args = _parser().parse_args(argv)
+    words = sys.argv[1:] if argv is None else list(argv)
+    if words[:1] == ["app"]:
+        return _app(words[1:])
+    args = _parser().parse_args(words)
+    args.weights = args.weights or (WEIGHTS if Path(WEIGHTS).is_dir() else str(shipped(WEIGHTS)))
     try:
         with sharing() as processes:
             return _run(args, processes)
@@ -163,7 +189,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
-        # Whoever read the output has gone. Python would complain again when it flushes at exit.
+        # Nobody reads the output any more. Without this, Python would report the same error again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
 

@@ -14,15 +14,13 @@ import torch
 from generated import draw_pair
 from PIL import Image
 
-import unet.__main__
-import unet.data.split
-import unet.prediction.predictor
 from unet import Predictor, UNet
 from unet.__main__ import main
+from unet.data.split import PARTS
 from unet.network.weights import WeightsConfig, save_weights
 from unet.pictures.decode import read_picture
 from unet.pictures.draw import cutout, encode_png, mask_from_prob, overlay
-from unet.prediction import files
+from unet.prediction import PRECISIONS, files
 
 ROOT = Path(__file__).parents[2]
 SIZES = [(40, 56), (1, 1), (9, 200), (64, 64), (33, 31), (120, 90), (17, 5), (50, 50), (8, 8), (70, 20), (41, 57)]
@@ -330,6 +328,8 @@ def test_help_does_not_wait_for_torch():
     assert "evaluate" in done.stdout
 
 
-def test_the_choices_are_those_of_the_modules_that_are_loaded_later():
-    assert unet.__main__.PRECISIONS == unet.prediction.predictor.PRECISIONS
-    assert (*unet.data.split.PARTS, "all") == unet.__main__.SPLITS
+def test_the_choices_are_those_of_the_modules_that_are_loaded_later(tmp_path, capsys):
+    for option, choices in (("--split", (*PARTS, "all")), ("--precision", PRECISIONS)):
+        assert run("evaluate", "--data", tmp_path, option, "?") == 2
+        error = capsys.readouterr().err
+        assert all(choice in error for choice in choices)

@@ -1,4 +1,6 @@
-"""From a picture to its probability map, and the `predict` command.
+"""From a picture to its probability map, and from picture files to result files (`unet predict`).
 
 May import `unet.network`, `unet.data`, `unet.hub` and `unet.pictures`.
 """
+
+PRECISIONS = ("auto", "fp32", "bf16")  # of the network

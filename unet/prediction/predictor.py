@@ -14,10 +14,9 @@ from unet.network.folding import fold_batchnorm
 from unet.network.unet import UNet
 from unet.network.weights import WeightsConfig, load_weights
 from unet.pictures.clicks import Click, click_maps, honour_clicks
+from unet.prediction import PRECISIONS
 from unet.prediction.upsampling import upsample_bilinear
 from unet.prediction.zoom_in import clicks_within, focus_box, merge_views
-
-PRECISIONS = ("auto", "fp32", "bf16")
 
 
 def has_fast_bf16() -> bool:
