@@ -1,27 +1,40 @@
-"""Score every method on the same test pictures, and write one table.
+"""Score every method on the same pictures, which no trained row has seen, and write one table.
 
-    python benchmarks/quality.py --data DIR --extra-data DIR --peers DIR_OF_ONNX [--train]
+    python benchmarks/quality.py --data DIR --extra-data DIR --test-data DIR --peers DIR_OF_ONNX [--train]
 
-The test pictures are those of weights/split.json, which every trained row kept out of training. `--train` makes
-the weights of the rows that it can train and that are not there yet, in runs/quality/ (hours); a row without weights
-says so.
+Scored are val and test of the main folder, extra_test of each extra folder, both by weights/split.json, and every
+picture of each test-only folder; `--test-data DIR:eg*` takes those whose names match. The whole of DUTS-TE:
+
+    python benchmarks/quality.py --data DIR/iseg --test-data DIR/DUTS-TE --peers DIR_OF_ONNX
+
+`--train` makes the weights of the rows that it can train and that are not there yet, in runs/quality/ (hours); a row
+without weights says so. Scores of a method on a set are kept in runs/quality/scores/ and not computed again while
+weights and pictures are the same.
 """
 
 import argparse
+import json
 import subprocess
 import sys
-from dataclasses import dataclass
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from fnmatch import fnmatch
+from functools import cached_property
+from hashlib import sha256
 from pathlib import Path
 
 import common
 import numpy as np
 from reference_recipe import train_reference
 from rivals import Segment, U2Net, all_foreground, centred_ellipse, grabcut_box
+from saliency_measures import MEASURES, SaliencyMeasures
 
 from unet import Predictor
+from unet.data.masks import UNKNOWN
 from unet.data.pairs import Pair, find_pairs, load_resized, select_pairs
-from unet.data.split import load_split
-from unet.evaluation.metrics import PictureScores, Spread, score_picture, summarise
+from unet.data.split import Split, load_split
+from unet.evaluation.metrics import score_picture, spread
 from unet.network.weights import WEIGHTS_FILE
 
 RUNS = common.ROOT / "runs" / "quality"
@@ -29,32 +42,83 @@ METRICS = {"iou": "IoU", "dice": "Dice", "mae": "MAE", "boundary_f": "boundary F
 
 
 @dataclass(frozen=True)
+class SetScores:
+    """One method on one set."""
+
+    pictures: list[dict[str, float | None]]
+    """Scores of each picture, by metric."""
+    measures: dict[str, float]
+    """The set's measures of salient object detection; empty unless asked for."""
+    milliseconds: float
+    """A picture, without decoding; the median."""
+
+
+@dataclass(frozen=True)
 class Trained:
     """Weights of this project, and what makes them if they are not there: train.py's options."""
 
     folder: Path
-    options: str
-    extra: bool
+    options: str = ""
 
 
-PLAIN_ISEG = "--widths 16 32 64 128 128 --size 160 --epochs 40 --lr 1.5e-3 --main-repeats 4 --flip"
-LITE0_ISEG = "--size 160 --epochs 20 --serve-size 192 --flip"
 TRAINED = {
-    "the reference's recipe, iseg only": Trained(RUNS / "reference-recipe", "", False),
-    "`plain`, iseg only": Trained(RUNS / "plain-iseg", PLAIN_ISEG, False),
-    "`plain`, iseg + ECSSD": Trained(common.ROOT / "weights" / "reference", "", True),
-    "`lite0`, iseg only": Trained(RUNS / "lite0-iseg", LITE0_ISEG, False),
-    "`lite0`, iseg + ECSSD": Trained(common.ROOT / "weights", "", True),
+    "the reference's recipe, iseg only": Trained(RUNS / "reference-recipe"),
+    "`plain`, iseg only": Trained(
+        RUNS / "plain-iseg", "--widths 16 32 64 128 128 --size 160 --epochs 40 --lr 1.5e-3 --main-repeats 4 --flip"
+    ),
+    "`lite0`, iseg only": Trained(RUNS / "lite0-iseg", "--size 160 --epochs 20 --serve-size 192 --flip"),
+    "`plain` (weights/reference)": Trained(common.ROOT / "weights" / "reference"),
+    "`lite0` (weights)": Trained(common.ROOT / "weights"),
 }
 FIXED: dict[str, Segment] = {
     "all foreground": all_foreground,
     "a centred ellipse": centred_ellipse,
     "`cv2.grabCut` from a central box": grabcut_box,
 }
-PEERS = {
-    "u2netp (rembg; 10,553 DUTS photographs)": "u2netp.onnx",
-    "u2net (rembg; 10,553 DUTS photographs)": "u2net.onnx",
-}
+PEERS = {"u2netp (rembg)": "u2netp.onnx", "u2net (rembg)": "u2net.onnx"}
+
+
+class Method:
+    """One row of the tables: what segments a picture, loaded when it is first needed.
+
+    Args:
+        name: Label of the row.
+        threshold: Of the mask, 0..1; None takes the weights' own.
+        file: Its weights, for the size of the row; None if it has none.
+    """
+
+    def __init__(self, name: str, threshold: float | None = 0.5, file: Path | None = None) -> None:
+        self.name, self.file = name, file
+        self._threshold = threshold
+
+    @cached_property
+    def segment(self) -> Segment:
+        """(H, W, 3) uint8 -> prob8 (H, W) uint8."""
+        if self.file is None:
+            return FIXED[self.name]
+        if self.file.suffix == ".onnx":
+            return U2Net(self.file)
+        predictor = Predictor.load(self.file.parent, precision="fp32")
+        self._threshold = predictor.threshold
+        return predictor.prob8
+
+    @property
+    def threshold(self) -> float:
+        """Of the mask, 0..1."""
+        if self._threshold is None:
+            _ = self.segment
+        assert self._threshold is not None
+        return self._threshold
+
+    @property
+    def megabytes(self) -> str:
+        """Size of the weights file."""
+        return f"{self.file.stat().st_size / 1e6:.1f}" if self.file else ""
+
+    @property
+    def fingerprint(self) -> str:
+        """What the scores depend on besides the pictures."""
+        return sha256(self.file.read_bytes()).hexdigest() if self.file else ""
 
 
 def train_row(name: str, row: Trained, data: Path, pairs: list[Pair]) -> None:
@@ -69,71 +133,145 @@ def train_row(name: str, row: Trained, data: Path, pairs: list[Pair]) -> None:
     subprocess.run([sys.executable, "train.py", *folders, *row.options.split()], cwd=common.ROOT, check=True)
 
 
-def score_all(segment: Segment, threshold: float, pairs: list[Pair]) -> list[PictureScores]:
+def score_all(method: Method, pairs: list[Pair], with_measures: bool) -> SetScores:
     """Scores of one method on each picture, at the picture's own size."""
-    scores = []
+    measures = SaliencyMeasures() if with_measures else None
+    scores, seconds = [], []
     for pair in pairs:
         rgb, target = load_resized(pair)
-        scores.append(score_picture(segment(rgb), target, threshold))
+        started = time.perf_counter()
+        prob8 = method.segment(rgb)
+        seconds.append(time.perf_counter() - started)
+        scores.append(asdict(score_picture(prob8, target, method.threshold)))
+        if measures and not (target == UNKNOWN).any():
+            measures.add(prob8, target == 1)
+    return SetScores(scores, measures.results() if measures else {}, 1000 * float(np.median(seconds)))
+
+
+def kept_scores(method: Method, pairs: list[Pair], with_measures: bool) -> SetScores:
+    """`score_all`, or what it gave earlier for the same weights and pictures."""
+    pictures = "\n".join(f"{pair.root.name}/{pair.stem}" for pair in pairs)
+    key = sha256(f"{method.name} {method.fingerprint} {with_measures} {pictures}".encode()).hexdigest()[:16]
+    path = RUNS / "scores" / f"{key}.json"
+    if path.exists():
+        return SetScores(**json.loads(path.read_text(encoding="utf-8")))
+    scores = score_all(method, pairs, with_measures)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(asdict(scores)), encoding="utf-8")
     return scores
 
 
-def cell(spread: Spread | None) -> str:
+def cell(values: Iterable[float | None]) -> str:
     """A mean with its 95 % interval."""
-    return f"{spread.mean:.3f} [{spread.low:.3f}, {spread.high:.3f}]" if spread else "-"
+    summary = spread([value for value in values if value is not None])
+    return f"{summary.mean:.3f} [{summary.low:.3f}, {summary.high:.3f}]" if summary else "-"
+
+
+def test_only(argument: str) -> tuple[str, list[Pair]]:
+    """Name and pictures of a `--test-data` argument, DIR or DIR:PATTERN."""
+    folder, _, pattern = argument.partition(":")
+    pairs = [pair for pair in find_pairs(Path(folder)) if fnmatch(pair.stem, pattern or "*")]
+    if not pairs:
+        raise SystemExit(f"--test-data {argument}: no picture of {folder} has a name like {pattern}")
+    return f"{Path(folder).resolve().name}{f', {pattern}' if pattern else ''}", pairs
+
+
+def picture_sets(options: argparse.Namespace, split: Split, main: list[Pair]) -> dict[str, list[Pair]]:
+    """The pictures to score, by the name of their set."""
+    name = options.data.resolve().name
+    test = select_pairs(main, split, "test")
+    sets = {f"{name} test": test, f"{name} val + test": test + select_pairs(main, split, "val")}
+    for folder in options.extra_data:
+        sets[f"{folder.resolve().name} extra_test"] = select_pairs(find_pairs(folder), split, "extra_test")
+    return sets | dict(map(test_only, options.test_data))
+
+
+def plot_sizes(means: Mapping[str, Mapping[str, float]], methods: list[Method], path: Path) -> None:
+    """Mean IoU over the sets against the size of the weights, on a logarithmic axis."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7, 4), layout="constrained")
+    axes = figure.subplots()
+    for method in methods:
+        if method.file is None or method.name not in means:
+            continue
+        size, value = method.file.stat().st_size / 1e6, float(np.mean(list(means[method.name].values())))
+        own = method.file.suffix != ".onnx"
+        axes.plot([size], [value], "o", color="#0072B2" if own else "#D55E00", markersize=9)
+        label = method.name.replace("`", "")
+        axes.annotate(label, (size, value), xytext=(8, 5), textcoords="offset points", fontsize=9)
+    axes.set_xscale("log")
+    axes.set_xlim(3, 700)
+    axes.set_xlabel("weights, MB (logarithmic)")
+    axes.set_ylabel(f"IoU, mean of {len(next(iter(means.values())))} sets")
+    axes.grid(alpha=0.3)
+    axes.spines[["top", "right"]].set_visible(False)
+    figure.savefig(path, dpi=160, metadata={"Software": None})
+
+
+def all_methods(peers: Path | None) -> list[Method]:
+    """Every row, those without weights too."""
+    methods = [Method(name) for name in FIXED]
+    methods += [Method(name, None, row.folder / WEIGHTS_FILE) for name, row in TRAINED.items()]
+    return methods + [Method(name, 0.5, (peers or RUNS) / file) for name, file in PEERS.items()]
+
+
+def parse_options() -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="the Interactive Segmentation set")
+    parser.add_argument(
+        "--extra-data", type=Path, action="append", default=[], metavar="DIR", help="a folder that was trained on"
+    )
+    parser.add_argument(
+        "--test-data", action="append", default=[], metavar="DIR[:PATTERN]", help="a folder that is only scored"
+    )
+    parser.add_argument("--peers", type=Path, metavar="DIR", help="folder with u2netp.onnx and u2net.onnx")
+    parser.add_argument("--train", action="store_true", help="train the rows whose weights are not there (hours)")
+    parser.add_argument(
+        "--measures", action="store_true", help="also max F-beta, weighted F, S- and E-measure (slow, PySODMetrics)"
+    )
+    return parser.parse_args()
 
 
 def main() -> None:
     """Run the benchmark."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="the Interactive Segmentation set")
-    parser.add_argument("--extra-data", type=Path, metavar="DIR", help="ECSSD")
-    parser.add_argument("--peers", type=Path, metavar="DIR", help="folder with u2netp.onnx and u2net.onnx")
-    parser.add_argument("--train", action="store_true", help="train the rows whose weights are not there (hours)")
-    options = parser.parse_args()
-
+    options = parse_options()
     split = load_split(common.ROOT / "weights" / "split.json")
-    iseg = find_pairs(options.data)
-    sets = {"iseg test": select_pairs(iseg, split, "test")}
-    sets["iseg val + test"] = sets["iseg test"] + select_pairs(iseg, split, "val")
-    if options.extra_data:
-        sets["ECSSD extra_test"] = select_pairs(find_pairs(options.extra_data), split, "extra_test")
+    pictures = find_pairs(options.data)
     if options.train:
         for name, row in TRAINED.items():
-            train_row(name, row, options.data, select_pairs(iseg, split, "train"))
+            train_row(name, row, options.data, select_pairs(pictures, split, "train"))
 
-    methods: dict[str, tuple[Segment, float] | None] = {name: (method, 0.5) for name, method in FIXED.items()}
-    for name, row in TRAINED.items():
-        methods[name] = None
-        if (row.folder / WEIGHTS_FILE).exists():
-            predictor = Predictor.load(row.folder)
-            methods[name] = (predictor.prob8, predictor.threshold)
-    for name, file in PEERS.items():
-        there = options.peers is not None and (options.peers / file).exists()
-        methods[name] = (U2Net(options.peers / file), 0.5) if there else None
-
+    methods = all_methods(options.peers)
+    means: dict[str, dict[str, float]] = {}
     tables = []
-    for set_name, pairs in sets.items():
+    for set_name, pairs in picture_sets(options, split, pictures).items():
         rows = []
-        for name, method in methods.items():
-            if method is None:
-                rows.append([name, "weights not there", *[""] * (len(METRICS) - 1)])
+        for method in methods:
+            if method.file is not None and not method.file.exists():
+                rows.append([method.name, "weights not there"])
                 continue
-            summary = summarise(score_all(*method, pairs))
-            rows.append([name, *(cell(summary[metric]) for metric in METRICS)])
+            scores = kept_scores(method, pairs, options.measures)
+            cells = [cell(score[metric] for score in scores.pictures) for metric in METRICS]
+            cells += [f"{value:.3f}" for value in scores.measures.values()] or ["-"] * len(MEASURES)
+            rows.append([method.name, *cells, f"{scores.milliseconds:.0f}", method.megabytes])
+            means.setdefault(method.name, {})[set_name] = float(np.mean([s["iou"] for s in scores.pictures]))
             print(set_name, *rows[-1], sep=" | ", flush=True)
-        # Most masks of iseg have an unknown band along the contours, where boundary F is not defined.
-        columns = len(METRICS) + (set_name.startswith("ECSSD"))
-        header = [f"{set_name}, {len(pairs)} pictures", *METRICS.values()]
-        tables.append(common.markdown_table(header[:columns], [row[:columns] for row in rows]))
+        # Columns that no method has, such as boundary F where a set's contours are unknown, are left out.
+        header = [f"{set_name}, {len(pairs)} pictures", *METRICS.values(), *MEASURES.values(), "ms a picture", "MB"]
+        rows = [row + [""] * (len(header) - len(row)) for row in rows]
+        used = [c for c in range(len(header)) if any(row[c] not in ("-", "") for row in rows)]
+        tables.append(common.markdown_table([header[c] for c in used], [[row[c] for c in used] for row in rows]))
     report = (
-        "Means over pictures at their own size, with 95 % bootstrap intervals; unknown pixels are left out, so "
-        "boundary F needs\nECSSD's masks. The validation pictures chose epoch and threshold of the trained rows.\n\n"
-        + "\n\n".join(tables)
-        + f"\n\n`{common.command_line()}`"
+        "Means over pictures at their own size, with 95 % bootstrap intervals; unknown pixels are left out, and "
+        "boundary F and\nthe measures of salient object detection need masks without them. The validation pictures "
+        "chose epoch and threshold of\nthe trained rows; the networks of rembg are read at 0.5. Milliseconds are the "
+        "median of the set, in float32.\n\n" + "\n\n".join(tables) + f"\n\n{common.machine()}\n\n"
+        f"`{common.command_line()}`"
     )
-    common.replace_block(common.ROOT / "README.md", "quality", report)
     (common.ROOT / "benchmarks" / "quality.md").write_text(f"# Quality\n\n{report}\n", encoding="utf-8")
+    plot_sizes(means, methods, common.ROOT / "docs" / "quality.png")
     print(f"\n{report}")
 
 
