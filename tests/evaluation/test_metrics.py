@@ -8,6 +8,7 @@ from skimage.segmentation import find_boundaries
 from torchmetrics.classification import BinaryAccuracy, BinaryF1Score, BinaryJaccardIndex
 
 from unet.errors import ConfigError
+from unet.evaluation import metrics
 from unet.evaluation.metrics import (
     BOUNDARY_TOLERANCE,
     PictureScores,
@@ -133,6 +134,16 @@ def test_the_threshold_belongs_to_the_mask():
     assert score_picture(prob8, target, 0.4).iou == 1.0  # 255 * 0.4 = 102
     assert score_picture(prob8, target, 0.41).iou == 0.5
     assert score_picture(prob8, target, 0.0).iou == 0.5
+
+
+def test_a_picture_is_counted_once(monkeypatch):
+    counted, count = [], metrics._region_scores
+    monkeypatch.setattr(metrics, "_region_scores", lambda *arrays: counted.append(1) or count(*arrays))
+    prob8, target = np.arange(12, dtype=np.uint8).reshape(3, 4) * 20, np.eye(3, 4, dtype=np.uint8)
+    scores, mask = score_picture(prob8, target, 0.5), prob8 >= 127.5
+    assert counted == [1]
+    expected = (iou(mask, target), dice(mask, target), pixel_accuracy(mask, target))
+    assert (scores.iou, scores.dice, scores.pixel_accuracy) == expected
 
 
 def test_scores_refuse_what_does_not_fit():

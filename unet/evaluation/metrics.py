@@ -1,7 +1,7 @@
 """How good a prediction is: scores of one picture at its own size, and their spread over many.
 
-`target` is (H, W) uint8 of 0 background, 1 foreground, 255 unknown, as `unet.data.pairs.read_mask` gives it; unknown
-pixels count nowhere. `mask` is (H, W), bool or uint8, foreground where it is not 0.
+`target` is (H, W) uint8 of 0 background, 1 foreground, 255 unknown, as `unet.data.masks.read_mask` returns it; unknown
+pixels are ignored. `mask` is (H, W), bool or uint8, foreground where it is not 0.
 """
 
 import math
@@ -19,7 +19,7 @@ RESAMPLES = 2000  # of the bootstrap
 
 @dataclass(frozen=True)
 class PictureScores:
-    """Scores of one picture, each 0..1; higher is better, but for `mae`."""
+    """Scores of one picture, each 0..1. Higher is better, except for `mae`."""
 
     iou: float
     dice: float
@@ -30,51 +30,46 @@ class PictureScores:
 
 @dataclass(frozen=True)
 class Spread:
-    """A metric over several pictures."""
+    """A metric over several pictures: mean, standard deviation and confidence interval."""
 
     mean: float
-    sd: float  # between pictures (n - 1); 0 of a single one
+    sd: float  # between pictures (n - 1); 0 for a single picture
     low: float  # 95 % bootstrap interval of the mean
     high: float
-    pictures: int  # that have this metric
+    pictures: int  # number of pictures that have this metric
 
 
 Summary = dict[str, Spread | None]
 
 
-def _confusion(mask: np.ndarray, target: np.ndarray) -> tuple[int, int, int, int]:
-    """True positives, false positives, false negatives and true negatives among the known pixels."""
+def _region_scores(mask: np.ndarray, target: np.ndarray) -> tuple[float, float, float]:
+    """IoU, Dice coefficient and pixel accuracy from one count of the known pixels."""
     inside, foreground, background = mask != 0, target == 1, target == 0
-    positives, negatives = int(foreground.sum()), int(background.sum())
-    hits, false_alarms = int((inside & foreground).sum()), int((inside & background).sum())
-    return hits, false_alarms, positives - hits, negatives - false_alarms
-
-
-def _ratio(part: float, whole: float) -> float:
-    """`part / whole`, and 1 of nothing: what is not there is not wrong."""
-    return part / whole if whole else 1.0
+    true_positives, false_positives = int((inside & foreground).sum()), int((inside & background).sum())
+    false_negatives = int(foreground.sum()) - true_positives
+    right, wrong = true_positives + int(background.sum()) - false_positives, false_positives + false_negatives
+    counts = (true_positives, 2 * true_positives, right)
+    iou, dice, accuracy = (count / (count + wrong) if count + wrong else 1.0 for count in counts)
+    return iou, dice, accuracy
 
 
 def iou(mask: np.ndarray, target: np.ndarray) -> float:
     """Intersection over union (Jaccard index) of the foreground, 0..1; 1.0 if neither has any."""
-    hits, false_alarms, misses, _ = _confusion(mask, target)
-    return _ratio(hits, hits + false_alarms + misses)
+    return _region_scores(mask, target)[0]
 
 
 def dice(mask: np.ndarray, target: np.ndarray) -> float:
     """Dice coefficient (F1 of the foreground pixels), 0..1; 1.0 if neither has any."""
-    hits, false_alarms, misses, _ = _confusion(mask, target)
-    return _ratio(2 * hits, 2 * hits + false_alarms + misses)
+    return _region_scores(mask, target)[1]
 
 
 def pixel_accuracy(mask: np.ndarray, target: np.ndarray) -> float:
-    """Share of the known pixels that `mask` has right, 0..1; 1.0 if none is known."""
-    hits, false_alarms, misses, rejections = _confusion(mask, target)
-    return _ratio(hits + rejections, hits + false_alarms + misses + rejections)
+    """Share of the known pixels that `mask` classifies correctly, 0..1; 1.0 if no pixel is known."""
+    return _region_scores(mask, target)[2]
 
 
 def mae(prob8: np.ndarray, target: np.ndarray) -> float:
-    """Mean absolute error of the probability `prob8 / 255` (H, W, uint8) over the known pixels; 0.0 if none is."""
+    """Mean absolute error of the probability `prob8 / 255` (H, W, uint8) over the known pixels; 0.0 if there are none."""
     inverted = prob8 ^ np.uint8(255)  # = 255 - prob8
     error = int(prob8[target == 0].sum(dtype=np.int64)) + int(inverted[target == 1].sum(dtype=np.int64))
     known = int(np.count_nonzero(target != UNKNOWN))
@@ -85,13 +80,13 @@ def boundary_f(mask: np.ndarray, target: np.ndarray) -> float | None:
     """F-measure of the contour, 0..1: precision and recall of contour pixels within a tolerance.
 
     A contour pixel is a foreground pixel with background above, below, left or right of it; the edge of the
-    picture makes no contour. It is matched if the other contour has a pixel at most 0.75 % of the picture's
+    picture is not a contour. It is matched if the other contour has a pixel at most 0.75 % of the picture's
     diagonal away. This is the F of the DAVIS benchmark (Perazzi et al. 2016, section 4.1) with the tolerance of
-    the Berkeley boundary benchmark (Martin et al. 2004), matching every pixel for itself.
+    the Berkeley boundary benchmark (Martin et al. 2004); each pixel is matched independently.
 
     Returns:
-        F; 1.0 if neither has a contour, 0.0 if one has none; None if `target` has unknown pixels, as these
-        commonly hide the contour.
+        The F-measure: 1.0 if neither has a contour, 0.0 if only one has; None if `target` has unknown pixels,
+        because these usually cover the contour.
     """
     if (target == UNKNOWN).any():
         return None
@@ -115,11 +110,11 @@ def _contour(mask: np.ndarray) -> np.ndarray:
 
 
 def _near(points: np.ndarray, others: np.ndarray, radius: float) -> int:
-    """How many of `points` (n, 2) lie within `radius` of one of `others` (m, 2), both in ascending order.
+    """Number of `points` (n, 2) within `radius` of one of `others` (m, 2), both in ascending order.
 
-    Each pixel becomes one number, its column times a stride plus its row, with a stride that leaves more than
-    the radius between columns. So the nearest number is the nearest pixel of the same column, or too far away;
-    a disk is searched column by column, from its middle outwards.
+    Each pixel becomes one number, its column times a stride plus its row, where the stride keeps columns more than
+    the radius apart. The nearest number is therefore the nearest pixel of the same column, or too far away. The
+    disk is searched column by column, from its centre outwards.
     """
     reach = math.floor(radius)
     stride = int(max(points[:, 1].max(), others[:, 1].max())) + reach + 2
@@ -139,35 +134,30 @@ def score_picture(prob8: np.ndarray, target: np.ndarray, threshold: float) -> Pi
     """All metrics of one picture.
 
     Args:
-        prob8: (H, W) uint8, 255 times the probability of foreground.
-        target: (H, W) uint8 labels of the same size.
-        threshold: of the mask, 0..1.
+        prob8: Probability map, (H, W) uint8, 255 times the probability of foreground.
+        target: Labels, (H, W) uint8, of the same size.
+        threshold: Threshold of the mask, 0..1.
 
     Raises:
-        ValueError: shapes differ.
-        ConfigError: the threshold lies outside 0..1.
+        ValueError: The shapes differ.
+        ConfigError: The threshold is outside 0..1.
     """
     if prob8.shape != target.shape:
-        raise ValueError(f"prob8 is {prob8.shape}, but target {target.shape}")
+        raise ValueError(f"prob8 has shape {prob8.shape}, but target has shape {target.shape}")
     mask = mask_from_prob(prob8, threshold)
-    return PictureScores(
-        iou=iou(mask, target),
-        dice=dice(mask, target),
-        mae=mae(prob8, target),
-        pixel_accuracy=pixel_accuracy(mask, target),
-        boundary_f=boundary_f(mask, target),
-    )
+    iou, dice, accuracy = _region_scores(mask, target)
+    return PictureScores(iou, dice, mae(prob8, target), accuracy, boundary_f(mask, target))
 
 
 def summarise(scores: Sequence[PictureScores], seed: int = 0) -> Summary:
     """Mean, standard deviation and 95 % percentile bootstrap interval (Efron 1979) of each metric over pictures.
 
     Args:
-        scores: of the pictures.
-        seed: of the bootstrap, which draws the same pictures for every metric.
+        scores: The scores of each picture.
+        seed: Seed of the bootstrap, which draws the same pictures for every metric.
 
     Returns:
-        Each metric's name to its spread; to None if no picture has it.
+        The spread of each metric by its name, or None for a metric that no picture has.
     """
     columns = zip(*(astuple(score) for score in scores), strict=True) if scores else [()] * len(fields(PictureScores))
     return {
