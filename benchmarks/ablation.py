@@ -23,12 +23,13 @@ from torch import Tensor
 
 import train
 from unet import Predictor
+from unet.data.masks import UNKNOWN
 from unet.data.pairs import Pair, find_pairs, select_pairs
 from unet.data.split import load_split
 from unet.evaluation.evaluate import calibrate_threshold, evaluate_pairs
-from unet.network.weights import WEIGHTS_FILE, load_weights
+from unet.hub.names import SPLIT_FILE, WEIGHTS_FILE
+from unet.network.weights import load_weights
 from unet.training.config import TrainConfig
-from unet.training.loss import UNKNOWN
 
 RUNS = common.ROOT / "runs" / "ablation"
 SEEDS = (0, 1)
@@ -63,7 +64,7 @@ class Change:
 
 CHANGES = {
     "the base run": Change(),
-    "no ImageNet weights": Change(functions={"train.load_imagenet": no_weights}),
+    "no ImageNet weights": Change(functions={"unet.network.lite0.Lite0Path.pretrained": no_weights}),
     "no random crop": Change({"min_crop": 1.0}),
     "no colour jitter": Change(functions={"unet.training.augment.jitter_colours": same_colours}),
     "copy-paste of foregrounds into 30 %": Change(functions={"unet.training.batches.paste_share": lambda pointed: 0.3}),
@@ -101,7 +102,7 @@ def main() -> None:
     parser.add_argument("--extra-data", type=Path, required=True, metavar="DIR", help="ECSSD")
     options = parser.parse_args()
 
-    shipped = load_split(common.ROOT / "weights" / "split.json")
+    shipped = load_split(common.ROOT / "weights" / SPLIT_FILE)
     every = find_pairs(options.extra_data)
     tested = set(select_pairs(every, shipped, "extra_test"))
     extra = common.link_pictures([pair for pair in every if pair not in tested], RUNS / "extra")
@@ -117,7 +118,7 @@ def main() -> None:
             if not (folder / WEIGHTS_FILE).exists():
                 with replaced(trained.functions):
                     train.train(config)
-            split = load_split(folder / "split.json")
+            split = load_split(folder / SPLIT_FILE)
             sets = [
                 select_pairs(find_pairs(options.data), split, "val"),
                 select_pairs(find_pairs(extra), split, "extra_test"),

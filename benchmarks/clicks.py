@@ -27,7 +27,7 @@ from unet.data.pairs import Pair, find_pairs, load_resized, select_pairs
 from unet.data.split import load_split
 from unet.evaluation.metrics import iou, spread
 from unet.evaluation.simulated_clicks import click_session
-from unet.network.weights import WEIGHTS_FILE
+from unet.hub.names import CARD_FILE, SPLIT_FILE, WEIGHTS_FILE
 from unet.pictures.clicks import DISK_RADIUS, FOREGROUND, Click
 
 MOST = 20
@@ -212,7 +212,7 @@ def main() -> None:
     pairs = find_pairs(options.data)
     predictor = Predictor.load(options.weights)
     assert predictor.location is not None
-    test = select_pairs(pairs, load_split(predictor.location.folder / "split.json"), "test")
+    test = select_pairs(pairs, load_split(predictor.location.folder / SPLIT_FILE), "test")
     tables = [table("iseg test", predictor, test)]
     grabcut_pairs = [pair for pair in pairs if not OWN_YEAR.search(pair.stem)]
     title = "GrabCut pictures of iseg"
@@ -229,7 +229,7 @@ def main() -> None:
         "correcting themselves, once with the clicks that the U-Net got.\nThe GrabCut pictures are scored with a "
         "network that was trained without them.\n\n" + "\n\n".join(tables) + f"\n\n`{common.command_line()}`"
     )
-    card = predictor.location.folder / "README.md"
+    card = predictor.location.folder / CARD_FILE
     if card.exists() and "<!-- clicks:begin -->" in card.read_text(encoding="utf-8"):
         common.replace_block(card, "clicks", report)
     if options.weights == "weights":

@@ -9,12 +9,12 @@ from unet.data.split import load_split
 from unet.errors import DataError
 from unet.evaluation.evaluate import Evaluated, evaluate_pairs
 from unet.evaluation.metrics import Summary, summarise
+from unet.hub.names import SPLIT_FILE
 from unet.hub.source import Location, locate
 from unet.prediction.predictor import Predictor
 from unet.processes import Processes
 
 WORST = 10
-SPLIT_FILE = "split.json"
 ALONE = Processes()
 _LABELS = {
     "iou": "IoU",

@@ -14,11 +14,11 @@ from huggingface_hub.hf_api import ModelInfo, RepoSibling, SpaceInfo
 
 from unet.errors import HubError, WeightsError
 from unet.hub.client import LOGIN, RETRY_PAUSES, Watch, explain, seconds_to_wait
+from unet.hub.names import PUBLISHED_FILES
 from unet.hub.source import digest, parse_source
 
 logger = logging.getLogger(__name__)
 
-WEIGHTS_FILES = ("model.safetensors", "config.json", "split.json", "curves.png", "README.md")
 ANSWER_SECONDS = 30.0
 SLOWEST_UPLOAD = 50_000
 """Bytes per second; an upload that takes longer than at this rate counts as stuck."""
@@ -53,7 +53,7 @@ def check_target(repo_id: str) -> None:
 
 
 def push_weights(folder: str | Path, repo_id: str, *, private: bool = False) -> Published:
-    """Publish a weights folder as a model repo: exactly `WEIGHTS_FILES`, in one commit.
+    """Publish a weights folder as a model repo: exactly `PUBLISHED_FILES`, in one commit.
 
     Args:
         folder: holds those five files; others in it stay here.
@@ -65,10 +65,10 @@ def push_weights(folder: str | Path, repo_id: str, *, private: bool = False) -> 
         HubError: not published; says why, and what the repo holds now.
     """
     folder = Path(folder)
-    missing = [name for name in WEIGHTS_FILES if not (folder / name).is_file()]
+    missing = [name for name in PUBLISHED_FILES if not (folder / name).is_file()]
     if missing:
         raise WeightsError(f"{folder}: no {', '.join(missing)}; a weights folder is published whole or not at all")
-    files = {name: (folder / name).read_bytes() for name in WEIGHTS_FILES}
+    files = {name: (folder / name).read_bytes() for name in PUBLISHED_FILES}
     api = HfApi()
     before = open_repo(api, repo_id, private=private)
     return commit_whole(api, repo_id, files, before=before, message="Upload weights, scores and model card")

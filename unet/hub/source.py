@@ -20,11 +20,10 @@ from huggingface_hub.utils import validate_repo_id
 
 from unet.errors import HubError, WeightsError
 from unet.hub.client import Watch, explain
+from unet.hub.names import CONFIG_FILE, LOADED_FILES, WEIGHTS_FILE
 
 logger = logging.getLogger(__name__)
 
-MODEL_FILE, CONFIG_FILE = "model.safetensors", "config.json"
-LOADED_FILES = (MODEL_FILE, CONFIG_FILE)
 FALLBACK_SECONDS = 7.0
 """Less than `locate` waits: the page is to answer within 15 s of its start, imports and loading included."""
 
@@ -168,12 +167,12 @@ def _fetch(repo: str, revision: str | None, timeout: float, also: Sequence[str])
 
 def _choose_files(repo: str, info: ModelInfo, also: Sequence[str]) -> list[RepoSibling]:
     files = {file.rfilename: file for file in info.siblings or []}
-    if MODEL_FILE not in files:
+    if WEIGHTS_FILE not in files:
         pickled = sorted(name for name in files if name.endswith(PICKLED_SUFFIXES))
         hint = f"; {', '.join(pickled)} is not loaded, because pickled files can run code" if pickled else ""
-        raise HubError(f"{repo} holds no {MODEL_FILE}{hint}")
+        raise HubError(f"{repo} holds no {WEIGHTS_FILE}{hint}")
     if CONFIG_FILE not in files:
-        raise HubError(f"{repo} holds no {CONFIG_FILE}; is {MODEL_FILE} for another program?")
+        raise HubError(f"{repo} holds no {CONFIG_FILE}; is {WEIGHTS_FILE} for another program?")
     return [files[name] for name in (*also, *LOADED_FILES) if name in files]
 
 

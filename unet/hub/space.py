@@ -18,11 +18,12 @@ from huggingface_hub import HfApi, RepoCard, metadata_load
 
 from unet.errors import ConfigError, HubError, UnetError
 from unet.hub.client import Watch, explain
-from unet.hub.publish import ANSWER_SECONDS, WEIGHTS_FILES, Published, commit_whole, open_repo
-from unet.hub.source import LOADED_FILES, MODEL_FILE, parse_source
+from unet.hub.names import CARD_FILE, LOADED_FILES, PUBLISHED_FILES, WEIGHTS_FILE
+from unet.hub.publish import ANSWER_SECONDS, Published, commit_whole, open_repo
+from unet.hub.source import parse_source
 
 ROOT = Path(__file__).resolve().parents[2]
-PLAIN_FILES = ("app.py", "requirements.txt", "README.md", "LICENSE")
+PLAIN_FILES = ("app.py", "requirements.txt", CARD_FILE, "LICENSE")
 FOLDERS = ("unet", "examples")
 """Uploaded with all that is in them, but for caches and hidden files."""
 
@@ -80,7 +81,7 @@ def space_files(
         ConfigError: a file that the Space needs is missing, or README.md or requirements.txt cannot be adapted.
     """
     paths = [root / name for name in PLAIN_FILES]
-    paths += [root / weights / name for name in WEIGHTS_FILES]
+    paths += [root / weights / name for name in PUBLISHED_FILES]
     paths += [root / name for name in linked_files(root)]
     for folder in FOLDERS:
         paths += sorted(path for path in (root / folder).rglob("*") if path.is_file() and _belongs(path, root))
@@ -88,7 +89,7 @@ def space_files(
     if missing:
         raise ConfigError(f"{root}: {', '.join(missing)} is missing, the Space needs it")
     files = {path.relative_to(root).as_posix(): path.read_bytes() for path in paths}
-    files["README.md"] = adapt_readme(files["README.md"].decode(), model, commit, hardware).encode()
+    files[CARD_FILE] = adapt_readme(files[CARD_FILE].decode(), model, commit, hardware).encode()
     files["requirements.txt"] = adapt_requirements(files["requirements.txt"].decode(), hardware).encode()
     return files
 
@@ -100,7 +101,7 @@ def _belongs(path: Path, root: Path) -> bool:
 
 def linked_files(root: Path) -> list[str]:
     """Local pictures that README.md shows, by path relative to `root`; the Hub renders it from the Space's files."""
-    text = (root / "README.md").read_text(encoding="utf-8") if (root / "README.md").is_file() else ""
+    text = (root / CARD_FILE).read_text(encoding="utf-8") if (root / CARD_FILE).is_file() else ""
     links = {first or second for first, second in _LOCAL_LINK.findall(text)}
     shown = {link for link in links if Path(link).suffix.lower() in (".png", ".jpg", ".svg", ".webp", ".gif")}
     return sorted(link for link in shown if "://" not in link and ".." not in Path(link).parts)
@@ -214,7 +215,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Command line of the module; returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m unet.space", description="Publish the page as a Space.")
     parser.add_argument("space", metavar="USER/NAME", help="the Space, created if need be")
-    parser.add_argument("--weights", required=True, metavar="USER/MODEL[@REVISION]", help=f"repo with {MODEL_FILE}")
+    parser.add_argument("--weights", required=True, metavar="USER/MODEL[@REVISION]", help=f"repo with {WEIGHTS_FILE}")
     parser.add_argument("--hardware", choices=tuple(HARDWARE), default="cpu")
     parser.add_argument("--private", action="store_true", help="create the Space private")
     parser.add_argument("--variable", type=_variable, action="append", default=[], metavar="KEY=VALUE")

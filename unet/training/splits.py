@@ -9,6 +9,7 @@ from unet.data.pairs import Pair, extra_test_names, find_pairs, prefixed_names
 from unet.data.split import PARTS, hold_out, list_names, load_split, read_groups, split_held_out, split_stems
 from unet.data.stream import DatasetStream, is_hub_dataset
 from unet.errors import DataError, TrainingError
+from unet.hub.names import SPLIT_FILE
 from unet.network.weights import read_config
 from unet.training.config import TrainConfig
 
@@ -176,7 +177,7 @@ def refuse_leak(weights: Path, splits: Splits) -> None:
     Raises:
         TrainingError: names the pictures.
     """
-    path = weights / "split.json"
+    path = weights / SPLIT_FILE
     if not path.exists():
         return
     earlier, (earlier_main, *earlier_extras) = load_split(path), read_config(weights)[1].data or ("",)
