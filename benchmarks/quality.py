@@ -35,7 +35,7 @@ from unet.data.masks import UNKNOWN
 from unet.data.pairs import Pair, find_pairs, load_resized, select_pairs
 from unet.data.split import Split, load_split
 from unet.evaluation.metrics import score_picture, spread
-from unet.network.weights import WEIGHTS_FILE
+from unet.hub.names import SPLIT_FILE, WEIGHTS_FILE
 
 RUNS = common.ROOT / "runs" / "quality"
 METRICS = {"iou": "IoU", "dice": "Dice", "mae": "MAE", "boundary_f": "boundary F"}
@@ -237,7 +237,7 @@ def parse_options() -> argparse.Namespace:
 def main() -> None:
     """Run the benchmark."""
     options = parse_options()
-    split = load_split(common.ROOT / "weights" / "split.json")
+    split = load_split(common.ROOT / "weights" / SPLIT_FILE)
     pictures = find_pairs(options.data)
     if options.train:
         for name, row in TRAINED.items():
