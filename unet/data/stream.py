@@ -30,8 +30,8 @@ IMAGE_COLUMNS = ("image", "img", "picture", "photo")
 MASK_COLUMNS = ("mask", "label", "annotation", "segmentation", "ground_truth", "gt")
 HELD_OUT_MOST = 200  # pictures in each of val and test
 SUFFIXES = {"JPEG": ".jpg", "PNG": ".png", "WEBP": ".webp", "BMP": ".bmp"}
-PARTS = 7  # the first rows are dealt 5 : 1 : 1 to train, val and test
-DEALT_ROWS = PARTS * HELD_OUT_MOST  # all later ones are trained on
+ROWS_IN_TURN = 7  # of the first rows, 5 go to train, 1 to val and 1 to test, at random
+DEALT_ROWS = ROWS_IN_TURN * HELD_OUT_MOST  # all later ones are trained on
 OWN_SPLITS = {"val": "validation", "test": "test"}  # of a dataset that brings them
 _Numbered = tuple[int, Mapping[str, Any]]
 START: Mapping[str, Any] = {"window": 0, "row": 0, "dataset": None}
@@ -48,7 +48,7 @@ def part_of_row(index: int, seed: int) -> str:
     """train, val or test: a function of the row's number and the split's seed alone."""
     if index >= DEALT_ROWS:
         return "train"
-    dealt = int.from_bytes(sha256(f"{seed} {index}".encode()).digest()[:8], "big") % PARTS
+    dealt = int.from_bytes(sha256(f"{seed} {index}".encode()).digest()[:8], "big") % ROWS_IN_TURN
     return {0: "val", 1: "test"}.get(dealt, "train")
 
 

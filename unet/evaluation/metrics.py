@@ -69,7 +69,7 @@ def pixel_accuracy(mask: np.ndarray, target: np.ndarray) -> float:
 
 
 def mae(prob8: np.ndarray, target: np.ndarray) -> float:
-    """Mean absolute error of the probability `prob8 / 255` (H, W, uint8) over the known pixels; 0.0 if there are none."""
+    """Mean absolute error of the probability `prob8 / 255` (H, W, uint8) over the known pixels; 0.0 without any."""
     inverted = prob8 ^ np.uint8(255)  # = 255 - prob8
     error = int(prob8[target == 0].sum(dtype=np.int64)) + int(inverted[target == 1].sum(dtype=np.int64))
     known = int(np.count_nonzero(target != UNKNOWN))

@@ -3,7 +3,7 @@
 import torch.nn.functional as F
 from torch import Tensor
 
-UNKNOWN = 255
+from unet.data.masks import UNKNOWN
 
 
 def bce_dice_loss(logits: Tensor, target: Tensor) -> Tensor:
