@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
-from playwright.sync_api import Page
+from playwright.sync_api import Download, Page
 from web_helpers import FakePredictor
 
 from unet.pictures import draw
@@ -47,9 +47,9 @@ class Visit:
         data = self.page.eval_on_selector(CANVAS, "c => ({...c.dataset})")
         return float(data["threshold"]), float(data["foreground"])
 
-    def take(self, kind: str) -> Path:
+    def download(self, kind: str) -> Download:
         with self.page.expect_download() as download:
-            self.page.click(f"#viewer [data-take={kind}]")
+            self.page.click(f"#viewer [data-download={kind}]")
         return download.value
 
     def external(self) -> list[str]:

@@ -15,8 +15,8 @@ from web_helpers import CACHE, free_port
 
 from unet.pictures.clicks import Click, honour_clicks
 from unet.pictures.decode import Picture
-from unet.pictures.draw import save_png
-from unet.web.download import Take, draw_take
+from unet.pictures.draw import render, save_png
+from unet.web.download import Download
 from unet.web.theme import STYLE_SHEETS, theme
 from unet.web.viewer import THRESHOLD_JS, Viewer, ViewerValue, answer, viewer_value
 
@@ -62,21 +62,21 @@ def _viewer(suffix: str, takes_clicks: bool) -> None:
             raise gr.Error("Too many clicks", print_exception=False)
         return viewer_value(picture(name), prob8(name, clicks), None, takes_clicks, clicks, before)
 
-    def take(name: str, shown: ViewerValue, event: gr.EventData) -> dict:
-        take = Take.from_event(event._data)
-        if take.threshold == 1:
+    def download(name: str, shown: ViewerValue, event: gr.EventData) -> dict:
+        asked = Download.from_event(event._data)
+        if asked.threshold == 1:
             raise gr.Error("Refused", print_exception=False)
         clicks = [Click(click.x, click.y, click.label) for click in shown.clicks]
         folder = CACHE / secrets.token_hex(8)
         folder.mkdir()
-        path = folder / f"{name}_{take.kind}.png"
-        save_png(draw_take(picture(name), prob8(name, clicks), take), path)
-        return answer(path, take)
+        path = folder / f"{name}_{asked.kind}.png"
+        save_png(render(asked.kind, picture(name), prob8(name, clicks), asked.threshold, asked.style), path)
+        return answer(path, asked)
 
     pick.change(show, pick, viewer, show_progress="hidden")
     slider.change(None, slider, None, js=THRESHOLD_JS if not suffix else viewer.threshold_js())
     viewer.on_point(point, [pick, viewer])
-    viewer.on_take(take, [pick, viewer])
+    viewer.on_download(download, [pick, viewer])
 
 
 @contextlib.contextmanager
@@ -137,8 +137,8 @@ class Shown:
         self.page.locator(f"#threshold{self.suffix} input[type=number]").fill(str(value))
         self.wait(f"root => root.querySelector('canvas.main').dataset.threshold === '{value:g}'")
 
-    def set_range(self, look: str, value: int) -> None:
-        self.find(f"[data-look={look}]").fill(str(value))
+    def set_range(self, setting: str, value: int) -> None:
+        self.find(f"[data-setting={setting}]").fill(str(value))
         self.settle()
 
     @property
@@ -190,9 +190,9 @@ def preview_of(name: str) -> tuple[int, int]:
 
 
 def saved(shown: Shown, kind: str, folder: Path) -> Path:
-    """Press a button of the take-away; the file that the browser saves."""
+    """Press a download button and return the file that the browser saves."""
     with shown.page.expect_download() as download:
-        shown.find(f"[data-take={kind}]").click()
+        shown.find(f"[data-download={kind}]").click()
     path = folder / download.value.suggested_filename
     download.value.save_as(path)
     return path

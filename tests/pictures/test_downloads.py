@@ -13,7 +13,8 @@ from unet.errors import ConfigError
 from unet.pictures import draw
 from unet.pictures.clicks import Click
 from unet.pictures.decode import Picture
-from unet.web.download import Take, draw_take, outline, outline_width, soft_alpha
+from unet.pictures.draw import Style, outline, outline_width, render, soft_alpha
+from unet.web.download import Download
 from unet.web.viewer import PREVIEW_PIXELS, PREVIEW_SIDE, Viewer, answer, preview_size, sample, viewer_value
 
 EVENT = {
@@ -102,7 +103,8 @@ def test_component_carries_its_modules_and_no_path():
 
 
 def test_settings_are_read():
-    assert Take.from_event(EVENT) == Take("overlay", 0.25, (16, 160, 255), 0.3, True, True, 40, 3)
+    assert Download.from_event(EVENT) == Download("overlay", 0.25, Style((16, 160, 255), 0.3, True, True, 40), 3)
+    assert Download.from_event({**EVENT, "kind": "prob"}).kind == "probability"
 
 
 @pytest.mark.parametrize(
@@ -126,17 +128,17 @@ def test_settings_are_read():
 )
 def test_settings_of_another_form_are_refused(wrong, message):
     with pytest.raises(ConfigError, match=message):
-        Take.from_event({**EVENT, **wrong})
+        Download.from_event({**EVENT, **wrong})
 
 
 @pytest.mark.parametrize("data", [None, [], "mask", {}])
 def test_settings_that_are_none_are_refused(data):
     with pytest.raises(ConfigError):
-        Take.from_event(data)
+        Download.from_event(data)
 
 
 def test_answer_names_file_and_question():
-    given = answer("/cache/x/cat_mask.png", Take.from_event(EVENT))["answer"]
+    given = answer("/cache/x/cat_mask.png", Download.from_event(EVENT))["answer"]
     assert (given["number"], given["kind"]) == (3, "overlay")
     assert (given["file"]["path"], given["file"]["orig_name"]) == ("/cache/x/cat_mask.png", "cat_mask.png")
 
@@ -178,26 +180,28 @@ def test_outline_width_grows_with_the_picture():
 
 
 @pytest.mark.parametrize("invert", [False, True])
-def test_takes_are_what_the_api_gives(invert):
+def test_downloads_are_what_the_api_gives(invert):
     shown, probs = picture("glass"), prob8("glass")
     mask = draw.mask_from_prob(probs, 0.6)
     mask = 255 - mask if invert else mask
-    drawn = {kind: draw_take(shown, probs, Take(kind, 0.6, invert=invert)) for kind in ("mask", "overlay", "cutout")}
+    drawn = {kind: render(kind, shown, probs, 0.6, Style(invert=invert)) for kind in draw.KINDS}
     assert np.array_equal(drawn["mask"], mask)
     assert np.array_equal(drawn["overlay"], draw.overlay(shown.rgb, mask))
     assert np.array_equal(drawn["cutout"], draw.cutout(shown, mask))
-    assert np.array_equal(draw_take(shown, probs, Take("probability", 0.6, invert=invert)), probs)
+    assert np.array_equal(drawn["probability"], probs)
+    assert np.array_equal(render("prob", shown, probs, 0.6), probs)
+    with pytest.raises(ConfigError, match="must be one of"):
+        render("outline", shown, probs, 0.6)
 
 
 def test_soft_cutout_stays_below_the_pictures_own_alpha():
     shown = Picture(picture("glass").rgb, picture("glass").alpha, "glass")
-    cutout = draw_take(shown, prob8("glass"), Take("cutout", 0.5, softness=60))
+    cutout = render("cutout", shown, prob8("glass"), 0.5, Style(softness=60))
     assert np.array_equal(cutout[..., 3], np.minimum(soft_alpha(prob8("glass"), 0.5, 60), shown.alpha))
 
 
 def test_outlined_overlay_has_the_plain_colour_on_the_rim():
-    take = Take("overlay", 0.5, (1, 2, 3), 0.2, outline=True)
-    drawn = draw_take(picture("one"), prob8("one"), take)
+    drawn = render("overlay", picture("one"), prob8("one"), 0.5, Style((1, 2, 3), 0.2, outline=True))
     mask = draw.mask_from_prob(prob8("one"), 0.5)
     rim = outline(mask, 1) > 0
     assert rim.any()

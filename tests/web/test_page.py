@@ -135,7 +135,7 @@ def test_examples_answer_without_the_network(visit, server):
     assert server.service.predictor.runs == runs
 
 
-def test_what_is_taken_away_equals_the_api(visit, server, tmp_path):
+def test_downloads_equal_the_api(visit, server, tmp_path):
     path = draw_picture(tmp_path / "my picture.png", size=(200, 260), alpha=True)
     visitor = visit(accept_downloads=True)
     visitor.upload(path)
@@ -146,7 +146,7 @@ def test_what_is_taken_away_equals_the_api(visit, server, tmp_path):
     overlay, mask, cutout, _ = client.predict(handle_file(path), 0.37, api_name="/segment")
     probability = client.predict(handle_file(path), api_name="/probability")
     for kind, expected in (("overlay", overlay), ("mask", mask), ("cutout", cutout), ("probability", probability)):
-        download = visitor.take(kind)
+        download = visitor.download(kind)
         assert download.suggested_filename == f"my_picture_{kind}.png"
         assert np.array_equal(downloaded(download, tmp_path), np.asarray(Image.open(expected)))
 
@@ -158,7 +158,7 @@ def test_a_session_that_was_forgotten_is_made_up_for(visit, server, tmp_path):
     for session in server.page.state_holder.session_data.values():
         session.state_data.clear()
     expected = draw.mask_from_prob(FakePredictor().prob8(read_picture(path).rgb), FakePredictor().threshold)
-    assert np.array_equal(downloaded(visitor.take("mask"), tmp_path), expected)
+    assert np.array_equal(downloaded(visitor.download("mask"), tmp_path), expected)
 
 
 def test_pointing_undoing_and_exporting(visit, server, tmp_path):
@@ -176,7 +176,7 @@ def test_pointing_undoing_and_exporting(visit, server, tmp_path):
     expected = share(path, FakePredictor().threshold, [Click(click.x, click.y, 1)])
     assert visitor.shown[1] == pytest.approx(expected, abs=1e-4)
     prob8 = FakePredictor().prob8(read_picture(path).rgb, placed[0].clicks)
-    assert np.array_equal(downloaded(visitor.take("probability"), tmp_path), prob8)
+    assert np.array_equal(downloaded(visitor.download("probability"), tmp_path), prob8)
     visitor.page.click("#viewer [data-click=undo]")
     visitor.page.wait_for_function(f"document.querySelector('{CANVAS}').dataset.foreground == {automatic!r}")
 
@@ -191,7 +191,7 @@ def test_two_visitors_see_their_own(visit, tmp_path):
     visitors[0].page.wait_for_function(f"document.querySelector('{CANVAS}').dataset.foreground != {automatic!r}")
     for visitor, path in reversed(list(zip(visitors, paths, strict=True))):
         assert visitor.shown[1] == pytest.approx(share(path, FakePredictor().threshold), abs=0.2)
-    mask = downloaded(visitors[1].take("mask"), tmp_path)
+    mask = downloaded(visitors[1].download("mask"), tmp_path)
     prob8 = FakePredictor().prob8(read_picture(paths[1]).rgb)
     assert np.array_equal(mask, draw.mask_from_prob(prob8, FakePredictor().threshold))
 

@@ -15,12 +15,12 @@ from test_page import (  # noqa: F401 - collected and run here with this module'
     test_a_second_picture_replaces_the_first_and_clear_empties,
     test_a_visitor_learns_what_this_is,
     test_an_upload_is_segmented_at_once,
+    test_downloads_equal_the_api,
     test_examples_answer_without_the_network,
     test_many_pictures_with_one_broken,
     test_pointing_undoing_and_exporting,
     test_the_slider_asks_the_server_nothing,
     test_two_visitors_see_their_own,
-    test_what_is_taken_away_equals_the_api,
     visit,
 )
 from test_server import end, serving, wait_until_ready

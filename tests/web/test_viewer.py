@@ -6,7 +6,7 @@ from axe_playwright_python.sync_playwright import Axe
 from viewer_helpers import SIZES, Shown, picture, prob8
 
 from unet.pictures import draw
-from unet.web.download import OUTLINE_UNIT, outline, outline_width, soft_alpha
+from unet.pictures.draw import OUTLINE_UNIT, outline, outline_width, soft_alpha
 from unet.web.viewer import preview_size, sample
 
 pytest_plugins = ["viewer_browser"]
@@ -19,13 +19,13 @@ def mask_of(name: str, threshold: float) -> np.ndarray:
 def test_empty_viewer_says_what_to_do(shown):
     assert shown.find(".invitation").is_visible()
     assert shown.find(".views input").first.is_disabled()
-    assert shown.find("[data-take=cutout]").is_disabled()
+    assert shown.find("[data-download=cutout]").is_disabled()
     assert not shown.find(".zoom").is_visible()
     assert shown.find(".percent").inner_text() == "–"  # noqa: RUF001
 
 
 def test_nothing_moves_when_a_result_comes(shown):
-    parts = [".stage", ".bar.clicks", ".bar.looks", ".bar.take", ".foot"]
+    parts = [".stage", ".bar.clicks", ".bar.settings", ".bar.download", ".foot"]
     before = [shown.find(part).bounding_box() for part in parts]
     for name in ("one", "tall", "none"):
         shown.show(name)
@@ -47,14 +47,14 @@ def test_overlay_is_exact(shown, threshold):
 def test_colour_opacity_invert_and_outline_are_exact(shown):
     shown.show("one")
     shown.set_range("opacity", 73)
-    shown.find("[data-look=color]").fill("#1d9bf0")
-    shown.find("[data-look=invert]").check()
+    shown.find("[data-setting=color]").fill("#1d9bf0")
+    shown.find("[data-setting=invert]").check()
     shown.settle()
     color, mask = (0x1D, 0x9B, 0xF0), 255 - mask_of("one", 0.5)
     expected = draw.overlay(picture("one").rgb, mask, color, 0.73)
     assert np.array_equal(shown.pixels()[..., :3], expected)
     assert float(shown.dataset.foreground) == pytest.approx(draw.foreground_share(mask), abs=1e-6)
-    shown.find("[data-look=outline]").check()
+    shown.find("[data-setting=outline]").check()
     shown.settle()
     expected[outline(mask, outline_width(*mask.shape)) > 0] = color
     assert np.array_equal(shown.pixels()[..., :3], expected)
@@ -62,7 +62,7 @@ def test_colour_opacity_invert_and_outline_are_exact(shown):
 
 def test_preview_of_a_large_picture_is_exact(shown):
     shown.show("big")
-    shown.find("[data-look=outline]").check()
+    shown.find("[data-setting=outline]").check()
     shown.threshold(0.6)
     width, height = preview_size(*SIZES["big"][::-1])
     assert width < SIZES["big"][1]
@@ -80,7 +80,7 @@ def test_preview_of_a_large_picture_is_exact(shown):
 def test_mask_view(shown, invert):
     shown.show("tall")
     shown.view("mask")
-    shown.find("[data-look=invert]").set_checked(invert)
+    shown.find("[data-setting=invert]").set_checked(invert)
     shown.threshold(0.42)
     mask = mask_of("tall", 0.42)
     assert np.array_equal(shown.pixels()[..., 0], 255 - mask if invert else mask)
@@ -106,10 +106,10 @@ def test_cutout_stands_on_a_board_or_on_a_colour(shown):
         return shown.main.evaluate(f"canvas => getComputedStyle(canvas).{name}")
 
     assert "conic-gradient" in style("backgroundImage")
-    shown.find("[data-look=ground]").fill("#00ff7f")
+    shown.find("[data-setting=ground]").fill("#00ff7f")
     assert style("backgroundImage") == "none"
     assert style("backgroundColor") == "rgb(0, 255, 127)"
-    shown.find("[data-look=plain]").uncheck()
+    shown.find("[data-setting=plain]").uncheck()
     assert "conic-gradient" in style("backgroundImage")
 
 

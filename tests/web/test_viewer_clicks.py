@@ -1,4 +1,4 @@
-"""Clicks in the viewer, and what is taken away from it, in a real browser."""
+"""Clicks and downloads of the viewer in a real browser."""
 
 import io
 
@@ -10,7 +10,7 @@ from viewer_helpers import Shown, picture, prob8, saved
 
 from unet.pictures import draw
 from unet.pictures.clicks import Click
-from unet.web.download import Take, draw_take, soft_alpha
+from unet.pictures.draw import Style, render, soft_alpha
 
 pytest_plugins = ["viewer_browser"]
 
@@ -270,13 +270,11 @@ def test_files_are_what_is_shown(shown, tmp_path, kind):
     shown.show("glass")
     shown.threshold(0.55)
     shown.set_range("opacity", 80)
-    shown.find("[data-look=outline]").check()
-    shown.find("[data-look=invert]").check()
+    shown.find("[data-setting=outline]").check()
+    shown.find("[data-setting=invert]").check()
     path = saved(shown, kind, tmp_path)
     assert path.name == f"glass_{kind}.png"
-    expected = draw_take(
-        picture("glass"), prob8("glass"), Take(kind, 0.55, draw.OVERLAY_COLOR, 0.8, outline=True, invert=True)
-    )
+    expected = render(kind, picture("glass"), prob8("glass"), 0.55, Style(opacity=0.8, outline=True, invert=True))
     with Image.open(path) as image:
         assert np.array_equal(np.asarray(image), expected)
     if kind == "overlay":
@@ -304,16 +302,16 @@ def test_files_after_clicks_and_with_a_soft_edge(shown, tmp_path):
 def test_refused_file(shown):
     shown.show("one")
     shown.threshold(1)
-    shown.find("[data-take=mask]").click()
+    shown.find("[data-download=mask]").click()
     shown.page.get_by_text("Refused").wait_for()
-    shown.wait("root => root.querySelector('.message').textContent.includes('could not make')")
-    assert shown.find("[data-take=mask]").get_attribute("aria-busy") is None
+    shown.wait("root => root.querySelector('.message').textContent.includes('could not create')")
+    assert shown.find("[data-download=mask]").get_attribute("aria-busy") is None
 
 
 def test_copy(open_page):
     shown = Shown(open_page(permissions=["clipboard-read", "clipboard-write"]))
     shown.show("one")
-    shown.find("[data-take=copy]").click()
+    shown.find("[data-download=copy]").click()
     shown.wait("root => root.querySelector('.message').textContent === 'Cut-out copied'")
     data = shown.page.evaluate(
         """async () => {
@@ -323,7 +321,7 @@ def test_copy(open_page):
     )
     with Image.open(io.BytesIO(bytes(data))) as image:
         copied = np.asarray(image.convert("RGBA"))
-    expected = draw_take(picture("one"), prob8("one"), Take("cutout", 0.5))
+    expected = render("cutout", picture("one"), prob8("one"), 0.5)
     assert np.array_equal(copied[..., 3], expected[..., 3])
     assert np.array_equal(copied[copied[..., 3] > 0], expected[expected[..., 3] > 0])
 
@@ -332,11 +330,11 @@ def test_copy(open_page):
     ("script", "message"),
     [
         ("navigator.clipboard.write = () => Promise.reject(new Error('not allowed'))", "refused to copy (not allowed)"),
-        ("delete window.ClipboardItem", "copies no pictures"),
+        ("delete window.ClipboardItem", "cannot copy pictures"),
     ],
 )
 def test_copy_that_is_refused_is_said(shown, script, message):
     shown.show("one")
     shown.page.evaluate(f"() => {{ {script}; }}")
-    shown.find("[data-take=copy]").click()
+    shown.find("[data-download=copy]").click()
     shown.wait(f"root => root.querySelector('.message').textContent.includes({message!r})")

@@ -130,12 +130,12 @@ def test_focus_goes_in_reading_order(shown):
         order.append(
             shown.page.evaluate(
                 """() => { const { dataset, classList, type } = document.activeElement;
-                  return dataset.zoom ?? dataset.look ?? dataset.take ?? classList[0] ?? type; }"""
+                  return dataset.zoom ?? dataset.setting ?? dataset.download ?? classList[0] ?? type; }"""
             )
         )
-    looks = ["color", "opacity", "outline", "invert"]
-    takes = ["cutout", "mask", "overlay", "probability", "copy"]
-    assert order == ["stage", "divider", "in", "radio", *looks, *takes]
+    settings = ["color", "opacity", "outline", "invert"]
+    downloads = ["cutout", "mask", "overlay", "probability", "copy"]
+    assert order == ["stage", "divider", "in", "radio", *settings, *downloads]
 
 
 def test_pinch(open_page):

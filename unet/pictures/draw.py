@@ -1,10 +1,11 @@
-"""What is made of a probability map: mask, cut-out, overlay, PNG (no torch).
+"""Results drawn from a probability map: mask, cut-out, overlay, and their PNG files.
 
-All in whole numbers, so that a browser can make the very same pixels.
+All arithmetic is in whole numbers, so that the viewer's JavaScript draws exactly the same pixels.
 """
 
 import io
 import math
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -13,20 +14,78 @@ from PIL import Image
 from unet.errors import ConfigError
 from unet.pictures.decode import Picture
 
+KINDS = ("mask", "cutout", "overlay", "probability")
 OVERLAY_COLOR = (230, 57, 70)
 OVERLAY_OPACITY = 0.5
+MAX_SOFTNESS = 127  # levels of the probability map
+OUTLINE_UNIT = 400  # pixels of the longer side for each pixel of an outline's width
 PNG_LEVEL = 1  # zlib's fastest: a third larger than the default, several times faster
 
 
-def check_threshold(threshold: float) -> float:
-    """`threshold` as a float.
+@dataclass(frozen=True)
+class Style:
+    """How a result is drawn."""
+
+    color: tuple[int, int, int] = OVERLAY_COLOR
+    """Colour of the overlay, 0..255 each."""
+    opacity: float = OVERLAY_OPACITY
+    """Opacity of the overlay, 0..1."""
+    outline: bool = False
+    """Whether the overlay's edge is drawn."""
+    invert: bool = False
+    """Whether foreground and background are swapped."""
+    softness: int = 0
+    """Half the width of the cut-out's edge, in levels 0..MAX_SOFTNESS; 0 is a hard edge."""
+
+
+DEFAULT_STYLE = Style()
+
+
+def render(
+    kind: str, picture: Picture, prob8: np.ndarray, threshold: float, style: Style = DEFAULT_STYLE
+) -> np.ndarray:
+    """Draw one kind of result.
+
+    Args:
+        kind: One of KINDS; "prob" is short for "probability".
+        picture: The upright picture, (H, W).
+        prob8: (H, W) uint8.
+        threshold: 0..1.
+        style: Colours and edges.
+
+    Returns:
+        uint8, (H, W) for mask and probability, (H, W, 3) for the overlay, (H, W, 4) for the cut-out.
 
     Raises:
-        ConfigError: it is no number in 0..1.
+        ConfigError: The kind is unknown, or the threshold is outside 0..1.
+    """
+    if kind in ("prob", "probability"):
+        return prob8
+    if kind == "cutout":
+        alpha = soft_alpha(prob8, threshold, style.softness)
+        return cutout(picture, 255 - alpha if style.invert else alpha)
+    if kind not in KINDS:
+        raise ConfigError(f"the kind must be one of {', '.join(KINDS)}, not {kind!r}")
+    mask = mask_from_prob(prob8, threshold)
+    if style.invert:
+        mask = 255 - mask
+    if kind == "mask":
+        return mask
+    drawn = overlay(picture.rgb, mask, style.color, style.opacity)
+    if style.outline:
+        drawn[outline(mask, outline_width(*mask.shape)) > 0] = style.color
+    return drawn
+
+
+def check_threshold(threshold: float) -> float:
+    """Return `threshold` as a float.
+
+    Raises:
+        ConfigError: It is not a number in 0..1.
     """
     if isinstance(threshold, bool) or not isinstance(threshold, int | float | np.floating):
         raise ConfigError(f"the threshold must be a number in 0..1, not {threshold!r}")
-    if not 0 <= threshold <= 1:  # nor is NaN
+    if not 0 <= threshold <= 1:  # NaN fails here, too
         raise ConfigError(f"the threshold must lie in 0..1, not {threshold}")
     return float(threshold)
 
@@ -42,15 +101,15 @@ def mask_from_prob(prob8: np.ndarray, threshold: float) -> np.ndarray:
         (H, W) uint8, 0 or 255.
 
     Raises:
-        ConfigError: a threshold outside 0..1.
+        ConfigError: The threshold is outside 0..1.
     """
-    # Levels are whole, so comparing with the lowest one inside is the same and much faster than with a float.
+    # Levels are integers: comparing with the lowest one inside gives the same mask, much faster than a float does.
     lowest = math.ceil(255 * check_threshold(threshold))
     return np.where(prob8 >= lowest, np.uint8(255), np.uint8(0))
 
 
 def foreground_share(mask: np.ndarray) -> float:
-    """Share of pixels, 0..1, that are foreground in `mask` (H, W) of 0 and 255."""
+    """Share of foreground pixels, 0..1, in `mask` (H, W) of 0 and 255."""
     return float(np.count_nonzero(mask)) / mask.size
 
 
@@ -66,14 +125,14 @@ def overlay(
     color: tuple[int, int, int] = OVERLAY_COLOR,
     opacity: float = OVERLAY_OPACITY,
 ) -> np.ndarray:
-    """The picture with the mask laid over it in a colour.
+    """The picture with the mask tinted in a colour.
 
     Inside the mask a channel becomes `(v * (255 - a) + c * a + 127) // 255` with `a = floor(255 * opacity + 0.5)`.
 
     Args:
         rgb: (H, W, 3) uint8.
         mask: (H, W) uint8, 0 or 255.
-        color: of the mask, 0..255 each.
+        color: Colour of the mask, 0..255 each.
         opacity: 0..1.
 
     Returns:
@@ -89,6 +148,58 @@ def overlay(
     return result
 
 
+def soft_alpha(prob8: np.ndarray, threshold: float, softness: int) -> np.ndarray:
+    """Alpha that rises linearly around the threshold instead of in one step.
+
+    With `t = ceil(255 * threshold)` and `w = min(softness, t, 255 - t)` a level p becomes
+    `(255 * (p - t + w) + w) // (2 * w)`, clamped to 0..255. It is at least 128 exactly where the mask is 255. Where w
+    is 0, it is the mask itself.
+
+    Args:
+        prob8: (H, W) uint8.
+        threshold: 0..1.
+        softness: 0..127, half the width of the edge in levels of `prob8`.
+
+    Returns:
+        (H, W) uint8.
+
+    Raises:
+        ConfigError: The threshold is outside 0..1.
+    """
+    levels = np.arange(256, dtype=np.int32)
+    lowest = math.ceil(255 * check_threshold(threshold))
+    width = min(softness, lowest, 255 - lowest)
+    if width == 0:
+        return mask_from_prob(prob8, threshold)
+    table = ((255 * (levels - lowest + width) + width) // (2 * width)).clip(0, 255).astype(np.uint8)  # (256,)
+    return table[prob8]
+
+
+def outline_width(height: int, width: int) -> int:
+    """Width of an outline in pixels, in proportion to the picture's size."""
+    return max(1, (max(height, width) + OUTLINE_UNIT - 1) // OUTLINE_UNIT)
+
+
+def outline(mask: np.ndarray, reach: int) -> np.ndarray:
+    """The edge of a mask: its pixels with a pixel outside the mask within `reach` pixels in the same row or column.
+
+    Args:
+        mask: (H, W) uint8, 0 or 255.
+        reach: At least 1; the area beyond the picture's border does not count as outside.
+
+    Returns:
+        (H, W) uint8, 0 or 255.
+    """
+    inside = mask > 0
+    core = inside.copy()
+    for step in range(1, reach + 1):
+        core[:, step:] &= inside[:, :-step]
+        core[:, :-step] &= inside[:, step:]
+        core[step:] &= inside[:-step]
+        core[:-step] &= inside[step:]
+    return np.where(inside & ~core, np.uint8(255), np.uint8(0))
+
+
 def encode_png(array: np.ndarray, compress_level: int = PNG_LEVEL) -> bytes:
     """PNG bytes of (H, W), (H, W, 3) or (H, W, 4) uint8: grey, RGB or RGBA."""
     buffer = io.BytesIO()
@@ -97,5 +208,5 @@ def encode_png(array: np.ndarray, compress_level: int = PNG_LEVEL) -> bytes:
 
 
 def save_png(array: np.ndarray, path: str | Path, compress_level: int = PNG_LEVEL) -> None:
-    """Write `encode_png(array)` to `path`; raises OSError where the disk refuses."""
+    """Write `encode_png(array)` to `path`; raises OSError if that fails."""
     Path(path).write_bytes(encode_png(array, compress_level))

@@ -16,7 +16,7 @@ import numpy as np
 from unet.errors import ConfigError, ImageError, UnetError
 from unet.pictures.clicks import Click
 from unet.pictures.decode import PICTURE_SUFFIXES, Picture, read_header, read_picture
-from unet.pictures.draw import cutout, mask_from_prob, overlay, save_png
+from unet.pictures.draw import render, save_png
 from unet.prediction.predictor import Predictor
 
 CHUNK_PICTURES = 8  # through the network together
@@ -84,16 +84,6 @@ def plan(pictures: Sequence[Path], output: Path) -> list[Task]:
         by_stem[picture.stem] = picture
         tasks.append(Task(picture, target))
     return tasks
-
-
-def render(kind: str, picture: Picture, prob8: np.ndarray, threshold: float) -> np.ndarray:
-    """The picture that `kind` (mask, prob, cutout or overlay) names, uint8: (H, W), (H, W, 3) or (H, W, 4)."""
-    if kind == "prob":
-        return prob8
-    mask = mask_from_prob(prob8, threshold)
-    if kind == "cutout":
-        return cutout(picture, mask)
-    return overlay(picture.rgb, mask) if kind == "overlay" else mask
 
 
 def check_clicks(clicks: Sequence[Click], picture: Picture) -> None:

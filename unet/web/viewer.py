@@ -3,9 +3,9 @@
 The component is plain HTML with JavaScript modules (static/viewer/). Its value carries two PNG files; threshold,
 views, zoom and colours never ask the server. Two events do:
 
-* `take`: the visitor wants a result as a file. The event's data are the settings that
-  `unet.web.download.Take.from_event` reads; the handler answers with `answer(path, take)`. Wire it with
-  `Viewer.on_take`.
+* `download`: the visitor wants a result as a file. The event's data are the settings that
+  `unet.web.download.Download.from_event` reads; the handler answers with `answer(path, download)`. Wire it with
+  `Viewer.on_download`.
 * `point`: the visitor changed the clicks. The event's data are `{"clicks": [{"x", "y", "label"}, ...]}`, pixels of the
   upright picture; the handler answers with a value for the same picture. Wire it with `Viewer.on_point`.
 """
@@ -22,13 +22,13 @@ import gradio as gr
 import numpy as np
 from gradio.data_classes import FileData, GradioModel
 from gradio.events import Dependency
-from gradio.utils import get_upload_folder
 from PIL import Image
 
 from unet.pictures.clicks import Click
 from unet.pictures.decode import Picture
-from unet.pictures.draw import OVERLAY_COLOR, OVERLAY_OPACITY, save_png
-from unet.web.download import OUTLINE_UNIT, Take
+from unet.pictures.draw import MAX_SOFTNESS, OUTLINE_UNIT, OVERLAY_COLOR, OVERLAY_OPACITY, save_png
+from unet.web.download import Download
+from unet.web.gradio_compat import get_upload_folder
 
 STATIC = Path(__file__).parent / "static" / "viewer"
 STYLE_SHEETS = ("frame.css", "stage.css", "empty.css", "clicks.css", "controls.css", "adapt.css")
@@ -138,10 +138,10 @@ def _shrink(rgb: np.ndarray, width: int, height: int) -> np.ndarray:
     return np.asarray(Image.fromarray(rgb).resize((width, height), Image.Resampling.BOX))
 
 
-def answer(path: str | Path, take: Take) -> dict[str, Any]:
-    """What the handler of `take` returns: the file, which must lie in the upload cache, under its own name."""
+def answer(path: str | Path, download: Download) -> dict[str, Any]:
+    """What the handler of `download` returns: the file, which must lie in the upload cache, under its own name."""
     file = FileData(path=str(path), orig_name=Path(path).name)
-    return gr.update(answer={"number": take.number, "kind": take.kind, "file": file.model_dump()})
+    return gr.update(answer={"number": download.number, "kind": download.kind, "file": file.model_dump()})
 
 
 def tell_js(elem_id: str, event: str, argument: str) -> str:
@@ -213,6 +213,7 @@ class Viewer(gr.HTML):
             "color": "#" + bytes(OVERLAY_COLOR).hex(),
             "opacity": OVERLAY_OPACITY,
             "outlineUnit": OUTLINE_UNIT,
+            "maxSoftness": MAX_SOFTNESS,
         }
         loader = _read("loader.js")
         script = f"const options = {json.dumps(options)};\nconst modules = {json.dumps(_modules())};\n{loader}"
@@ -251,16 +252,16 @@ class Viewer(gr.HTML):
         """As THRESHOLD_JS, for this viewer."""
         return tell_js(self.elem_id or VIEWER_ID, "threshold", "v")
 
-    def on_take(self, function: Callable[..., Any], inputs: Any = None, **event: Any) -> Dependency:
+    def on_download(self, function: Callable[..., Any], inputs: Any = None, **event: Any) -> Dependency:
         """Let `function` write the files that visitors ask for.
 
         Args:
             function: gets `inputs` and, by an annotation with `gr.EventData`, the event whose `_data`
-                `Take.from_event` reads; returns `answer(path, take)`.
+                `Download.from_event` reads; returns `answer(path, download)`.
             inputs: components whose values `function` gets.
             event: further options of a Gradio event.
         """
-        return self._on("take", function, inputs, self, event)
+        return self._on("download", function, inputs, self, event)
 
     def on_point(
         self, function: Callable[..., Any], inputs: Any = None, outputs: Any = None, **event: Any

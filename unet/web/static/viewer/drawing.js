@@ -1,4 +1,4 @@
-// Pixels from probabilities, in whole numbers: the same arithmetic as unet/pictures/draw.py and unet/web/download.py.
+// Pixels from probabilities, in whole numbers: the same arithmetic as unet/pictures/draw.py.
 //
 // A pixel is one number, 0xAABBGGRR: the bytes of ImageData as little-endian machines read them.
 // `table` stands for a threshold: 256 entries, one for each level of the probability map.

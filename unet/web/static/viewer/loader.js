@@ -16,13 +16,13 @@ if (!shelf.has(key)) {
 }
 shelf.get(key).then(({ mount }) => {
   const viewer = mount(element.querySelector(".viewer"), document.getElementById(options.host) ?? element, options, {
-    take: (data) => trigger("take", data),
+    download: (data) => trigger("download", data),
     point: (data) => trigger("point", data),
     restore: (value) => {
       props.value = value;
     },
   });
   watch("value", () => viewer.show(props.value || null));
-  watch("answer", () => viewer.take(props.answer));
+  watch("answer", () => viewer.downloaded(props.answer));
   viewer.show(props.value || null);
 });

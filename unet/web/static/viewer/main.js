@@ -2,14 +2,14 @@
 
 import { Camera } from "./camera.js";
 import { Clicks } from "./clicks.js";
+import { Downloads } from "./download.js";
 import { wireGestures } from "./gestures.js";
 import { HEAT } from "./heat.js";
 import { loadScene } from "./loading.js";
-import { Looks } from "./looks.js";
 import { Marks } from "./marks.js";
 import { Painter } from "./painter.js";
+import { Settings } from "./settings.js";
 import { Stage } from "./stage.js";
-import { Takeaway } from "./take.js";
 
 const QUIET = 700; // milliseconds without a change until the share is read out
 const KEYS = "Plus and minus zoom, arrow keys move, 0 shows all";
@@ -42,10 +42,10 @@ class Viewer {
     this.retired = new Set(); // addresses of pictures that others have replaced
     this.painter = new Painter(find("canvas.picture"), find("canvas.main"), options.outlineUnit);
     this.stage = new Stage(root, new Camera(), () => this.#request("place"));
-    this.looks = new Looks(root, options, () => this.#look());
+    this.settings = new Settings(root, options, () => this.#applySettings());
     this.clicks = new Clicks((clicks) => send.point({ clicks }), () => this.#showClicks());
     this.marks = new Marks([...root.querySelectorAll(".marks")], this.clicks, () => this.scene.value);
-    this.takeaway = new Takeaway(root, send.take, () => this.#settings(), (text) => this.#say(text));
+    this.downloads = new Downloads(root, send.download, () => this.#drawing(), (text) => this.#say(text));
     wireGestures(this.stage, {
       ready: () => this.scene !== null,
       points: () => this.#pointing,
@@ -60,7 +60,7 @@ class Viewer {
     host.addEventListener("viewer-threshold", (event) => this.#setThreshold(event.detail));
     host.addEventListener("viewer-failed", (event) => this.#failed(event.detail));
     if (host.told && "threshold" in host.told) this.#setThreshold(host.told.threshold);
-    this.#look();
+    this.#applySettings();
   }
 
   /** Show a value, or null for nothing. What comes later than a newer value is dropped. */
@@ -95,9 +95,9 @@ class Viewer {
     }
   }
 
-  /** The server's answer to an export. */
-  take(answer) {
-    this.takeaway.answered(answer);
+  /** Handle the server's answer to a download. */
+  downloaded(answer) {
+    this.downloads.answered(answer);
   }
 
   #use(scene) {
@@ -116,14 +116,14 @@ class Viewer {
     }
     this.root.dataset.state = "ready";
     this.stage.element.tabIndex = 0;
-    this.looks.enable(true);
+    this.settings.enable(true);
     this.size.textContent = `Files are PNG, ${value.width} × ${value.height} pixels.`;
     this.clickBar.hidden = !value.takes_clicks;
     this.stage.element.classList.toggle("points", value.takes_clicks);
     const keys = value.takes_clicks ? `${KEYS}, Enter clicks the middle` : KEYS;
     this.stage.element.setAttribute("aria-label", `Result. ${keys}.`);
     this.#showClicks();
-    this.#look();
+    this.#applySettings();
   }
 
   #clear() {
@@ -145,9 +145,9 @@ class Viewer {
     this.spoken.textContent = "";
     this.clickBar.hidden = !this.takesClicks;
     for (const button of this.clickBar.querySelectorAll("button")) button.disabled = true;
-    this.looks.enable(false);
+    this.settings.enable(false);
     this.#say("");
-    this.#look();
+    this.#applySettings();
   }
 
   #setThreshold(threshold) {
@@ -158,8 +158,8 @@ class Viewer {
   }
 
   /** Settings changed: show them. */
-  #look() {
-    const { view, ground } = this.looks;
+  #applySettings() {
+    const { view, ground } = this.settings;
     this.stage.view = view;
     this.stage.captions[1].textContent = NAMES[view];
     this.stage.main.style.background = view === "cutout" && ground ? ground : "";
@@ -182,10 +182,10 @@ class Viewer {
   }
 
   #paint() {
-    const share = this.painter.paint(this.looks, this.threshold);
+    const share = this.painter.paint(this.settings, this.threshold);
     const percent = `${(100 * share).toFixed(1)}%`;
     this.output.textContent = percent;
-    this.stage.main.setAttribute("aria-label", `${NAMES[this.looks.view]}: ${percent} of the picture is foreground`);
+    this.stage.main.setAttribute("aria-label", `${NAMES[this.settings.view]}: ${percent} of the picture is foreground`);
     this.stage.legend.querySelector(".tick").style.left = `${100 * this.threshold}%`;
     clearTimeout(this.reading);
     this.reading = setTimeout(() => {
@@ -200,8 +200,8 @@ class Viewer {
     context.putImageData(image, 0, 0);
   }
 
-  #settings() {
-    const { color, opacity, outline, invert, softness } = this.looks;
+  #drawing() {
+    const { color, opacity, outline, invert, softness } = this.settings;
     return { threshold: this.threshold, color, opacity, outline, invert, softness };
   }
 
@@ -245,7 +245,7 @@ class Viewer {
   }
 
   #failed(what) {
-    if (what === "take") this.takeaway.refused();
+    if (what === "download") this.downloads.failed();
     if (what === "point" && this.scene) this.clicks.refused(this.scene.value.clicks);
   }
 }

@@ -42,14 +42,14 @@ export class Painter {
     this.main.setAttribute("aria-label", "No result yet");
   }
 
-  /** Paint the view that `looks` describes; returns the share of foreground, 0..1. */
-  paint(looks, threshold) {
+  /** Paint the view that `settings` describe; returns the share of foreground, 0..1. */
+  paint(settings, threshold) {
     const started = performance.now();
-    this.#draw(looks, threshold);
+    this.#draw(settings, threshold);
     this.context.putImageData(this.image, 0, 0);
-    const share = foregroundShare(this.scene.value.histogram, threshold, looks.invert);
+    const share = foregroundShare(this.scene.value.histogram, threshold, settings.invert);
     Object.assign(this.main.dataset, {
-      view: looks.view,
+      view: settings.view,
       threshold,
       foreground: share.toFixed(6),
       ms: (performance.now() - started).toFixed(2),
@@ -57,17 +57,17 @@ export class Painter {
     return share;
   }
 
-  #draw(looks, threshold) {
+  #draw(settings, threshold) {
     const { target } = this;
     const { picture, prob, own, width, height } = this.scene;
-    const { view, color, opacity, invert } = looks;
+    const { view, color, opacity, invert } = settings;
     if (view === "probability") drawLevels(target, prob, HEAT);
     else if (view === "mask") drawLevels(target, prob, greys(maskTable(threshold, invert)));
-    else if (view === "cutout") drawCutout(target, picture, prob, alphaTable(threshold, looks.softness, invert), own);
+    else if (view === "cutout") drawCutout(target, picture, prob, alphaTable(threshold, settings.softness, invert), own);
     else {
       const table = maskTable(threshold, invert);
       drawOverlay(target, picture, this.#tint(color, opacity), prob, table);
-      if (looks.outline) drawOutline(target, prob, table, width, outlineWidth(width, height, this.unit), color);
+      if (settings.outline) drawOutline(target, prob, table, width, outlineWidth(width, height, this.unit), color);
     }
   }
 

@@ -1,18 +1,17 @@
-// The controls that say how things look: view, colours, outline, soft edge.
-
-const MAX_SOFTNESS = 127; // levels, as in unet/web/download.py
+// The controls of what is drawn and how: view, colours, outline, soft edge.
 
 let viewers = 0;
 
-export class Looks {
-  /** `onchange` is called after every change, with what the settings then are in the properties. */
+export class Settings {
+  /** `onchange` is called after every change; the properties then hold the new settings. */
   constructor(root, options, onchange) {
     this.root = root;
+    this.maxSoftness = options.maxSoftness; // levels
     viewers += 1;
     for (const [selector, name] of [[".views input", "view"], [".signs input", "sign"]]) {
       for (const input of root.querySelectorAll(selector)) input.name = `viewer-${viewers}-${name}`;
     }
-    this.controls = Object.fromEntries([...root.querySelectorAll("[data-look]")].map((c) => [c.dataset.look, c]));
+    this.controls = Object.fromEntries([...root.querySelectorAll("[data-setting]")].map((c) => [c.dataset.setting, c]));
     this.controls.color.value = options.color;
     this.controls.opacity.value = Math.round(100 * options.opacity);
     this.fields = [...root.querySelectorAll("fieldset")];
@@ -20,7 +19,7 @@ export class Looks {
     this.#read();
     for (const control of [...root.querySelectorAll(".views input"), ...Object.values(this.controls)]) {
       control.addEventListener("input", () => {
-        // Who picks a colour wants to see it.
+        // Choosing a background colour also shows it.
         if (control === this.controls.ground) this.controls.plain.checked = true;
         this.#read();
         onchange();
@@ -28,7 +27,7 @@ export class Looks {
     }
   }
 
-  /** Whether there is something to look at. */
+  /** Enable or disable all controls. */
   enable(enabled) {
     for (const field of this.fields) field.disabled = !enabled;
   }
@@ -39,7 +38,7 @@ export class Looks {
     this.color = color.value;
     this.opacity = opacity.value / 100;
     this.outline = outline.checked;
-    this.softness = Math.round((MAX_SOFTNESS * softness.value) / 100);
+    this.softness = Math.round((this.maxSoftness * softness.value) / 100);
     this.ground = plain.checked ? ground.value : null;
     this.invert = invert.checked;
     for (const range of [opacity, softness]) range.nextElementSibling.textContent = `${range.value}%`;
