@@ -16,9 +16,11 @@ import common
 from PIL import Image
 from playwright.sync_api import Page, Request, sync_playwright
 
-import app
 from unet import Predictor
 from unet.web import server
+from unet.web.gradio_compat import close
+from unet.web.options import Options
+from unet.web.page import build
 from unet.web.service import Service
 
 CANVAS = "#viewer canvas.main"
@@ -97,9 +99,9 @@ def main() -> None:
     rows = []
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        page = app.build(Service(Predictor.load(common.ROOT / "weights"), folder / "cache"))
-        server.launch(page, server.Options(None, "127.0.0.1", options.port))
-        stack.callback(server.close, page)
+        page = build(Service(Predictor.load(common.ROOT / "weights"), folder / "cache"))
+        server.launch(page, Options(None, "127.0.0.1", options.port))
+        stack.callback(close, page)
         browser = stack.enter_context(sync_playwright()).chromium.launch(
             executable_path=options.chromium, args=["--no-sandbox"]
         )

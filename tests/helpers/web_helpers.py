@@ -16,9 +16,11 @@ import httpx
 import numpy as np
 from PIL import Image
 
-import app
 from unet.pictures.clicks import Click, click_maps, honour_clicks
 from unet.web import about, server
+from unet.web.gradio_compat import close
+from unet.web.options import Options
+from unet.web.page import build
 from unet.web.service import Service
 
 SMALL = (48, 64)
@@ -83,12 +85,12 @@ def live_page(predictor: FakePredictor, notices: Sequence[str] = ()) -> Iterator
     """`url`, `page` and `service` of a page that serves until the block ends."""
     service = Service(predictor, CACHE)
     facts = about.facts_html(predictor.name, predictor.revision, predictor.config)
-    page = app.build(service, facts, notices)
+    page = build(service, facts, notices)
     try:
-        server.launch(page, server.Options(None, "127.0.0.1", free_port()))
+        server.launch(page, Options(None, "127.0.0.1", free_port()))
         yield SimpleNamespace(url=page.local_url.rstrip("/"), page=page, service=service)
     finally:
-        server.close(page)
+        close(page)
 
 
 def draw_picture(path: Path, seed: int = 0, size: tuple[int, int] = (90, 120), alpha: bool = False) -> Path:

@@ -13,10 +13,10 @@ import pytest
 from PIL import Image
 from web_helpers import CACHE, FakePredictor, draw_picture, live_page
 
-import app
 from unet.pictures import draw
 from unet.pictures.decode import read_picture
 from unet.web.cache import STATES
+from unet.web.page import QUEUE_LENGTH
 
 META = {"_type": "gradio.FileData"}
 
@@ -81,7 +81,7 @@ def test_a_full_queue_says_so_and_the_page_still_answers(tmp_path):
     with live_page(FakePredictor(seconds=0.3)) as server:
         file = upload(server, path)
         with ThreadPoolExecutor(32) as pool:
-            answers = list(pool.map(lambda _: begin(server, file), range(app.QUEUE_LENGTH + 24)))
+            answers = list(pool.map(lambda _: begin(server, file), range(QUEUE_LENGTH + 24)))
         refused = [answer for answer in answers if answer.status_code != 200]
         assert refused
         assert {answer.status_code for answer in refused} == {503}

@@ -8,7 +8,8 @@ import pytest
 
 from unet.errors import WeightsError
 from unet.hub.source import Location
-from unet.web import loading, server
+from unet.web import loading
+from unet.web.app import gpu_decorator
 
 COMMIT = "c" * 40
 
@@ -18,6 +19,7 @@ def program(tiny_weights, tmp_path, monkeypatch):
     """A program's folder with embedded weights, in which the process works."""
     shutil.copytree(tiny_weights, tmp_path / "weights")
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(loading, "shipped", lambda name: tmp_path / name)
     return tmp_path
 
 
@@ -44,7 +46,7 @@ def pin(program) -> None:
 
 
 def test_embedded_weights_ask_no_hub(program, asked):
-    predictor, notices = loading.load_predictor(None, program)
+    predictor, notices = loading.load_predictor(None)
     assert (predictor.name, predictor.revision, notices) == ("weights", None, [])
     assert asked.sources == [None]
 
@@ -52,7 +54,7 @@ def test_embedded_weights_ask_no_hub(program, asked):
 def test_pinned_weights_come_before_embedded_ones(program, asked, tiny_weights):
     pin(program)
     asked.folder = tiny_weights
-    predictor, notices = loading.load_predictor(None, program)
+    predictor, notices = loading.load_predictor(None)
     assert asked.sources == [f"user/name@{COMMIT}"]
     assert predictor.revision == COMMIT
     assert notices == []
@@ -61,13 +63,13 @@ def test_pinned_weights_come_before_embedded_ones(program, asked, tiny_weights):
 def test_weights_that_are_asked_for_come_first(program, asked, tiny_weights):
     pin(program)
     asked.folder = tiny_weights
-    loading.load_predictor("other/name", program)
+    loading.load_predictor("other/name")
     assert asked.sources == ["other/name"]
 
 
 def test_a_hub_that_is_away_is_told(program, asked):
     pin(program)
-    predictor, notices = loading.load_predictor(None, program)
+    predictor, notices = loading.load_predictor(None)
     assert predictor.name == "weights"
     assert notices == [f"user/name@{COMMIT} is away."]
 
@@ -76,7 +78,7 @@ def test_damaged_weights_from_the_hub_are_made_up_for(program, asked, tmp_path):
     asked.folder = tmp_path / "snapshot"
     shutil.copytree(program / "weights", asked.folder)
     (asked.folder / "config.json").write_text("{}")
-    predictor, (notice,) = loading.load_predictor("user/name", program)
+    predictor, (notice,) = loading.load_predictor("user/name")
     assert predictor.name == "weights"
     assert notice.startswith(f"user/name@{COMMIT}/config.json")
     assert notice.endswith("In use instead: the weights that come with this program, weights.")
@@ -86,7 +88,7 @@ def test_damaged_weights_from_the_hub_are_made_up_for(program, asked, tmp_path):
 def test_a_damaged_folder_is_an_error(program, asked):
     (program / "weights" / "config.json").write_text("{}")
     with pytest.raises(WeightsError, match=r"config\.json"):
-        loading.load_predictor("weights", program)
+        loading.load_predictor("weights")
 
 
 def test_zero_gpu_is_asked_for_where_there_is_one(monkeypatch):
@@ -98,5 +100,5 @@ def test_zero_gpu_is_asked_for_where_there_is_one(monkeypatch):
 
     monkeypatch.setitem(sys.modules, "spaces", SimpleNamespace(GPU=gpu))
     monkeypatch.setenv("SPACES_ZERO_GPU", "true")
-    assert server.gpu_decorator()(len) == ("on the GPU", len)
+    assert gpu_decorator()(len) == ("on the GPU", len)
     assert marks == [10]

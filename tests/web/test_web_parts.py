@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from web_helpers import FakePredictor, draw_picture, free_port
 
 from unet.errors import ConfigError
-from unet.web import about, cache, server
+from unet.web import about, cache, options
+from unet.web.app import gpu_decorator
 from unet.web.batch import run_batch
 from unet.web.names import UniqueNames, safe_stem
 from unet.web.recent import RecentPictures
@@ -43,7 +44,7 @@ def test_safe_stems(name, stem):
 @given(st.lists(st.text(max_size=300), max_size=20))
 def test_names_are_safe_and_unique(names):
     unique = UniqueNames()
-    taken = [unique.take(name) for name in names]
+    taken = [unique.assign(name) for name in names]
     assert len({stem.casefold() for stem in taken}) == len(names)
     for stem in taken:
         assert stem
@@ -54,7 +55,7 @@ def test_names_are_safe_and_unique(names):
 
 def test_unique_names_do_not_collide_with_numbered_ones():
     names = UniqueNames()
-    assert [names.take(name) for name in ("a_2", "a", "a", "A")] == ["a_2", "a", "a_3", "A_4"]
+    assert [names.assign(name) for name in ("a_2", "a", "a", "A")] == ["a_2", "a", "a_3", "A_4"]
 
 
 def test_weights_are_described():
@@ -87,30 +88,30 @@ def test_what_is_kept_agrees_with_the_settings():
 def test_options_come_before_the_environment(monkeypatch):
     for name in ("UNET_WEIGHTS", "GRADIO_SERVER_PORT", "GRADIO_SERVER_NAME", "SPACE_ID"):
         monkeypatch.delenv(name, raising=False)
-    assert server.parse_options([]) == server.Options(None, "127.0.0.1", 7860)
+    assert options.parse_options([]) == options.Options(None, "127.0.0.1", 7860)
     monkeypatch.setenv("UNET_WEIGHTS", "user/name")
     monkeypatch.setenv("GRADIO_SERVER_PORT", "9000")
     monkeypatch.setenv("SPACE_ID", "user/space")
-    assert server.parse_options([]) == server.Options("user/name", "0.0.0.0", 9000)
+    assert options.parse_options([]) == options.Options("user/name", "0.0.0.0", 9000)
     monkeypatch.setenv("GRADIO_SERVER_NAME", "10.0.0.1")
-    given = server.parse_options(["--weights", "folder", "--port", "80"])
-    assert given == server.Options("folder", "10.0.0.1", 80)
+    given = options.parse_options(["--weights", "folder", "--port", "80"])
+    assert given == options.Options("folder", "10.0.0.1", 80)
 
 
 @pytest.mark.parametrize("port", ["0", "65536", "-1", "http", "8e3"])
 def test_bad_ports(port):
     with pytest.raises(ConfigError, match="from 1 to 65535"):
-        server.parse_options([f"--port={port}"])
+        options.parse_options([f"--port={port}"])
 
 
 def test_addresses_that_are_not_here():
     with pytest.raises(ConfigError, match=r"cannot serve on 192\.0\.2\.1"):
-        server.check_port("192.0.2.1", free_port())
+        options.check_port("192.0.2.1", free_port())
 
 
 def test_gpu_decorator_is_without_effect_elsewhere(monkeypatch):
     monkeypatch.delenv("SPACES_ZERO_GPU", raising=False)
-    assert server.gpu_decorator()(len) is len
+    assert gpu_decorator()(len) is len
 
 
 def test_sweeping_spares_the_young(tmp_path):
@@ -188,9 +189,9 @@ def test_examples_are_run_once_only(tmp_path):
     service.prepare_example(path)
     copy = tmp_path / "copy.png"
     copy.write_bytes(path.read_bytes())
-    assert np.array_equal(service.look(copy, service.read(copy)), service.prob_small(service.read(path)))
+    assert np.array_equal(service.cached_prob(copy, service.read(copy)), service.prob_small(service.read(path)))
     assert service.predictor.runs == 2
-    service.look(other, service.read(other))
+    service.cached_prob(other, service.read(other))
     assert service.predictor.runs == 3
 
 

@@ -1,7 +1,10 @@
-"""What the page and the public endpoints are made of: Gradio, but no tensors."""
+"""The page and its public API: Gradio, but no tensors.
 
-from gradio import component_meta
+It may import every room except training, and no torch: `app` must answer `--help` before anything slow is loaded.
+"""
 
-# Gradio writes a type stub beside the source of every component class. A page that starts has no business writing
-# into its own program, and such a stub would hide the source from type checkers.
-component_meta.create_or_modify_pyi = lambda *_: None
+import os
+
+# Gradio and huggingface_hub read these while they are imported: nothing about visitors is sent to anyone.
+os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")

@@ -37,7 +37,7 @@ class Item:
 
 
 @dataclass(frozen=True)
-class Progress:
+class BatchProgress:
     """A batch so far. `archive` is set once all is done, unless every picture failed."""
 
     items: tuple[Item, ...]
@@ -47,7 +47,7 @@ class Progress:
 
 def run_batch(
     service: Service, paths: Sequence[str] | None, threshold: Any, previews: bool = False
-) -> Iterator[Progress]:
+) -> Iterator[BatchProgress]:
     """Segment pictures one after the other and pack masks and cut-outs into a zip archive.
 
     Args:
@@ -69,7 +69,7 @@ def run_batch(
         raise ConfigError(f"{len(paths)} pictures are too many at once; the limit is {MAX_PICTURES}")
     folder = service.fresh_folder()
     folder.mkdir(parents=True)
-    names, progress = UniqueNames(), Progress((), len(paths))
+    names, progress = UniqueNames(), BatchProgress((), len(paths))
     yield progress
     with zipfile.ZipFile(folder / ARCHIVE, "w", zipfile.ZIP_STORED) as archive:  # PNG is compressed already
         for path in paths:
@@ -98,7 +98,7 @@ def _run_one(
         return Item(name, error=str(error))
     small = service.prob_small(picture)
     mask = draw.mask_from_prob(service.prob8(picture, small), threshold)
-    stem, folder = names.take(picture.name), service.fresh_folder()
+    stem, folder = names.assign(picture.name), service.fresh_folder()
     files = write_pngs(folder, stem, {"mask": lambda: mask, "cutout": lambda: draw.cutout(picture, mask)})
     for file in files.values():
         archive.write(file, Path(file).name)

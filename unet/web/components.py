@@ -6,7 +6,8 @@ import gradio as gr
 
 from unet.errors import UnetError
 from unet.pictures.draw import check_threshold
-from unet.web.errors import refusal
+from unet.web import gradio_compat  # noqa: F401 - before the first class of a component
+from unet.web.errors import gradio_error
 
 _EXAMPLE = {"path": "photograph.jpg", "meta": {"_type": "gradio.FileData"}}
 
@@ -56,7 +57,7 @@ class Threshold(gr.Slider):
         try:
             return check_threshold(payload)
         except UnetError as error:
-            raise refusal(error) from error
+            raise gradio_error(error) from error
 
     def example_payload(self) -> Any:
         """An input for Gradio's generated documentation."""

@@ -12,7 +12,7 @@ import gradio as gr
 from unet.errors import ConfigError
 from unet.web.batch import run_batch
 from unet.web.components import Threshold, Upload, Uploads
-from unet.web.errors import plainly
+from unet.web.errors import as_gradio_errors
 from unet.web.service import Files, Service
 
 # The network takes every core, decoding and compression one each: two requests at a time keep both busy.
@@ -102,5 +102,5 @@ def add_endpoints(service: Service) -> None:
             (segment_clicks, [image, clicks, threshold], results, WORK),
         ):
             trigger.click(
-                plainly(function), inputs, outputs, api_name=function.__name__, api_visibility="public", **work
+                as_gradio_errors(function), inputs, outputs, api_name=function.__name__, api_visibility="public", **work
             )

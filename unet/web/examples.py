@@ -13,9 +13,11 @@ import gradio as gr
 from PIL import Image
 
 from unet.errors import UnetError
+from unet.hub.names import shipped
+from unet.web import gradio_compat  # noqa: F401 - before the first class of a component
 from unet.web.service import Service
 
-FOLDER = Path(__file__).resolve().parents[2] / "examples"
+FOLDER = shipped("examples")
 THUMBNAIL_SIDE = 128
 
 logger = logging.getLogger(__name__)

@@ -7,26 +7,23 @@ the limits, before any component sees it; every refusal is one sentence that nam
 import asyncio
 import base64
 import binascii
-import logging
 import secrets
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, unquote_to_bytes, urlsplit
 
-import gradio as gr
 from anyio import to_thread
-from gradio.exceptions import ComponentProcessingError
-from gradio.route_utils import API_PREFIX
-from gradio.utils import get_upload_folder
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from unet.errors import ImageError, UnetError
+from unet.errors import ImageError
 from unet.pictures.decode import MAX_BYTES
 from unet.web.batch import MAX_PICTURES
 from unet.web.components import Upload, Uploads, as_files
-from unet.web.errors import refusal
+from unet.web.errors import gradio_errors
 from unet.web.fetch import fetch
+from unet.web.gradio_compat import API_PREFIX, GatedBlocks, get_upload_folder
 from unet.web.names import safe_stem
 
 # A picture of MAX_BYTES in base64, and room for the rest of the request.
@@ -35,36 +32,25 @@ MAX_UPLOAD = 2**31  # bytes in one upload request, all files together
 ADMISSION_SECONDS = 60.0  # for all files of one request
 VIEWER_FILES = 3  # picture, probability map and transparency
 
-logger = logging.getLogger(__name__)
 
+class Page(GatedBlocks):
+    """Blocks that admit only files from the upload cache, and store all others there."""
 
-class Page(gr.Blocks):
-    """Blocks whose every input has passed `admit`."""
-
-    async def preprocess_data(
-        self, block_fn: Any, inputs: list[Any], state: Any, explicit_call: bool = False
-    ) -> list[Any]:
-        """Gradio's own, behind the gate."""
-        try:
-            async with asyncio.timeout(ADMISSION_SECONDS):
-                for index, (block, value) in enumerate(zip(block_fn.inputs, inputs, strict=False)):
-                    files = as_files(value) if isinstance(block, Upload | Uploads) else value
-                    check_count(files, most_files(block))
-                    inputs[index] = await admit(files)
-            return await super().preprocess_data(block_fn, inputs, state, explicit_call)
-        except gr.Error:  # says what it has to say; it is a ValueError, too
-            raise
-        except UnetError as error:
-            raise refusal(error) from error
-        except TimeoutError as error:
-            late = ImageError(f"the pictures' addresses took more than {ADMISSION_SECONDS:g} s; upload the pictures")
-            raise refusal(late) from error
-        except (ComponentProcessingError, ValueError, TypeError, RecursionError) as error:
-            logger.info("inputs of %s refused: %s", block_fn.api_name, type(error).__name__)
-            raise gr.Error(
-                "The request's inputs do not have the form this endpoint takes; see the page's API documentation.",
-                print_exception=False,
-            ) from error
+    async def gate(self, components: Sequence[Any], values: list[Any]) -> list[Any]:
+        """`values` with every file in the upload cache; refusals are `gr.Error`."""
+        admitted = list(values)
+        with gradio_errors():
+            try:
+                async with asyncio.timeout(ADMISSION_SECONDS):
+                    for index, (component, value) in enumerate(zip(components, values, strict=False)):
+                        files = as_files(value) if isinstance(component, Upload | Uploads) else value
+                        check_count(files, most_files(component))
+                        admitted[index] = await admit(files)
+            except TimeoutError as error:
+                raise ImageError(
+                    f"the pictures' addresses took more than {ADMISSION_SECONDS:g} s; upload the pictures"
+                ) from error
+        return admitted
 
 
 def most_files(block: Any) -> int:

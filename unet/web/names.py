@@ -4,12 +4,12 @@ import re
 import unicodedata
 
 MAX_STEM = 80
-# Devices of Windows, which no file there can be named after, whatever its suffix.
+# Device names of Windows, which no file there can have, whatever its suffix.
 _RESERVED = {"con", "prn", "aux", "nul", *(f"com{n}" for n in range(10)), *(f"lpt{n}" for n in range(10))}
 
 
 def safe_stem(name: str) -> str:
-    """`name` without path, suspicious characters or too great a length; letters of any script stay.
+    """`name` without path or unsafe characters, and shortened; letters of any script stay.
 
     >>> safe_stem("../../etc/pass wd")
     'pass_wd'
@@ -25,18 +25,18 @@ def safe_stem(name: str) -> str:
 
 
 class UniqueNames:
-    """Hands out each stem once; capitals do not make a difference, as on macOS and Windows.
+    """Assigns each stem once; upper and lower case count as the same, as on macOS and Windows.
 
     >>> names = UniqueNames()
-    >>> names.take("a"), names.take("A"), names.take("a")
+    >>> names.assign("a"), names.assign("A"), names.assign("a")
     ('a', 'A_2', 'a_3')
     """
 
     def __init__(self) -> None:
         self._taken: set[str] = set()
 
-    def take(self, name: str) -> str:
-        """A safe stem like `name` that has not been handed out yet."""
+    def assign(self, name: str) -> str:
+        """A safe stem like `name` that has not been assigned yet."""
         stem = candidate = safe_stem(name)
         number = 1
         while candidate.casefold() in self._taken:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from unet.pictures.decode import Picture, read_picture
 
-MAX_BYTES = 160 * 2**20
+RECENT_BYTES = 160 * 2**20
 SECONDS = 120
 
 
@@ -19,7 +19,7 @@ class RecentPictures:
         seconds: after its last use, a picture is dropped.
     """
 
-    def __init__(self, max_bytes: int = MAX_BYTES, seconds: float = SECONDS) -> None:
+    def __init__(self, max_bytes: int = RECENT_BYTES, seconds: float = SECONDS) -> None:
         self.max_bytes, self.seconds = max_bytes, seconds
         self._kept: OrderedDict[str, tuple[Picture, float]] = OrderedDict()  # with the time of the last use
         self._lock = threading.Lock()

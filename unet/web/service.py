@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -17,7 +18,7 @@ from unet.pictures import draw
 from unet.pictures.clicks import BACKGROUND, FOREGROUND, Click
 from unet.pictures.decode import Picture, read_picture
 from unet.values import is_number
-from unet.web.download import Take, draw_take
+from unet.web.download import Download
 from unet.web.names import safe_stem
 
 MAX_CLICKS = 100
@@ -168,7 +169,7 @@ class Service:
         """Run the network on an example beforehand, so that it answers at once."""
         self._known[Path(path).read_bytes()] = self.prob_small(self.read(path))
 
-    def look(self, path: str | Path, picture: Picture) -> np.ndarray:
+    def cached_prob(self, path: str | Path, picture: Picture) -> np.ndarray:
         """Probabilities (h, w) float32 of `picture`, decoded from the upload `path`; those of examples are known."""
         content = Path(path).read_bytes() if Path(path).stat().st_size in map(len, self._known) else b""
         known = self._known.get(content)
@@ -194,12 +195,9 @@ class Service:
         picture = self.read(path)
         placed = () if clicks is None else parse_clicks(clicks, picture.width, picture.height)
         small = self.prob_small(picture, placed)
-        mask = draw.mask_from_prob(self.prob8(picture, small, placed), threshold)
-        kinds: dict[str, Callable[[], np.ndarray]] = {
-            "overlay": lambda: draw.overlay(picture.rgb, mask),
-            "mask": lambda: mask,
-            "cutout": lambda: draw.cutout(picture, mask),
-        }
+        prob8 = self.prob8(picture, small, placed)
+        mask = draw.mask_from_prob(prob8, threshold)
+        kinds = {kind: partial(draw.render, kind, picture, prob8, threshold) for kind in ("overlay", "mask", "cutout")}
         files = write_pngs(self.fresh_folder(), safe_stem(picture.name), kinds)
         return Files(**files, details=self._details(picture, mask, threshold, started))
 
@@ -214,10 +212,11 @@ class Service:
         kinds = {"probability": lambda: self.prob8(picture, small)}
         return write_pngs(self.fresh_folder(), safe_stem(picture.name), kinds)["probability"]
 
-    def take(self, picture: Picture, prob8: np.ndarray, take: Take) -> str:
-        """Write what the viewer's visitor asked for; returns the file's path."""
-        kinds = {take.kind: lambda: draw_take(picture, prob8, take)}
-        return write_pngs(self.fresh_folder(), safe_stem(picture.name), kinds)[take.kind]
+    def download(self, picture: Picture, prob8: np.ndarray, download: Download) -> str:
+        """Write the result that the viewer's visitor asked for; returns the file's path."""
+        kind = download.kind
+        kinds = {kind: partial(draw.render, kind, picture, prob8, download.threshold, download.style)}
+        return write_pngs(self.fresh_folder(), safe_stem(picture.name), kinds)[kind]
 
     def _details(self, picture: Picture, mask: np.ndarray, threshold: float, started: float) -> dict[str, Any]:
         return {

@@ -7,14 +7,14 @@ from typing import Any
 import gradio as gr
 
 from unet.web.about import THRESHOLD_HINT
-from unet.web.batch import MAX_PICTURES, Progress, run_batch
+from unet.web.batch import MAX_PICTURES, BatchProgress, run_batch
 from unet.web.components import Threshold, Uploads
 from unet.web.endpoints import BATCH_WORK
-from unet.web.errors import plainly
+from unet.web.errors import as_gradio_errors
 from unet.web.service import Service
 
 
-def many_tab(service: Service) -> None:
+def batch_tab(service: Service) -> None:
     """Add the tab's content to the Blocks that are being built."""
     with gr.Row(elem_classes="panes"):
         with gr.Column(scale=1, min_width=300):
@@ -40,7 +40,7 @@ def many_tab(service: Service) -> None:
             yield status_html(progress), shown, progress.archive
 
     start.click(
-        plainly(segment_all),
+        as_gradio_errors(segment_all),
         [files, threshold],
         [status, gallery, archive],
         api_visibility="private",
@@ -49,7 +49,7 @@ def many_tab(service: Service) -> None:
     )
 
 
-def status_html(progress: Progress | None) -> str:
+def status_html(progress: BatchProgress | None) -> str:
     """How far a batch is, and which files failed, announced to screen readers as it changes."""
     if progress is None:
         body = "<p>Choose photographs, then press <b>Segment all</b>: each gets a mask and a cut-out.</p>"
@@ -58,7 +58,7 @@ def status_html(progress: Progress | None) -> str:
     return f'<div class="batch-status" role="status" aria-live="polite">{body}</div>'
 
 
-def _progress_html(progress: Progress) -> str:
+def _progress_html(progress: BatchProgress) -> str:
     done = len(progress.items)
     failed = [item for item in progress.items if item.error]
     finished = done == progress.total

@@ -12,10 +12,11 @@ from unet.pictures.decode import Picture
 from unet.web.about import THRESHOLD_HINT
 from unet.web.cache import STATE_SECONDS
 from unet.web.components import Threshold, Upload
-from unet.web.download import Take
+from unet.web.download import Download
 from unet.web.endpoints import WORK
-from unet.web.errors import plainly
+from unet.web.errors import as_gradio_errors
 from unet.web.examples import EXAMPLES, ExampleRow
+from unet.web.gradio_compat import event_data
 from unet.web.recent import RecentPictures
 from unet.web.service import Service, check_clicks
 from unet.web.theme import STATIC
@@ -49,7 +50,7 @@ class Visit:
         if path is None:
             return None, None
         picture = self.pictures.read(path)
-        small = self.service.look(path, picture)
+        small = self.service.cached_prob(path, picture)
         return self._value(picture, small, ()), Seen(path, (), small)
 
     def point(
@@ -57,20 +58,21 @@ class Visit:
     ) -> tuple[ViewerValue, Seen]:
         """Answer a change of clicks."""
         picture = self._read(path)
-        clicks = check_clicks(event._data.get("clicks"), picture.width, picture.height)
+        clicks = check_clicks(event_data(event).get("clicks"), picture.width, picture.height)
         seen = self._see(path, picture, clicks, seen)
         return self._value(picture, seen.small, clicks, before), seen
 
-    def take(
+    def download(
         self, path: str | None, seen: Seen | None, shown: ViewerValue | None, event: gr.EventData
     ) -> dict[str, Any]:
         """Write the result that the visitor asked for, with the clicks that the viewer shows."""
-        take = Take.from_event(event._data)
+        download = Download.from_event(event_data(event))
         picture = self._read(path)
         placed = [click.model_dump() for click in shown.clicks] if shown else []
         clicks = check_clicks(placed, picture.width, picture.height)
         seen = self._see(path, picture, clicks, seen)
-        return answer(self.service.take(picture, self.service.prob8(picture, seen.small, clicks), take), take)
+        prob8 = self.service.prob8(picture, seen.small, clicks)
+        return answer(self.service.download(picture, prob8, download), download)
 
     def _read(self, path: str | None) -> Picture:
         if path is None:
@@ -112,16 +114,16 @@ def single_tab(service: Service) -> None:
 
     visit = Visit(service)
     shown = image.change(
-        plainly(visit.show), image, [viewer, seen], api_visibility="private", show_progress="minimal", **WORK
+        as_gradio_errors(visit.show), image, [viewer, seen], api_visibility="private", show_progress="minimal", **WORK
     )
     # What cannot be shown must not leave the last picture's result behind; the server need not be asked for that.
     shown.failure(None, None, viewer, js="() => null")
     shown.success(None, viewer, None, js=(STATIC / "reveal.js").read_text(encoding="utf-8"))
-    viewer.on_point(plainly(visit.point), [image, seen, viewer], seen, **WORK)
-    viewer.on_take(plainly(visit.take), [image, seen, viewer], **WORK)
+    viewer.on_point(as_gradio_errors(visit.point), [image, seen, viewer], seen, **WORK)
+    viewer.on_download(as_gradio_errors(visit.download), [image, seen, viewer], **WORK)
     examples.click(_example_path, None, image, api_visibility="private", show_progress="hidden", queue=False)
     threshold.change(None, threshold, None, js=THRESHOLD_JS)
 
 
 def _example_path(event: gr.EventData) -> str:
-    return str(EXAMPLES[int(event._data["index"])].path)
+    return str(EXAMPLES[int(event_data(event)["index"])].path)

@@ -1,0 +1,71 @@
+"""The program behind `python app.py` and `unet app`.
+
+Torch and Gradio are imported by the functions, so that `--help` and wrong options are answered at once.
+"""
+
+import logging
+import os
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any, NoReturn
+
+from unet.errors import UnetError
+from unet.processes import share_heaps
+from unet.web.options import check_port, parse_options
+
+GPU_SECONDS = 10  # the longest that one picture may hold a ZeroGPU slot
+
+
+def main(argv: Sequence[str] | None = None, prog: str = "unet app") -> int:
+    """Load the weights, open the port and serve until SIGTERM or SIGINT.
+
+    Args:
+        argv: Arguments of the command line; those of this process by default.
+        prog: Name of the program in messages.
+
+    Returns:
+        The exit status, if the page could not be served. After serving, the process ends here.
+    """
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    share_heaps()
+    try:
+        options = parse_options(argv, prog)
+        check_port(options.host, options.port)
+        on_gpu = gpu_decorator()  # before the imports below
+        from unet.web import about, cache, server
+        from unet.web.examples import prepare_in_background
+        from unet.web.loading import load_predictor
+        from unet.web.page import build
+        from unet.web.service import Service
+
+        predictor, notices = load_predictor(options.weights)
+        with cache.cache_folder() as folder:
+            service = Service(predictor, folder, on_gpu(predictor.prob_small))
+            page = build(service, about.facts_html(predictor.name, predictor.revision, predictor.config), notices)
+            prepare_in_background(service)
+            server.serve_until_stopped(page, options)
+    except UnetError as error:
+        print(f"{prog}: {error}", file=sys.stderr)
+        return 1
+    exit_process(0)
+
+
+def gpu_decorator() -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """`spaces.GPU` on ZeroGPU hardware, where the network must ask for the GPU; elsewhere it changes nothing.
+
+    `spaces` makes torch see a GPU, so it must be imported before torch and before the predictor chooses its device.
+    """
+    if os.environ.get("SPACES_ZERO_GPU", "").lower() not in {"1", "t", "true"}:
+        return lambda function: function
+    import spaces
+
+    return spaces.GPU(duration=GPU_SECONDS)
+
+
+def exit_process(status: int) -> NoReturn:
+    """End the process without waiting for threads that still work on answers nobody will read."""
+    logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)

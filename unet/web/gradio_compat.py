@@ -1,0 +1,117 @@
+"""Every use of Gradio's internals, in one place that checks at import that each still has the expected form.
+
+A renamed hook would not fail by itself: the page would start and serve without its upload gate.
+"""
+
+import inspect
+import logging
+from collections.abc import Sequence
+from types import CodeType
+from typing import Any
+
+import gradio as gr
+import uvicorn
+from gradio import blocks, component_meta, exceptions, route_utils, utils
+
+from unet.errors import ConfigError
+
+TESTED_GRADIO = "6.31.0"
+
+logger = logging.getLogger(__name__)
+
+
+def _refuse(hook: str) -> None:
+    raise ConfigError(
+        f"Gradio {gr.__version__} cannot be used: its internal {hook} is missing or has changed; this program was "
+        f"tested with gradio=={TESTED_GRADIO}"
+    )
+
+
+def _check_function(holder: Any, name: str, *parameters: str) -> None:
+    """Make sure that `holder.name` is a function that takes `parameters`, in this order."""
+    function = getattr(holder, name, None)
+    if not callable(function) or tuple(inspect.signature(function).parameters) != parameters:
+        _refuse(f"{holder.__name__}.{name}")
+
+
+def _check_use(function: Any, name: str) -> None:
+    """Make sure that the code of `function` calls or sets an attribute `name`."""
+    code = getattr(function, "__code__", None)
+    if not isinstance(code, CodeType) or name not in code.co_names:
+        _refuse(f"{function.__qualname__}, attribute {name},")
+
+
+def check_hooks() -> None:
+    """Check every hook that this module, or a module that imports from it, relies on.
+
+    Raises:
+        ConfigError: A hook is missing or has another signature; the message names it.
+    """
+    _check_function(component_meta, "create_or_modify_pyi", "component_class", "class_name", "events")
+    _check_function(gr.Blocks, "preprocess_data", "self", "block_fn", "inputs", "state", "explicit_call")
+    if not inspect.iscoroutinefunction(gr.Blocks.preprocess_data):
+        _refuse("Blocks.preprocess_data")
+    _check_use(gr.Blocks.process_api, "preprocess_data")
+    if not {"inputs", "api_name"} <= set(inspect.signature(blocks.BlockFunction).parameters):
+        _refuse("BlockFunction")
+    for component in (gr.Image, gr.Slider, gr.File):
+        _check_function(component, "get_config", "self", "cls")
+    _check_function(gr.EventData, "__init__", "self", "target", "_data")
+    _check_function(utils, "get_upload_folder")
+    if not isinstance(getattr(route_utils, "API_PREFIX", None), str):
+        _refuse("route_utils.API_PREFIX")
+    if not issubclass(getattr(exceptions, "ComponentProcessingError", object), Exception):
+        _refuse("exceptions.ComponentProcessingError")
+    _check_use(gr.Blocks.launch, "node_process")
+    _check_use(uvicorn.Server.__init__, "force_exit")
+
+
+check_hooks()
+API_PREFIX = route_utils.API_PREFIX
+get_upload_folder = utils.get_upload_folder
+
+# Gradio writes a type stub beside the source of every component class. A page that starts must not write into its own
+# program, and such a stub would hide the source from type checkers.
+component_meta.create_or_modify_pyi = lambda *_: None
+
+
+class GatedBlocks(gr.Blocks):
+    """Blocks whose every input, of page and API alike, passes `gate` before any component sees it."""
+
+    async def gate(self, components: Sequence[Any], values: list[Any]) -> list[Any]:
+        """Check the values for `components` and replace what has to be replaced."""
+        raise NotImplementedError
+
+    async def preprocess_data(
+        self, block_fn: Any, inputs: list[Any], state: Any, explicit_call: bool = False
+    ) -> list[Any]:
+        """Gradio's own, behind the gate."""
+        try:
+            inputs = await self.gate(block_fn.inputs, inputs)
+            return await super().preprocess_data(block_fn, inputs, state, explicit_call)
+        except gr.Error:  # a ValueError, too, whose sentence is for the client
+            raise
+        except (exceptions.ComponentProcessingError, ValueError, TypeError, RecursionError) as error:
+            logger.info("inputs of %s refused: %s", block_fn.api_name, type(error).__name__)
+            raise gr.Error(
+                "The request's inputs do not have the form this endpoint takes; see the page's API documentation.",
+                print_exception=False,
+            ) from error
+
+
+def event_data(event: gr.EventData) -> Any:
+    """The data that the browser sent with an event."""
+    return event._data
+
+
+def drop_connections(page: gr.Blocks) -> None:
+    """Let a server that is closing cut its connections instead of waiting for them."""
+    page.server.force_exit = True
+
+
+def close(page: gr.Blocks) -> None:
+    """Free the port; with server-side rendering, end the process of Node, too."""
+    page.close(verbose=False)
+    if page.node_process is not None:
+        page.node_process.kill()
+        page.node_process.wait()
