@@ -30,8 +30,8 @@ from unet.evaluation.evaluate import evaluate_pairs
 from unet.evaluation.simulated_clicks import ious_after_clicks
 from unet.hub.publish import check_target, push_weights
 from unet.hub.source import locate
-from unet.network.lite0 import Lite0Path, load_imagenet
-from unet.network.unet import LITE0_WIDTHS, REFERENCE_WIDTHS, UNet, count_parameters, with_click_layer
+from unet.network.contracting import encoder_class
+from unet.network.unet import UNet, count_parameters, with_click_layer
 from unet.network.weights import WeightsConfig, load_weights
 from unet.prediction.predictor import Predictor
 from unet.processes import keep_freed_memory, leave_group
@@ -121,10 +121,8 @@ def build_model(config: TrainConfig, splits: Splits) -> UNet:
             )
         return with_click_layer(model) if config.clicks else model
     encoder = config.chosen_encoder
-    widths = config.widths or (LITE0_WIDTHS if encoder == "lite0" else REFERENCE_WIDTHS)
-    model = UNet(widths=widths, encoder=encoder)
-    if isinstance(model.contracting, Lite0Path):
-        load_imagenet(model.contracting)
+    model = UNet(widths=config.widths or encoder_class(encoder).default_widths, encoder=encoder)
+    model.contracting.pretrained()
     return with_click_layer(model) if config.clicks else model
 
 

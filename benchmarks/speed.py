@@ -29,7 +29,7 @@ from speed_training import training_rows
 from unet import Predictor, UNet
 from unet.data.pairs import find_pairs
 from unet.evaluation.metrics import iou
-from unet.network.unet import LITE0_WIDTHS
+from unet.network.lite0 import LITE0_WIDTHS
 from unet.network.weights import WeightsConfig, load_weights
 from unet.pictures.decode import read_picture
 from unet.pictures.draw import encode_png, mask_from_prob, overlay

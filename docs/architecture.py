@@ -6,7 +6,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from unet.network.unet import LITE0_WIDTHS, UNet, count_parameters
+from unet.network.lite0 import LITE0_WIDTHS
+from unet.network.unet import UNet, count_parameters
 
 PANEL_WIDTH, ROW, BOX, TOP = 480, 58, 30, 104
 LABEL_X, FIRST_X, INNER = 24, 92, 78  # row labels; centre of the topmost box; from the middle to the innermost boxes

@@ -7,10 +7,10 @@ from torch import nn
 from unet import UNet
 from unet.errors import ConfigError
 from unet.network.click_layer import COARSE, SPREADS, ClickLayer
-from unet.network.contracting import PlainPath
 from unet.network.folding import fold_batchnorm
-from unet.network.lite0 import Lite0Path, load_imagenet
-from unet.network.unet import LITE0_WIDTHS, ExpansivePath, count_parameters
+from unet.network.lite0 import LITE0_WIDTHS, Lite0Path
+from unet.network.plain import PlainPath
+from unet.network.unet import ExpansivePath, count_parameters
 from unet.pictures.clicks import DISK_RADIUS
 
 
@@ -142,7 +142,7 @@ def test_lite0_features_equal_the_published_packages(size):
     theirs = published.EfficientNet.from_name("efficientnet-lite0", image_size=None)
     theirs.load_state_dict(torch.load(file, weights_only=True))
     ours = Lite0Path().eval()
-    load_imagenet(ours)
+    ours.pretrained()
     theirs.eval()
     x = torch.randn(1, 3, *size)
     expected = []
@@ -197,7 +197,7 @@ def test_clicks_without_a_click_layer_are_refused():
         ({"widths": ()}, "at least one width"),
         ({"widths": (4, 0)}, "positive"),
         ({"encoder": "vgg"}, "unknown encoder 'vgg'; choose from plain, lite0"),
-        ({"encoder": "lite0"}, "wants 5 widths"),
+        ({"encoder": "lite0"}, "needs 5 widths"),
         ({"widths": (4, 8), "clicks": True}, "plain encoder takes no clicks"),
         ({"encoder": "lite0", "widths": LITE0_WIDTHS, "in_channels": 1}, "RGB"),
     ],

@@ -7,7 +7,7 @@ from safetensors.torch import load_file, save_file
 
 from unet import UNet
 from unet.errors import WeightsError
-from unet.network.unet import LITE0_WIDTHS
+from unet.network.lite0 import LITE0_WIDTHS
 from unet.network.weights import WeightsConfig, load_weights, save_weights
 
 

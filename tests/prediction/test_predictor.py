@@ -7,7 +7,7 @@ from PIL import Image
 
 from unet import Predictor, UNet
 from unet.errors import ConfigError
-from unet.network.unet import LITE0_WIDTHS
+from unet.network.lite0 import LITE0_WIDTHS
 from unet.network.weights import WeightsConfig, save_weights
 from unet.pictures.clicks import Click
 

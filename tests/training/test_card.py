@@ -10,7 +10,8 @@ from PIL import Image
 
 from unet import Predictor, UNet
 from unet.errors import WeightsError
-from unet.network.unet import LITE0_WIDTHS, count_parameters
+from unet.network.lite0 import LITE0_WIDTHS
+from unet.network.unet import count_parameters
 from unet.network.weights import WeightsConfig, save_weights
 from unet.pictures.decode import read_picture
 from unet.pictures.draw import mask_from_prob

@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from unet.errors import ConfigError
-from unet.network.unet import LITE0_WIDTHS, UNet
+from unet.network.lite0 import LITE0_WIDTHS
+from unet.network.unet import UNet
 from unet.training.config import TrainConfig, check_config
 from unet.training.deep_supervision import DeeplySupervised
 from unet.training.step import make_optimizer, set_learning_rate

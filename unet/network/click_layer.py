@@ -6,7 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from unet.network.contracting import SameConv2d
+from unet.network.folding import batchnorm_scale
+from unet.network.lite0 import SameConv2d
 from unet.pictures.clicks import DISK_RADIUS
 
 SPREADS = (4.0, 8.0, 16.0, 32.0, 64.0)  # standard deviations, in pixels of the picture
@@ -31,8 +32,8 @@ class ClickLayer(nn.Module):
     exactly the automatic one.
 
     Args:
-        width: channels of the first layer's output.
-        stride: of the first layer.
+        width: Channels of the first layer's output.
+        stride: Stride of the first layer.
     """
 
     def __init__(self, width: int, stride: int) -> None:
@@ -42,9 +43,10 @@ class ClickLayer(nn.Module):
 
     def forward(self, clicks: Tensor) -> Tensor:
         """(B, 2, H, W) maps of foreground and background clicks -> (B, width, ceil(H / s), ceil(W / s))."""
-        near = self.near(clicks)
+        near: Tensor = self.near(clicks)
         spread = F.interpolate(self._spread(clicks), near.shape[-2:], mode="bilinear")  # (B, 2 S, h, w)
-        return near + self.far(spread)
+        far: Tensor = self.far(spread)
+        return near + far
 
     def _spread(self, clicks: Tensor) -> Tensor:
         """(B, 2 S, ceil(H / 4), ceil(W / 4)): both maps blurred by each of `SPREADS`.
@@ -79,9 +81,3 @@ class ClickLayer(nn.Module):
             drawn = torch.randn(convolution.weight.shape[:2])[..., None, None] * deviation
             convolution.weight.data.copy_(drawn.expand_as(convolution.weight))
         self.scale(1 / batchnorm_scale(norm).abs().clamp(min=0.02))
-
-
-def batchnorm_scale(norm: nn.BatchNorm2d) -> Tensor:
-    """(C,): what `norm`, in evaluation mode, multiplies each channel by."""
-    assert norm.running_var is not None
-    return (norm.weight / torch.sqrt(norm.running_var + norm.eps)).detach()

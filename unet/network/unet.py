@@ -14,20 +14,16 @@ from torch import Tensor, nn
 
 from unet.errors import ConfigError
 from unet.network.click_layer import ClickLayer
-from unet.network.contracting import ContractingPath, DoubleConv, PlainPath
-from unet.network.lite0 import Lite0Path
-
-ENCODERS = ("plain", "lite0")
-REFERENCE_WIDTHS = (64, 128, 256, 512)
-LITE0_WIDTHS = (16, 32, 48, 96, 160)
+from unet.network.contracting import ENCODERS, ContractingPath, encoder_class
+from unet.network.plain import REFERENCE_WIDTHS, DoubleConv
 
 
 class ExpansivePath(nn.Module):
     """From the deepest feature map back to the finest: upsample, concatenate the skip, convolve twice.
 
     Args:
-        contracting: channels of the feature maps, finest first, as the contracting path states them.
-        widths: channels of each level of this path, finest first; one fewer than `contracting`.
+        contracting: Channels of the feature maps, finest first (`ContractingPath.widths`).
+        widths: Channels of each level of this path, finest first; one fewer than `contracting`.
     """
 
     def __init__(self, contracting: Sequence[int], widths: Sequence[int]) -> None:
@@ -67,15 +63,15 @@ class UNet(
     """A U-Net for pictures of any size; returns logits.
 
     Args:
-        in_channels: channels of the picture.
-        out_channels: maps to predict.
-        widths: channels of the levels, finest first. `plain`: of both paths, the bottom has twice the last.
-            `lite0`: of the expansive path, five of them (`LITE0_WIDTHS`).
-        encoder: the contracting path: `plain` (the reference's) or `lite0` (EfficientNet-lite0).
-        clicks: whether the network takes click maps (`lite0` only).
+        in_channels: Channels of the picture.
+        out_channels: Number of maps to predict.
+        widths: Channels of the expansive path's levels, finest first; `plain` has the same in its contracting path,
+            and twice the last at the bottom.
+        encoder: Name of the contracting path (`unet.network.contracting.ENCODERS`).
+        clicks: Whether the network takes click maps; only with an encoder that does.
 
     Raises:
-        ConfigError: an encoder or widths that do not exist or do not fit.
+        ConfigError: the encoder does not exist, or the other arguments do not fit it.
     """
 
     def __init__(
@@ -102,30 +98,30 @@ class UNet(
             self.click_layer = ClickLayer(self.contracting.stem_width, self.contracting.stem_stride)
 
     def _contracting_path(self) -> ContractingPath:
-        if self.encoder == "plain":
-            if self.clicks:
-                raise ConfigError("the plain encoder takes no clicks; use encoder='lite0'")
-            return PlainPath(self.in_channels, self.widths)
-        if self.encoder == "lite0":
-            if len(self.widths) != len(LITE0_WIDTHS):
-                raise ConfigError(
-                    f"the lite0 encoder wants {len(LITE0_WIDTHS)} widths, finest first, such as "
-                    f"{list(LITE0_WIDTHS)}; got {list(self.widths)}"
-                )
-            return Lite0Path(self.in_channels)
-        raise ConfigError(f"unknown encoder {self.encoder!r}; choose from {', '.join(ENCODERS)}")
+        kind = encoder_class(self.encoder)
+        if self.clicks and not kind.takes_clicks:
+            others = " or ".join(repr(name) for name in ENCODERS if encoder_class(name).takes_clicks)
+            raise ConfigError(f"the {self.encoder} encoder takes no clicks; use encoder={others}")
+        path = kind(self.in_channels, self.widths)
+        if len(self.widths) != len(path.widths) - 1:
+            raise ConfigError(
+                f"the {self.encoder} encoder needs {len(path.widths) - 1} widths, finest first, such as "
+                f"{list(kind.default_widths)}; got {list(self.widths)}"
+            )
+        return path
 
     def forward(self, image: Tensor, clicks: Tensor | None = None) -> Tensor:
         """Logits (B, out_channels, H, W) of `image` (B, in_channels, H, W), any H, W >= 1.
 
         Args:
-            image: normalised picture.
+            image: Normalised picture.
             clicks: (B, 2, H, W) in 0..1, maps of foreground and background clicks (`unet.pictures.clicks`), or None.
 
         Raises:
             ConfigError: clicks are given to a network without click layer.
         """
-        return self.head(self.expansive(self.features(image, clicks)))
+        logits: Tensor = self.head(self.expansive(self.features(image, clicks)))
+        return logits
 
     def features(self, image: Tensor, clicks: Tensor | None = None) -> list[Tensor]:
         """The contracting path's maps, finest first; arguments and errors as for `forward`."""
@@ -134,7 +130,12 @@ class UNet(
             if not self.clicks:
                 raise ConfigError("these weights have no click layer and take no clicks")
             added = self.click_layer(clicks)
-        return self.contracting(image, added)
+        if self.contracting.keeps_float32 and image.device.type == "cpu" and torch.is_autocast_enabled("cpu"):
+            with torch.autocast("cpu", enabled=False):
+                features: list[Tensor] = self.contracting(image.float(), None if added is None else added.float())
+        else:
+            features = self.contracting(image, added)
+        return features
 
     @property
     def init_config(self) -> dict[str, Any]:
@@ -150,7 +151,8 @@ class UNet(
     @classmethod
     def _from_pretrained(cls, *, strict: bool = True, **kwargs: Any) -> "UNet":
         """Load strictly: the mixin's own default lets missing weights pass in silence."""
-        return super()._from_pretrained(strict=strict, **kwargs)
+        model: UNet = super()._from_pretrained(strict=strict, **kwargs)
+        return model
 
 
 def with_click_layer(model: UNet) -> UNet:
@@ -163,7 +165,6 @@ def with_click_layer(model: UNet) -> UNet:
         return model
     extended = UNet(**{**model.init_config, "clicks": True})
     extended.load_state_dict({**extended.state_dict(), **model.state_dict()})
-    assert isinstance(extended.contracting, Lite0Path)
     extended.click_layer.initialise(extended.contracting.stem_norm)
     return extended
 

@@ -60,8 +60,7 @@ class Predictor:
         self._model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._dtype = torch.float32
         if self.precision == "bf16":
-            # Depthwise convolutions are slow in bfloat16 on CPUs: lite0's contracting path stays in float32.
-            whole = model.encoder == "plain" or self.device.type == "cuda"
+            whole = not model.contracting.keeps_float32 or self.device.type == "cuda"
             (self._model if whole else torch.nn.ModuleList([self._model.expansive, self._model.head])).bfloat16()
             self._dtype = torch.bfloat16 if whole else torch.float32
 

@@ -10,18 +10,12 @@ from huggingface_hub import EvalResult, ModelCardData
 
 from unet.data.known_sets import KNOWN_DATA, describe_data
 from unet.errors import WeightsError
-from unet.network.contracting import encoder_class
+from unet.evaluation.metrics import METRIC_LABELS
 from unet.hub.names import CARD_FILE, CURVES_FILE, SPLIT_FILE
+from unet.network.contracting import encoder_class
 from unet.network.weights import WeightsConfig
 
 PART_LABELS = {"val": "validation", "test": "test", "extra_test": "extra test"}
-METRICS = {
-    "iou": "IoU",
-    "dice": "Dice",
-    "mae": "MAE",
-    "pixel_accuracy": "pixel accuracy",
-    "boundary_f": "boundary F",
-}
 LICENSE_NAME = "mit-code-research-data"
 
 
@@ -113,7 +107,7 @@ def card_metadata(facts: CardFacts, repo_id: str | None = None) -> ModelCardData
                 metric_name=f"{label}, mean of pictures",
                 metric_value=round(value, 4),
             )
-            for metric, label in METRICS.items()
+            for metric, label in METRIC_LABELS.items()
             if (value := row.get(metric)) is not None
         ]
     encoder = facts.network["encoder"]
@@ -126,7 +120,7 @@ def card_metadata(facts: CardFacts, repo_id: str | None = None) -> ModelCardData
         pipeline_tag="image-segmentation",
         tags=["u-net", "foreground-segmentation", "background-removal", "pytorch_model_hub_mixin"],
         datasets=[describe_data(name).identifier for name in facts.data] or None,
-        metrics=list(METRICS) if results else None,
+        metrics=list(METRIC_LABELS) if results else None,
         eval_results=results or None,
     )
 
@@ -184,12 +178,12 @@ def _scores(facts: CardFacts) -> str:
     if not scores:
         return "## Scores\n\nNothing has been measured."
     lines = [
-        f"| Part | Data | Pictures | {' | '.join(METRICS.values())} |",
-        "|---|---|--:|" + "--:|" * len(METRICS),
+        f"| Part | Data | Pictures | {' | '.join(METRIC_LABELS.values())} |",
+        "|---|---|--:|" + "--:|" * len(METRIC_LABELS),
     ]
     for part, row in scores.items():
         names = " + ".join(describe_data(name).name for name in _folders_of(part, facts.data))
-        cells = " | ".join(_figure(row.get(metric)) for metric in METRICS)
+        cells = " | ".join(_figure(row.get(metric)) for metric in METRIC_LABELS)
         lines.append(f"| {part_label(part)} | {names} | {row.get('pictures')} | {cells} |")
     return (
         "## Scores\n\n" + "\n".join(lines) + "\n\n"

@@ -4,12 +4,18 @@ import json
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
 from unet.errors import ConfigError
+from unet.network.contracting import ENCODERS, encoder_class
 from unet.training.augment import MIN_CROP
+
+if TYPE_CHECKING:
+    Encoder = str
+else:
+    Encoder = Literal[tuple(ENCODERS)]  # the choices of the command line
 
 
 @dataclass(frozen=True)
@@ -30,7 +36,7 @@ class TrainConfig:
     """File of near-duplicates that stay on one side of the split, a group a line (default: DATA/groups.txt)."""
     output: Path = Path("weights")
     """Weights folder to write."""
-    encoder: Literal["plain", "lite0"] | None = None
+    encoder: Encoder | None = None
     """Contracting path: the reference's, or EfficientNet-lite0 from ImageNet weights (default lite0)."""
     widths: tuple[int, ...] | None = None
     """Channels of the levels, finest first; implies --encoder plain unless an encoder is named."""
@@ -148,8 +154,8 @@ def check_config(config: TrainConfig, processes: int = 1) -> None:
         raise ConfigError(f"--ema-decay must lie in 0..1 (1 excluded), not {config.ema_decay}")
     if not 0 <= config.blend_share <= 1:
         raise ConfigError(f"--blend-share must lie in 0..1, not {config.blend_share}")
-    if config.clicks and config.chosen_encoder != "lite0":
-        raise ConfigError("--clicks goes with --encoder lite0")
+    if config.clicks and not encoder_class(config.chosen_encoder).takes_clicks:
+        raise ConfigError(f"--clicks needs an encoder that takes clicks; {config.chosen_encoder} does not")
     if config.weight_decay < 0 or config.warmup_steps < 0 or config.seed < 0 or config.split_seed < 0:
         raise ConfigError("--weight-decay, --warmup-steps, --seed and --split-seed must not be negative")
     if config.batch_size % (config.accumulate * processes):

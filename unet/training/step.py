@@ -28,13 +28,13 @@ def learning_rate(step: int, steps: int, config: TrainConfig) -> float:
 
 
 def make_optimizer(model: DeeplySupervised, config: TrainConfig) -> torch.optim.AdamW:
-    """AdamW over network and heads; lite0's contracting path learns at `config.encoder_lr` of the rate.
+    """AdamW over network and heads; a contracting path from ImageNet learns at `config.encoder_lr` of the rate.
 
     Groups of parameters that learn at a part of the rate carry it as "share".
     """
     groups: list[dict[str, Any]] = [{"params": list(model.parameters())}]
     network = model.network
-    if network.encoder != "plain" and config.encoder_lr != 1:
+    if network.contracting.imagenet and config.encoder_lr != 1:
         pretrained = list(network.contracting.parameters())
         others = [p for name, p in model.named_parameters() if not name.startswith("network.contracting.")]
         groups = [{"params": pretrained, "share": config.encoder_lr}, {"params": others, "share": 1.0}]
