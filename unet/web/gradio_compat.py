@@ -6,7 +6,6 @@ A renamed hook would not fail by itself: the page would start and serve without 
 import inspect
 import logging
 from collections.abc import Sequence
-from types import CodeType
 from typing import Any
 
 import gradio as gr
@@ -34,11 +33,11 @@ def _check_function(holder: Any, name: str, *parameters: str) -> None:
         _refuse(f"{holder.__name__}.{name}")
 
 
-def _check_use(function: Any, name: str) -> None:
-    """Make sure that the code of `function` calls or sets an attribute `name`."""
-    code = getattr(function, "__code__", None)
-    if not isinstance(code, CodeType) or name not in code.co_names:
-        _refuse(f"{function.__qualname__}, attribute {name},")
+def _check_use(holder: Any, function_name: str, name: str) -> None:
+    """Make sure that the code of `holder.function_name` calls or sets an attribute `name`."""
+    function = getattr(holder, function_name, None)
+    if function is None or name not in inspect.unwrap(function).__code__.co_names:
+        _refuse(f"{holder.__name__}.{function_name}")
 
 
 def check_hooks() -> None:
@@ -51,7 +50,7 @@ def check_hooks() -> None:
     _check_function(gr.Blocks, "preprocess_data", "self", "block_fn", "inputs", "state", "explicit_call")
     if not inspect.iscoroutinefunction(gr.Blocks.preprocess_data):
         _refuse("Blocks.preprocess_data")
-    _check_use(gr.Blocks.process_api, "preprocess_data")
+    _check_use(gr.Blocks, "process_api", "preprocess_data")
     if not {"inputs", "api_name"} <= set(inspect.signature(blocks.BlockFunction).parameters):
         _refuse("BlockFunction")
     for component in (gr.Image, gr.Slider, gr.File):
@@ -62,17 +61,23 @@ def check_hooks() -> None:
         _refuse("route_utils.API_PREFIX")
     if not issubclass(getattr(exceptions, "ComponentProcessingError", object), Exception):
         _refuse("exceptions.ComponentProcessingError")
-    _check_use(gr.Blocks.launch, "node_process")
-    _check_use(uvicorn.Server.__init__, "force_exit")
+    _check_use(gr.Blocks, "launch", "node_process")
+    _check_use(uvicorn.Server, "__init__", "force_exit")
 
 
 check_hooks()
 API_PREFIX = route_utils.API_PREFIX
 get_upload_folder = utils.get_upload_folder
 
-# Gradio writes a type stub beside the source of every component class. A page that starts must not write into its own
-# program, and such a stub would hide the source from type checkers.
-component_meta.create_or_modify_pyi = lambda *_: None
+
+def _write_no_stub(component_class: type, class_name: str, events: list[Any]) -> None:
+    """Replaces the function that writes a type stub beside the source of every component class.
+
+    A page that starts must not write into its own program, and such a stub would hide the source from type checkers.
+    """
+
+
+component_meta.create_or_modify_pyi = _write_no_stub
 
 
 class GatedBlocks(gr.Blocks):
