@@ -1,6 +1,10 @@
-import numpy as np
+import json
 
-from unet.pictures.clicks import Click, click_maps, honour_clicks
+import numpy as np
+import pytest
+
+from unet.errors import ConfigError
+from unet.pictures.clicks import Click, click_maps, honour_clicks, parse_clicks
 
 
 def test_disks_lie_where_the_clicks_are():
@@ -28,3 +32,27 @@ def test_clicks_are_honoured_and_the_last_wins():
     assert prob8[9, 11] == 0
     assert prob8[5, 5] == 255
     assert (prob8 == 100).sum() == 120 - 3
+
+
+def test_clicks_are_read_from_json():
+    assert parse_clicks("[]", 12, 10) == ()
+    text = '[{"x": 3, "y": 2.5, "label": 1}, {"x": 0, "y": 9, "label": 0}]'
+    assert parse_clicks(text, 12, 10) == (Click(3, 2.5, 1), Click(0, 9, 0))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("here", "not valid JSON"),
+        ("[" * 100_000, "not valid JSON"),
+        ("{}", "must be a list"),
+        (json.dumps([{"x": 1, "y": 1, "label": 1}] * 101), "101 clicks are too many; the limit is 100"),
+        ('[{"x": 1, "y": 1, "label": 1}, 5]', "click 2 must have exactly x, y and label"),
+        ('[{"x": NaN, "y": 1, "label": 1}]', "x and y must be numbers"),
+        ('[{"x": 1, "y": 1, "label": true}]', "label must be 1"),
+        ('[{"x": 12, "y": 1, "label": 1}]', r"click 1 at \(12, 1\) lies outside the picture, 12 x 10 pixels"),
+    ],
+)
+def test_bad_clicks_are_refused(text, message):
+    with pytest.raises(ConfigError, match=message):
+        parse_clicks(text, 12, 10)

@@ -255,7 +255,7 @@ def test_clicks_are_honoured(pictures, click_weights, tmp_path):
 @pytest.mark.parametrize(
     ("names", "click", "message"),
     [
-        (["p00.png"], "56,0", "outside the picture, which has 56 x 40 pixels"),
+        (["p00.png"], "56,0", "outside the picture, 56 x 40 pixels"),
         (["p00.png"], "0,-1", "outside"),
         (["p00.png", "p02.png"], "0,0", "one picture"),
     ],

@@ -191,7 +191,7 @@ def test_clicks_are_refused_by_weights_without_them(client, picture):
 @pytest.mark.parametrize(
     ("clicks", "message"),
     [
-        ("here", "not JSON"),
+        ("here", "not valid JSON"),
         ("{}", "must be a list"),
         ('[{"x": 1}]', "click 1 must have exactly x, y and label"),
         ('[{"x": 1, "y": 2, "label": 1, "z": 3}]', "click 1 must have exactly"),

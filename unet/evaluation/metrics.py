@@ -15,6 +15,14 @@ from unet.pictures.draw import mask_from_prob
 
 BOUNDARY_TOLERANCE = 0.0075  # of the picture's diagonal
 RESAMPLES = 2000  # of the bootstrap
+METRIC_LABELS = {
+    "iou": "IoU",
+    "dice": "Dice",
+    "mae": "MAE",
+    "pixel_accuracy": "pixel accuracy",
+    "boundary_f": "boundary F",
+}
+"""How people read the names of the fields of `PictureScores`."""
 
 
 @dataclass(frozen=True)

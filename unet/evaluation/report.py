@@ -8,7 +8,7 @@ from unet.data.pairs import Pair, find_pairs, select_pairs
 from unet.data.split import load_split
 from unet.errors import DataError
 from unet.evaluation.evaluate import Evaluated, evaluate_pairs
-from unet.evaluation.metrics import Summary, summarise
+from unet.evaluation.metrics import METRIC_LABELS, Summary, summarise
 from unet.hub.names import SPLIT_FILE
 from unet.hub.source import Location, locate
 from unet.prediction.predictor import Predictor
@@ -16,13 +16,6 @@ from unet.processes import Processes
 
 WORST = 10
 ALONE = Processes()
-_LABELS = {
-    "iou": "IoU",
-    "dice": "Dice",
-    "mae": "MAE",
-    "pixel_accuracy": "pixel accuracy",
-    "boundary_f": "boundary F",
-}
 
 
 @dataclass(frozen=True)
@@ -136,10 +129,10 @@ def as_text(report: Report) -> str:
     ]
     for name, spread in report.metrics.items():
         if spread is None:
-            lines.append(f"{_LABELS[name]:<15}{'n/a':>8}  (every mask has unknown pixels)")
+            lines.append(f"{METRIC_LABELS[name]:<15}{'n/a':>8}  (every mask has unknown pixels)")
             continue
         interval = f"{spread.low:.4f} - {spread.high:.4f}"
-        lines.append(f"{_LABELS[name]:<15}{spread.mean:8.4f}{spread.sd:9.4f}{interval:>19}{spread.pictures:>11}")
+        lines.append(f"{METRIC_LABELS[name]:<15}{spread.mean:8.4f}{spread.sd:9.4f}{interval:>19}{spread.pictures:>11}")
     width = max(len(e.stem) for e in report.worst)
     lines += ["", f"{'worst pictures':<{max(width, 14)}}{'IoU':>9}{'Dice':>9}"]
     lines += [f"{e.stem:<{max(width, 14)}}{e.scores.iou:9.4f}{e.scores.dice:9.4f}" for e in report.worst]

@@ -1,16 +1,23 @@
-"""Clicks: what a visitor points at, as maps for the network (numpy only).
+"""Clicks, the points that a user marks: checked, and drawn as maps for the network (numpy only).
 
 Two maps, foreground and background, with a disk around each click, as in RITM (Sofiiuk et al. 2021,
 arXiv:2102.06583).
 """
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
+from unet.errors import ConfigError
+from unet.values import is_number
+
 FOREGROUND, BACKGROUND = 1, 0
 DISK_RADIUS = 5  # pixels at the network's size
+MAX_CLICKS = 100
+CLICKS_EXAMPLE = '[{"x": 120, "y": 80, "label": 1}]'
 
 
 @dataclass(frozen=True)
@@ -22,16 +29,74 @@ class Click:
     label: int
 
 
+def parse_clicks(text: str, width: int, height: int) -> tuple[Click, ...]:
+    """Read clicks from JSON text.
+
+    Raises:
+        ConfigError: The text is not valid JSON, or `check_clicks` refuses the values.
+    """
+    try:
+        entries = json.loads(text)
+    except (TypeError, ValueError, RecursionError):
+        raise ConfigError(f"the clicks are not valid JSON; expected a list such as {CLICKS_EXAMPLE}, or []") from None
+    return check_clicks(entries, width, height)
+
+
+def check_clicks(entries: Any, width: int, height: int) -> tuple[Click, ...]:
+    """Make clicks from plain values, `[{"x": 120, "y": 80, "label": 1}, ...]`.
+
+    Args:
+        entries: A list of objects with x and y in pixels of the upright picture, and label 1 (foreground) or 0
+            (background).
+        width: Width of the picture.
+        height: Height of the picture.
+
+    Raises:
+        ConfigError: The values do not have that form, or a click lies outside the picture.
+    """
+    if not isinstance(entries, list):
+        raise ConfigError(f"the clicks must be a list such as {CLICKS_EXAMPLE}, or []")
+    if len(entries) > MAX_CLICKS:
+        raise ConfigError(f"{len(entries)} clicks are too many; the limit is {MAX_CLICKS}")
+    clicks = tuple(_check_click(entry, number) for number, entry in enumerate(entries, start=1))
+    check_inside(clicks, width, height)
+    return clicks
+
+
+def _check_click(entry: Any, number: int) -> Click:
+    if not isinstance(entry, dict) or set(entry) != {"x", "y", "label"}:
+        raise ConfigError(f"click {number} must have exactly x, y and label")
+    x, y, label = entry["x"], entry["y"], entry["label"]
+    if not (is_number(x) and is_number(y)):
+        raise ConfigError(f"click {number}: x and y must be numbers")
+    if isinstance(label, bool) or label not in (FOREGROUND, BACKGROUND):
+        raise ConfigError(f"click {number}: label must be 1 (this) or 0 (not this)")
+    return Click(float(x), float(y), int(label))
+
+
+def check_inside(clicks: Sequence[Click], width: int, height: int) -> None:
+    """Refuse clicks outside a picture of that size.
+
+    Raises:
+        ConfigError: A click lies outside; the message names it and the picture's size.
+    """
+    for number, click in enumerate(clicks, start=1):
+        if not (0 <= click.x < width and 0 <= click.y < height):
+            raise ConfigError(
+                f"click {number} at ({click.x:g}, {click.y:g}) lies outside the picture, {width} x {height} pixels"
+            )
+
+
 def click_maps(
     clicks: Sequence[Click], picture_size: tuple[int, int], size: tuple[int, int], radius: float = DISK_RADIUS
 ) -> np.ndarray:
     """Disks around `clicks`, scaled from the picture to the network's size.
 
     Args:
-        clicks: in pixels of the picture.
-        picture_size: height and width of the picture.
-        size: height and width of the maps.
-        radius: of the disks, in pixels of the maps.
+        clicks: Clicks in pixels of the picture.
+        picture_size: Height and width of the picture.
+        size: Height and width of the maps.
+        radius: Radius of the disks in pixels of the maps.
 
     Returns:
         (2, h, w) float32, 0 or 1: foreground clicks first, then background clicks.

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from unet.errors import ConfigError, ImageError, UnetError
-from unet.pictures.clicks import Click
+from unet.pictures.clicks import Click, check_inside
 from unet.pictures.decode import PICTURE_SUFFIXES, Picture, read_header, read_picture
 from unet.pictures.draw import render, save_png
 from unet.prediction.predictor import Predictor
@@ -86,20 +86,6 @@ def plan(pictures: Sequence[Path], output: Path) -> list[Task]:
     return tasks
 
 
-def check_clicks(clicks: Sequence[Click], picture: Picture) -> None:
-    """Refuse clicks outside `picture`.
-
-    Raises:
-        ConfigError: names the click and the picture's size.
-    """
-    for click in clicks:
-        if not (0 <= click.x < picture.width and 0 <= click.y < picture.height):
-            raise ConfigError(
-                f"the click {click.x:g},{click.y:g} lies outside the picture, which has "
-                f"{picture.width} x {picture.height} pixels"
-            )
-
-
 @dataclass
 class _Chunk:
     """Some pictures on their way."""
@@ -160,7 +146,7 @@ class _Pipeline:
 
     def _read(self, source: Path) -> Picture:
         picture = read_picture(source)
-        check_clicks(self._clicks, picture)
+        check_inside(self._clicks, picture.width, picture.height)
         return picture
 
     def _write(self, task: Task, picture: Picture, small: np.ndarray) -> None:

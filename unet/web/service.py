@@ -1,6 +1,5 @@
 """Pictures in, results out: the work behind the page and every endpoint, with no Gradio and no tensors in it."""
 
-import json
 import secrets
 import threading
 import time
@@ -15,14 +14,10 @@ import numpy as np
 
 from unet.errors import ConfigError, ImageError
 from unet.pictures import draw
-from unet.pictures.clicks import BACKGROUND, FOREGROUND, Click
+from unet.pictures.clicks import Click, parse_clicks
 from unet.pictures.decode import Picture, read_picture
-from unet.values import is_number
 from unet.web.download import Download
 from unet.web.names import safe_stem
-
-MAX_CLICKS = 100
-CLICKS_EXAMPLE = '[{"x": 120, "y": 80, "label": 1}]'
 
 
 class Segmenter(Protocol):
@@ -52,49 +47,6 @@ class Files:
     mask: str
     cutout: str
     details: dict[str, Any]
-
-
-def parse_clicks(text: str, width: int, height: int) -> tuple[Click, ...]:
-    """Clicks from their JSON; `check_clicks` says which.
-
-    Raises:
-        ConfigError: it is no JSON, or `check_clicks` refuses what it holds.
-    """
-    try:
-        entries = json.loads(text)
-    except (TypeError, ValueError, RecursionError):
-        raise ConfigError(f"the clicks are not JSON; expected a list such as {CLICKS_EXAMPLE}, or []") from None
-    return check_clicks(entries, width, height)
-
-
-def check_clicks(entries: Any, width: int, height: int) -> tuple[Click, ...]:
-    """Clicks from plain values, `[{"x": 120, "y": 80, "label": 1}, ...]`.
-
-    Args:
-        entries: x and y in pixels of the upright picture, label 1 = this, 0 = not this.
-        width, height: of the picture, which every click must lie in.
-
-    Raises:
-        ConfigError: the values are not of that form, or a click lies outside.
-    """
-    if not isinstance(entries, list):
-        raise ConfigError(f"the clicks must be a list such as {CLICKS_EXAMPLE}, or []")
-    if len(entries) > MAX_CLICKS:
-        raise ConfigError(f"{len(entries)} clicks are too many; the limit is {MAX_CLICKS}")
-    return tuple(_check_click(entry, number, width, height) for number, entry in enumerate(entries, start=1))
-
-
-def _check_click(entry: Any, number: int, width: int, height: int) -> Click:
-    if not isinstance(entry, dict) or set(entry) != {"x", "y", "label"}:
-        raise ConfigError(f"click {number} must have exactly x, y and label")
-    x, y, label = entry["x"], entry["y"], entry["label"]
-    if not (is_number(x) and is_number(y)):
-        raise ConfigError(f"click {number}: x and y must be numbers")
-    if isinstance(label, bool) or label not in (FOREGROUND, BACKGROUND):
-        raise ConfigError(f"click {number}: label must be 1 (this) or 0 (not this)")
-    if not (0 <= x < width and 0 <= y < height):
-        raise ConfigError(f"click {number} at ({x:g}, {y:g}) lies outside the picture, {width} x {height} pixels")
-    return Click(float(x), float(y), int(label))
 
 
 def write_pngs(folder: Path, stem: str, arrays: Mapping[str, Callable[[], np.ndarray]]) -> dict[str, str]:

@@ -7,7 +7,7 @@ import gradio as gr
 import numpy as np
 
 from unet.errors import ImageError
-from unet.pictures.clicks import Click
+from unet.pictures.clicks import Click, check_clicks
 from unet.pictures.decode import Picture
 from unet.web.about import THRESHOLD_HINT
 from unet.web.cache import STATE_SECONDS
@@ -18,7 +18,7 @@ from unet.web.errors import as_gradio_errors
 from unet.web.examples import EXAMPLES, ExampleRow
 from unet.web.gradio_compat import event_data
 from unet.web.recent import RecentPictures
-from unet.web.service import Service, check_clicks
+from unet.web.service import Service
 from unet.web.theme import STATIC
 from unet.web.viewer import THRESHOLD_JS, Viewer, ViewerValue, answer, viewer_value
 
