@@ -137,7 +137,7 @@ def test_masks_are_turned_upright(saved, orientation):
     ("values", "content"),
     [((0, 0), "background"), ((255, 255), "foreground"), ((0, 3), "background"), ((128, 100), "unknown")],
 )
-def test_a_constant_mask_is_a_warning_said_once(saved, tmp_path, caplog, values, content):
+def test_a_constant_mask_is_one_warning(saved, tmp_path, caplog, values, content):
     with caplog.at_level(logging.WARNING):
         saved(row(*values))
         read_mask(tmp_path / "m.png")
@@ -151,9 +151,9 @@ def test_an_ordinary_mask_is_no_warning(saved, caplog):
     assert not caplog.records
 
 
-def test_values_that_are_no_grey_levels(tmp_path):
+def test_values_that_are_not_grey_levels(tmp_path):
     Image.fromarray(np.array([[0, 70000]], np.int32)).save(tmp_path / "m.tif")
-    with pytest.raises(DataError, match=r"m\.tif holds values from 0 to 70000"):
+    with pytest.raises(DataError, match=r"m\.tif has values from 0 to 70000"):
         read_mask(tmp_path / "m.tif")
 
 

@@ -10,37 +10,37 @@ from PIL import Image, ImageOps
 from unet.errors import DataError, ImageError
 from unet.pictures.decode import DECODING_ERRORS, read_header
 
-UNKNOWN = 255  # the label of pixels that loss and metrics leave out
+UNKNOWN = 255  # label of the pixels that loss and metrics ignore
 
 _logger = logging.getLogger(__name__)
 
 
 def read_mask(path: str | Path) -> np.ndarray:
-    """Read a mask file, upright, as labels.
+    """Read a mask file as upright labels.
 
-    Palette masks are read by index: 0 is background, 255 unknown, the rest foreground. All others are read by
-    grey level: below 64 background, 64 to 191 unknown, above 191 foreground. Of colours the brightest channel
-    counts, so that pure red is as bright as white; transparency is ignored. Some values mean something else:
-    in a mask with nothing above 1, 1 is foreground; grey above 255 is 16-bit and divided by 257; a mask of
-    nothing but 0, 1 and 255 that has more 1 than 255 is a PASCAL VOC mask that has lost its palette, so that
-    there 1 is foreground and 255 unknown. A mask whose known pixels are all alike is logged as a warning, once.
+    Palette masks are read by index: 0 is background, 255 unknown, every other index foreground. All other masks are
+    read by grey level: below 64 is background, 64 to 191 unknown, above 191 foreground. The grey level of a colour is
+    its brightest channel, so pure red is as bright as white; transparency is ignored. There are three exceptions: in a
+    mask without values above 1, 1 is foreground; a mask with values above 255 is 16-bit and is divided by 257; a mask
+    of only 0, 1 and 255 that has more 1 than 255 is a PASCAL VOC mask without its palette, where 1 is foreground and
+    255 unknown. A mask without both background and foreground is logged as a warning, once.
 
     Args:
-        path: of the mask file.
+        path: Path of the mask file.
 
     Returns:
-        (H, W) uint8 of 0 background, 1 foreground, 255 unknown (`UNKNOWN`).
+        Labels, (H, W) uint8: 0 background, 1 foreground, 255 unknown (`UNKNOWN`).
 
     Raises:
-        DataError: the file is no picture, is damaged, or holds values that are no grey levels.
+        DataError: The file is not a picture, is damaged, or has values outside 0..65535.
     """
     try:
-        read_header(path)  # refuses what is no picture, or too large, before a pixel is decoded
+        read_header(path)  # refuses other files and too many pixels before any pixel is decoded
         with Image.open(path) as file:
             picture = ImageOps.exif_transpose(file)
             values = np.asarray(picture)
     except ImageError as error:
-        raise DataError(f"the mask {path} cannot be read: {error}") from error
+        raise DataError(f"the mask {path} could not be read: {error}") from error
     except DECODING_ERRORS as error:
         raise DataError(f"the mask {path} is damaged ({error}); save it again or remove it") from error
     if picture.mode == "P":
@@ -55,21 +55,20 @@ def read_mask(path: str | Path) -> np.ndarray:
 
 
 def _brightness(values: np.ndarray, mode: str) -> np.ndarray:
-    """(H, W) of the pixel values (H, W) or (H, W, C) of a picture in a Pillow mode other than P."""
-    if mode == "LA":
-        return values[..., 0]
-    if mode in ("RGB", "RGBA", "RGBX", "RGBa"):
-        return values[..., :3].max(axis=-1)
-    if values.ndim == 3:  # CMYK, YCbCr and the like
-        return np.asarray(Image.fromarray(values, mode).convert("RGB")).max(axis=-1)
-    return values
+    """Grey levels (H, W) of the pixel values (H, W) or (H, W, C) of a picture in a Pillow mode other than P."""
+    if values.ndim == 2:
+        return values
+    if mode not in ("LA", "RGB", "RGBA", "RGBX", "RGBa"):  # such as CMYK and YCbCr
+        values = np.asarray(Image.fromarray(values, mode).convert("RGB"))
+    brightest: np.ndarray = values[..., : 1 if mode == "LA" else 3].max(axis=-1)
+    return brightest
 
 
 def _grey_labels(values: np.ndarray, path: str | Path) -> np.ndarray:
-    """(H, W) uint8 labels of grey `values` (H, W) of any type and range."""
+    """Labels, (H, W) uint8, of grey `values` (H, W) of any type and range."""
     lowest, highest = float(values.min()), float(values.max())
     if not (lowest >= 0 and highest <= 65535):  # also true of NaN
-        raise DataError(f"the mask {path} holds values from {lowest:g} to {highest:g}; grey levels are 0 to 65535")
+        raise DataError(f"the mask {path} has values from {lowest:g} to {highest:g}; grey levels must be 0 to 65535")
     if highest <= 1:
         values = values * np.float32(255)
     elif highest > 255:
@@ -84,12 +83,12 @@ def _grey_labels(values: np.ndarray, path: str | Path) -> np.ndarray:
 
 
 def _is_voc(values: np.ndarray) -> bool:
-    """Whether `values` are 0, 1 and 255 alone, with more 1 than 255."""
+    """Whether `values` are only 0, 1 and 255, with more 1 than 255."""
     zeros, ones, highest = (int(np.count_nonzero(values == value)) for value in (0, 1, 255))
     return ones > highest > 0 and zeros + ones + highest == values.size
 
 
 @functools.cache
 def _warn_once(message: str) -> None:
-    """Masks are read again every epoch; what is wrong with them is said once."""
+    """Log a warning once, although masks are read again in every epoch."""
     _logger.warning(message)
