@@ -62,5 +62,5 @@ def test_a_folder_that_lacks_a_prefixed_name_is_refused():
 def test_prefixed_names_are_sorted_and_need_folders_of_different_names():
     duts, ecssd = pairs_of(Path("/data/duts"), "ba"), pairs_of(Path("/data/ecssd"), "a")
     assert prefixed_names([*ecssd, *duts]) == ["duts/a", "duts/b", "ecssd/a"]
-    with pytest.raises(DataError, match="need names that differ"):
+    with pytest.raises(DataError, match="need different names"):
         prefixed_names([*duts, *pairs_of(Path("/other/duts"), "c")])

@@ -182,7 +182,7 @@ def test_all_faults_come_in_one_message(broken):
     assert "images/lonely.jpg" in lines["picture without a mask"]
     assert "masks/orphan.png" in lines["mask without a picture"]
     assert "images/twin.jpg and images/twin.png" in lines["several files for one stem"]
-    assert "masks/wide.png (8 x 6, images/wide.jpg 9 x 6)" in lines["mask of another shape than its picture"]
+    assert "masks/wide.png (8 x 6, images/wide.jpg 9 x 6)" in lines["mask of another size than its picture"]
     assert "images/garbage.jpg (" in lines["file that cannot be read"]
     assert "images/empty.jpg (" in lines["file that cannot be read"]
     assert "good" not in text
@@ -201,7 +201,7 @@ def test_broken_files_can_be_skipped(broken, caplog):
 
 def test_nothing_left_after_skipping(tmp_path):
     make(tmp_path, ["a.jpg"], ["b.png"])
-    with pytest.raises(DataError, match="no pair of picture and mask that can be used"):
+    with pytest.raises(DataError, match="no usable pair of picture and mask"):
         find_pairs(tmp_path, skip_broken=True)
 
 
@@ -238,7 +238,7 @@ def test_an_empty_folder_is_named_as_given(tmp_path, monkeypatch, folders):
 def test_one_empty_part_is_named(tmp_path, empty, full):
     write(tmp_path / full / "a.png")
     (tmp_path / empty).mkdir()
-    assert f"is empty: {empty}/ holds no pictures" in message(tmp_path)
+    assert f"is empty: {empty}/ has no pictures" in message(tmp_path)
 
 
 def test_a_dangling_link_is_a_file_that_cannot_be_read(tmp_path):
@@ -302,7 +302,7 @@ def test_a_mask_that_changed_its_shape_is_named(tmp_path):
     make(tmp_path, ["a.jpg"], ["a.png"])
     (pair,) = find_pairs(tmp_path)
     write(pair.mask, (5, 5), mode="L")
-    with pytest.raises(DataError, match=r"masks/a\.png has another shape"):
+    with pytest.raises(DataError, match=r"masks/a\.png has another size"):
         load_resized(pair)
 
 
@@ -314,7 +314,7 @@ def test_extra_pictures_are_named_by_folder_where_there_are_several():
     assert extra_test_names([]) == []
     assert extra_test_names(pairs_of("x", "b", "a")) == ["a", "b"]
     assert extra_test_names(pairs_of("d/x", "b", "a") + pairs_of("y", "a")) == ["x/a", "x/b", "y/a"]
-    with pytest.raises(DataError, match="d/x, x need names that differ"):
+    with pytest.raises(DataError, match="d/x, x need different names"):
         extra_test_names(pairs_of("d/x", "a") + pairs_of("x", "b"))
 
 

@@ -168,7 +168,7 @@ class DatasetStream:
             try:
                 row = _Row(split, index, *(_check(cells[column]) for column in (self._image, self._mask)))
                 if row.image.size != row.mask.size:
-                    raise DataError("the mask has another shape than its picture")
+                    raise DataError("the mask has another size than its picture")
             except DataError as error:
                 if self._skip_broken:
                     continue
