@@ -26,12 +26,12 @@ import json, sys, time
 from pathlib import Path
 from unet.errors import UnetError
 from unet.hub.source import locate, locate_or_embedded
-from unet import hub_client, publish
+from unet.hub import client, publish
 from unet.hub.publish import push_weights
 call, given = sys.argv[1], json.loads(sys.argv[2])
 pace = given.pop("pace")
 # As many attempts as ever, but quicker.
-hub_client.RETRY_PAUSES = publish.RETRY_PAUSES = [pace * p for p in hub_client.RETRY_PAUSES]
+client.RETRY_PAUSES = publish.RETRY_PAUSES = [pace * p for p in client.RETRY_PAUSES]
 answer, start = {}, time.monotonic()
 try:
     if call == "push":

@@ -26,7 +26,7 @@ def test_a_repo_is_written_user_name_revision(source, parts):
 )
 def test_a_malformed_source_is_named(source, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(WeightsError, match="no such folder") as error:
+    with pytest.raises(WeightsError, match="there is no such folder") as error:
         locate(source)
     assert str(error.value).startswith(f"{source}:")
 
@@ -39,7 +39,7 @@ def test_an_existing_folder_wins_over_a_repo_of_that_name(tmp_path, monkeypatch)
 
 
 def test_a_path_is_always_a_folder(tmp_path):
-    with pytest.raises(WeightsError, match="no such weights folder"):
+    with pytest.raises(WeightsError, match="there is no such weights folder"):
         locate(tmp_path / "nowhere")
 
 
@@ -50,7 +50,7 @@ def test_without_a_source_no_hub_is_asked(hub, ask, embedded):
 
 
 def test_missing_embedded_weights_are_an_error(tmp_path):
-    with pytest.raises(WeightsError, match="no such weights folder"):
+    with pytest.raises(WeightsError, match="there is no such weights folder"):
         locate_or_embedded(None, tmp_path / "nowhere")
 
 
@@ -111,9 +111,9 @@ def test_offline_on_request_means_the_cache(hub, tmp_path):
 def test_pickled_weights_are_refused_by_name(hub, ask):
     hub.add_repo("user/pickled", {"pytorch_model.bin": b"x", "old.pt": b"x", "config.json": b"{}"})
     answer = ask("locate", source="user/pickled")
-    assert answer["error"].startswith("user/pickled holds no model.safetensors; old.pt, pytorch_model.bin")
+    assert answer["error"].startswith("user/pickled has no model.safetensors; old.pt, pytorch_model.bin")
     hub.add_repo("user/foreign", {"model.safetensors": MODEL})
-    assert ask("locate", source="user/foreign")["error"].startswith("user/foreign holds no config.json")
+    assert ask("locate", source="user/foreign")["error"].startswith("user/foreign has no config.json")
     assert not any("/resolve/" in path for _, path in hub.requests)
 
 

@@ -38,7 +38,7 @@ def test_no_such_repo_or_revision(hub, ask):
         (403, {}, "forbidden (403)"),
         (403, {"X_Error_Code": "GatedRepo"}, "the repo is gated; ask for access"),
         (404, {}, "there is no such repo"),
-        (429, {"Retry_After": "60"}, "limits the rate of requests (429); try again in 60 s"),
+        (429, {"Retry_After": "60"}, "too many requests (429); try again in 60 s"),
         (418, {}, "answered 418"),
     ],
 )
@@ -75,7 +75,7 @@ def test_three_server_errors_are_outlasted(hub, ask, where, method):
 def test_a_lasting_server_error(hub, ask):
     hub.fail("", 503)
     answer = ask("locate", source=REPO)
-    assert "the Hub has a fault of its own (503); try again later" in answer["error"]
+    assert "the Hub reports an internal error (503); try again later" in answer["error"]
 
 
 # The way there
@@ -139,7 +139,7 @@ def test_a_dropped_question_is_asked_again(hub, ask):
 
 def test_a_short_file(hub, ask):
     hub.shorten("/resolve/.*safetensors", 10, times=1)
-    assert "a file came incomplete" in ask("locate", source=REPO)["error"]
+    assert "a file arrived incomplete" in ask("locate", source=REPO)["error"]
     assert content(ask("locate", source=REPO)) == MODEL
 
 
@@ -195,7 +195,7 @@ def test_every_fault_falls_back_to_the_embedded_weights_in_time(hub, ask, embedd
     assert time.monotonic() - started < START_LIMIT - 3
     assert (answer["name"], answer["revision"]) == (str(embedded), None)
     (notice,) = answer["notices"]
-    assert notice.startswith(f"The weights {REPO} could not be had from the Hub (")
+    assert notice.startswith(f"The weights {REPO} could not be loaded from the Hub (")
     assert notice.endswith(f"In use instead: the weights that come with this program, {embedded}.")
 
 

@@ -15,7 +15,7 @@ from huggingface_hub.hf_api import ModelInfo, RepoSibling, SpaceInfo
 from unet.errors import HubError, WeightsError
 from unet.hub.client import LOGIN, RETRY_PAUSES, Watch, explain, seconds_to_wait
 from unet.hub.names import PUBLISHED_FILES
-from unet.hub.source import digest, parse_source
+from unet.hub.source import file_hash, parse_source, stated_hash
 
 logger = logging.getLogger(__name__)
 
@@ -155,8 +155,8 @@ def commit_whole(
     patience = ANSWER_SECONDS + sum(map(len, files.values())) / SLOWEST_UPLOAD
     for pause in (*RETRY_PAUSES, None):
         try:
-            # Not strict: whether a failed commit may be sent again is decided here, after a look at the repo.
-            done = Watch(patience, strict=False).run(
+            # No retry here: whether a failed commit may be sent again is decided here, after a look at the repo.
+            done = Watch(patience, retry=False).run(
                 lambda: api.create_commit(repo_id, operations, commit_message=message, repo_type=kind)
             )
             return Published(repo_id, done.oid, done.commit_url)
@@ -199,7 +199,7 @@ def _what_landed(
 
 def _holds(listing: Sequence[RepoSibling], files: Mapping[str, bytes], delete: Sequence[str]) -> bool:
     """Whether a repo's listing has every one of `files` with that very content, and none of `delete`."""
-    known = {file.rfilename: file.lfs.sha256 if file.lfs else file.blob_id for file in listing}
+    known = {file.rfilename: stated_hash(file) for file in listing}
     if any(path in known for path in delete):
         return False
-    return all(known.get(path) == digest(content, known.get(path) or "") for path, content in files.items())
+    return all(known.get(path) == file_hash(content, known.get(path) or "") for path, content in files.items())

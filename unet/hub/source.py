@@ -1,20 +1,19 @@
-"""Where weights come from: a local folder, or a repo on the Hugging Face Hub through the Hub's cache.
+"""Where weights come from: a local folder, or a repo on the Hugging Face Hub and its local cache.
 
-A source is an existing folder (which wins), `user/name`, or `user/name@revision` (branch, tag or 40-hex commit). From
-a repo only `model.safetensors` and `config.json` are fetched, never a pickled file, and each is compared with the hash
-that the Hub (or the cache, which names files by it) has for it.
+A source is an existing folder (which comes first), `user/name`, or `user/name@revision` (branch, tag or 40-hex
+commit). Only the weights file and `config.json` are downloaded from a repo, never a pickled file, and each is compared
+with the hash that the Hub states for it.
 """
 
 import hashlib
 import logging
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from huggingface_hub import HfApi, constants, hf_hub_download
-from huggingface_hub.errors import HFValidationError
-from huggingface_hub.file_download import repo_folder_name
+from huggingface_hub import HfApi, constants, hf_hub_download, scan_cache_dir, try_to_load_from_cache
+from huggingface_hub.errors import CacheNotFound, HFValidationError
 from huggingface_hub.hf_api import ModelInfo, RepoSibling
 from huggingface_hub.utils import validate_repo_id
 
@@ -25,11 +24,10 @@ from unet.hub.names import CONFIG_FILE, LOADED_FILES, WEIGHTS_FILE
 logger = logging.getLogger(__name__)
 
 FALLBACK_SECONDS = 7.0
-"""Less than `locate` waits: the page is to answer within 15 s of its start, imports and loading included."""
+"""Shorter than the time-out of `locate`: the page should open within 15 s, imports and loading included."""
 
 PICKLED_SUFFIXES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
-"""Also a git blob id, by which the Hub and its cache know small files."""
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -54,115 +52,93 @@ def parse_source(source: str) -> tuple[str, str | None]:
     repo, at, revision = source.partition("@")
     try:
         validate_repo_id(repo)
-        well_formed = repo.count("/") == 1
+        well_formed = repo.count("/") == 1 and (not at or re.fullmatch(r"(?!.*\.\.)[\w.+/-]+", revision))
     except HFValidationError:
-        well_formed = False
-    if at and not re.fullmatch(r"(?!.*\.\.)[\w.+/-]+", revision):
         well_formed = False
     if not well_formed:
         raise WeightsError(
-            f"{source}: no such folder, and not a repo on the Hub either (user/name or user/name@revision)"
+            f"{source}: there is no such folder, and it is not a repo on the Hub (user/name or user/name@revision)"
         )
     return repo, revision or None
 
 
 def locate(source: str | Path, *, timeout: float = 10.0, also: Sequence[str] = ()) -> Location:
-    """Find the weights that `source` names, fetching them from the Hub if need be.
+    """Find the weights that `source` names, and download them from the Hub if necessary.
 
     Args:
-        source: existing folder, `user/name` or `user/name@revision`; a `Path` is always a folder. A commit (40-hex)
-            that the cache holds needs no network.
-        timeout: seconds of silence from the Hub, in all, after which it counts as away. A slow download that keeps
-            going takes the time it takes.
-        also: names of further files to fetch where the repo has them.
+        source: Existing folder, `user/name` or `user/name@revision`; a `Path` is always a folder. A commit (40-hex)
+            that is in the cache needs no network.
+        timeout: Seconds of silence from the Hub, in all, after which it counts as unreachable. A slow download that
+            keeps going has no time limit.
+        also: Names of further files to download where the repo has them.
 
     Raises:
-        HubError: the Hub cannot be reached, refuses, or holds no loadable weights. There is no fallback.
+        HubError: The Hub cannot be reached, refuses, or has no loadable weights there. There is no fallback.
         WeightsError: `source` is neither a folder nor well formed.
     """
-    if Path(source).is_dir():
-        return Location(Path(source), str(source))
-    if isinstance(source, Path):
-        raise WeightsError(f"{source}: no such weights folder")
+    if Path(source).is_dir() or isinstance(source, Path):
+        return _local(Path(source))
     repo, revision = parse_source(source)
-    if constants.HF_HUB_OFFLINE and (commit := _remembered(repo, revision)):
-        revision = commit  # offline on request: what the cache knows is all there is
-    if revision and _COMMIT.fullmatch(revision):
-        folder = _cached(repo, revision, also)
-        if folder:
-            return Location(folder, f"{repo}@{revision}", revision)
-    return _fetch(repo, revision, timeout, also)
+    if constants.HF_HUB_OFFLINE or (revision and _COMMIT.fullmatch(revision)):
+        cached = _find_cached(repo, revision, also)
+        if cached:
+            return cached
+    watch = Watch(timeout)
+    try:
+        # The watch should notice silence first, since it knows what has arrived; this ends the abandoned thread.
+        return watch.run(lambda: _download(repo, revision, also, watch, timeout + 5))
+    except Exception as error:
+        raise explain(error, repo, revision) from error
 
 
 def locate_or_embedded(
     source: str | None, embedded: Path, *, timeout: float = FALLBACK_SECONDS
 ) -> tuple[Location, list[str]]:
-    """Like `locate`, but a Hub that fails is replaced by the cache, and that by the folder `embedded`.
+    """Like `locate`, but falls back to the cache, then to the folder `embedded`, when the Hub fails.
 
     Args:
-        source: as for `locate`; None takes `embedded` without asking any Hub.
-        embedded: weights folder that comes with the program.
-        timeout: as for `locate`, but shorter, see `FALLBACK_SECONDS`.
+        source: As for `locate`; None means `embedded`, without a request to the Hub.
+        embedded: Weights folder that comes with the program.
+        timeout: As for `locate`, but shorter, see `FALLBACK_SECONDS`.
 
     Returns:
-        The location, and sentences for log and page that tell what happened (empty when all is well).
+        The location, and sentences for log and page about what happened (empty if nothing failed).
 
     Raises:
-        WeightsError: `source` is neither a folder nor well formed, or `embedded` is wanted and missing.
+        WeightsError: `source` is neither a folder nor well formed, or `embedded` is needed and missing.
     """
     if source is None:
-        return _embedded(embedded), []
+        return _local(embedded), []
     try:
         return locate(source, timeout=timeout), []
     except HubError as error:
-        failed = f"The weights {source} could not be had from the Hub ({error})."
-    repo, revision = parse_source(source)
-    commit = _remembered(repo, revision)
-    folder = _cached(repo, commit) if commit else None
-    if folder and commit:
-        return Location(folder, f"{repo}@{commit}", commit), [
-            f"{failed} In use instead: the copy in the local cache, revision {commit}."
-        ]
-    return _embedded(embedded), [f"{failed} In use instead: the weights that come with this program, {embedded}."]
+        failed = f"The weights {source} could not be loaded from the Hub ({error}). In use instead:"
+    cached = _find_cached(*parse_source(source))
+    if cached:
+        return cached, [f"{failed} the copy in the local cache, revision {cached.revision}."]
+    return _local(embedded), [f"{failed} the weights that come with this program, {embedded}."]
 
 
-def _embedded(folder: Path) -> Location:
+def _local(folder: Path) -> Location:
     if not folder.is_dir():
-        raise WeightsError(f"{folder}: no such weights folder")
+        raise WeightsError(f"{folder}: there is no such weights folder")
     return Location(folder, str(folder))
 
 
-def _fetch(repo: str, revision: str | None, timeout: float, also: Sequence[str]) -> Location:
-    watch = Watch(timeout)
-    # The watch is to notice first, for it can tell what came. This one frees the thread that is left behind.
-    timeout += 5
-
-    def work() -> tuple[Path, str]:
-        info = HfApi().model_info(repo, revision=revision, timeout=timeout, files_metadata=True)
-        wanted = _choose_files(repo, info, also)
-        watch.expected = sum(file.size or 0 for file in wanted)
-        if info.sha is None:
-            raise HubError(f"reading {repo}: the Hub names no commit for it")
-        # By commit from here on, so that both files are of one commit even if someone pushes meanwhile.
-        for file in wanted:
-            path = Path(
-                hf_hub_download(
-                    repo,
-                    file.rfilename,
-                    revision=info.sha,
-                    etag_timeout=timeout,
-                    tqdm_class=watch.progress_bar(),
-                )
-            )
-            _verify(path, repo, file)
-        return path.parent, info.sha
-
-    try:
-        folder, commit = watch.run(work)
-    except Exception as error:
-        raise explain(error, repo, revision) from error
-    _remember(repo, revision, commit)
-    return Location(folder, f"{repo}@{commit}", commit)
+def _download(repo: str, revision: str | None, also: Sequence[str], watch: Watch, timeout: float) -> Location:
+    api = HfApi()
+    # Only notes in the cache which commit the branch or tag stands for, and may return an old note: not the answer.
+    api.resolve_revision(repo, revision=revision)
+    info = api.model_info(repo, revision=revision, timeout=timeout, files_metadata=True)
+    files = _choose_files(repo, info, also)
+    watch.expected = sum(file.size or 0 for file in files)
+    # By commit, so that all files are of one commit even if someone pushes in the meantime.
+    commit, bar = info.sha, watch.progress_bar()
+    assert commit is not None, "the Hub names no commit"
+    for file in files:
+        path = Path(hf_hub_download(repo, file.rfilename, revision=commit, etag_timeout=timeout, tqdm_class=bar))
+        _check_hash(path, repo, stated_hash(file))
+    return Location(path.parent, f"{repo}@{commit}", commit)
 
 
 def _choose_files(repo: str, info: ModelInfo, also: Sequence[str]) -> list[RepoSibling]:
@@ -170,78 +146,61 @@ def _choose_files(repo: str, info: ModelInfo, also: Sequence[str]) -> list[RepoS
     if WEIGHTS_FILE not in files:
         pickled = sorted(name for name in files if name.endswith(PICKLED_SUFFIXES))
         hint = f"; {', '.join(pickled)} is not loaded, because pickled files can run code" if pickled else ""
-        raise HubError(f"{repo} holds no {WEIGHTS_FILE}{hint}")
+        raise HubError(f"{repo} has no {WEIGHTS_FILE}{hint}")
     if CONFIG_FILE not in files:
-        raise HubError(f"{repo} holds no {CONFIG_FILE}; is {WEIGHTS_FILE} for another program?")
+        raise HubError(f"{repo} has no {CONFIG_FILE}; is {WEIGHTS_FILE} for another program?")
     return [files[name] for name in (*also, *LOADED_FILES) if name in files]
 
 
-def digest(content: bytes, like: str) -> str:
-    """The SHA-256 of a file's content where `like` is one (LFS), else its git blob id, both in hex."""
+def _find_cached(repo: str, revision: str | None, also: Sequence[str] = ()) -> Location | None:
+    """The cache's newest folder for a revision, if it is complete and undamaged."""
+    for candidate in [revision] if revision else _cached_revisions(repo):
+        found = [try_to_load_from_cache(repo, name, revision=candidate) for name in (*LOADED_FILES, *also)]
+        paths = [Path(path) for path in found if isinstance(path, str)]
+        try:
+            for path in paths:
+                _check_hash(path, repo, path.resolve().name)  # the cache names a file by its hash
+        except HubError as error:
+            logger.warning("%s", error)
+            continue
+        if len(paths) == len(found):
+            folder = paths[0].parent
+            return Location(folder, f"{repo}@{folder.name}", folder.name)
+    return None
+
+
+def _cached_revisions(repo: str) -> Iterator[str]:
+    """The main branch, then all cached commits, newest first: any copy is better than none."""
+    yield constants.DEFAULT_REVISION
+    try:
+        repos = [cached for cached in scan_cache_dir().repos if (cached.repo_id, cached.repo_type) == (repo, "model")]
+    except CacheNotFound:
+        return
+    revisions = (revision for cached in repos for revision in cached.revisions)
+    yield from (item.commit_hash for item in sorted(revisions, key=lambda item: -item.last_modified))
+
+
+def stated_hash(file: RepoSibling) -> str | None:
+    """The hash that the Hub states for a file: SHA-256 for LFS files, git blob id for others."""
+    return file.lfs.sha256 if file.lfs else file.blob_id
+
+
+def file_hash(content: bytes, like: str) -> str:
+    """The hash of a file's content in hex: its SHA-256 if `like` is one (LFS), else its git blob id."""
     if _SHA256.fullmatch(like):
         return hashlib.sha256(content).hexdigest()
     return hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
 
 
-def _verify(path: Path, repo: str, expected: RepoSibling | None = None) -> None:
-    """Compare a cached file with what the Hub says of it, or else with its name in the cache; remove a damaged one."""
-    known = path.resolve().name
-    if expected is not None:
-        known = expected.lfs.sha256 if expected.lfs else expected.blob_id or known
-    if not (_SHA256.fullmatch(known) or _COMMIT.fullmatch(known)):
-        return  # the cache has no links on this system, and nothing is known of the file
-    found = digest(path.read_bytes(), known)
-    if found != known:
+def _check_hash(path: Path, repo: str, stated: str | None) -> None:
+    """Remove a cached file whose content does not have the hash `stated`, and raise `HubError`."""
+    if not stated or not (_SHA256.fullmatch(stated) or _COMMIT.fullmatch(stated)):
+        return  # a cache without links, as on Windows, does not know the hash
+    found = file_hash(path.read_bytes(), stated)
+    if found != stated:
         path.resolve().unlink(missing_ok=True)
         path.unlink(missing_ok=True)
         raise HubError(
-            f"{path.name} of {repo} is damaged: its hash is {found[:12]}…, the Hub says {known[:12]}…; "
+            f"{path.name} of {repo} is damaged: its hash is {found[:12]}…, the Hub states {stated[:12]}…; "
             "the damaged copy was removed, try again"
         )
-
-
-def _repo_cache(repo: str) -> Path:
-    return Path(constants.HF_HUB_CACHE) / repo_folder_name(repo_id=repo, repo_type="model")
-
-
-def _cached(repo: str, commit: str, also: Sequence[str] = ()) -> Path | None:
-    """The cache's folder of one commit, if it is complete and undamaged."""
-    folder = _repo_cache(repo) / "snapshots" / commit
-    names = (*LOADED_FILES, *also)
-    if not all((folder / name).is_file() for name in names):
-        return None
-    try:
-        for name in names:
-            _verify(folder / name, repo)
-    except HubError as error:
-        logger.warning("%s", error)
-        return None
-    return folder
-
-
-def _remembered(repo: str, revision: str | None) -> str | None:
-    """The commit that `revision` last stood for, as far as the cache knows."""
-    if revision and _COMMIT.fullmatch(revision):
-        return revision
-    cache = _repo_cache(repo)
-    ref = cache / "refs" / (revision or "main")
-    if ref.is_file():
-        return ref.read_text().strip()
-    if revision is None:
-        # A commit fetched by its number leaves no reference: any complete one of the repo is better than none.
-        folders = sorted((cache / "snapshots").glob("*"), key=lambda folder: folder.stat().st_mtime)
-        complete = [folder.name for folder in folders if all((folder / name).is_file() for name in LOADED_FILES)]
-        return complete[-1] if complete else None
-    return None
-
-
-def _remember(repo: str, revision: str | None, commit: str) -> None:
-    """Note what a branch or tag stands for, where the Hub client keeps such notes too."""
-    if revision and _COMMIT.fullmatch(revision):
-        return
-    ref = _repo_cache(repo) / "refs" / (revision or "main")
-    try:
-        ref.parent.mkdir(parents=True, exist_ok=True)
-        ref.write_text(commit)
-    except OSError as error:
-        logger.warning("the cache does not remember %s of %s: %s", revision or "main", repo, error)
