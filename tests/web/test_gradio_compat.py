@@ -4,6 +4,7 @@ import gradio as gr
 import pytest
 from gradio import component_meta, exceptions, route_utils, utils
 from test_start import run
+from web_helpers import free_port
 
 from unet.errors import ConfigError
 from unet.web import gradio_compat
@@ -65,9 +66,9 @@ import gradio
 gradio.Blocks.prepare_data = gradio.Blocks.preprocess_data
 del gradio.Blocks.preprocess_data
 from unet.web.app import main
-print(main(["--weights", {str(tiny_weights)!r}]))
+print(main(["--weights", {str(tiny_weights)!r}, "--port", "{free_port()}"]))
 """
-    result = run(code, GRADIO_SERVER_PORT="")
+    result = run(code)
     assert result.stdout == "1\n", result.stderr
     assert result.stderr.startswith("unet app: Gradio 6")
     assert "Blocks.preprocess_data" in result.stderr

@@ -1,6 +1,7 @@
 """Parts of the page that need no server: names, texts, options, the file cache."""
 
 import os
+import re
 import threading
 import time
 import zipfile
@@ -17,7 +18,7 @@ from unet.web import about, cache, options
 from unet.web.app import gpu_decorator
 from unet.web.batch import run_batch
 from unet.web.names import UniqueNames, safe_stem
-from unet.web.recent import RecentPictures
+from unet.web.recent import RECENT_SECONDS, RecentPictures
 from unet.web.service import Service
 
 
@@ -63,10 +64,21 @@ def test_weights_are_described():
     text = about.facts_html(predictor.name, predictor.revision, predictor.config)
     assert predictor.name in text
     assert "Invented Pictures, ECSSD" in text
-    assert "<td>21</td>" in text
-    assert '<th scope="row">IoU</th><td>0.800</td><td>0.812</td>' in text
-    assert '<th scope="row">Boundary F</th><td>0.400</td><td><span aria-label="not measured">' in text
+    columns = re.findall(r'<th scope="col">(.*?)</th>', text)
+    assert columns == ["Pictures", "IoU", "Dice", "MAE", "Pixel accuracy", "Boundary F"]
+    rows = [re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row) for row in re.findall(r"<tr>(<th.*?)</tr>", text)]
+    assert rows[0] == ["Validation", "20", "0.800", "0.880", "0.060", "0.950", "0.400"]
+    assert rows[1][:3] == ["Test", "21", "0.812"]
+    assert rows[1][-1].startswith('<span aria-label="not measured">')
+    assert '<td data-label="IoU">0.800</td>' in text  # for narrow screens, which show no head
     assert "0.40" in text
+
+
+def test_parts_of_the_data_are_named():
+    scores = {part: {"pictures": 1} for part in ("val/ecssd", "extra_test", "extra_test/things", "other")}
+    text = about.facts_html("weights", None, SimpleNamespace(threshold=0.5, scores=scores, data=()))
+    names = re.findall(r'<th scope="row">(.*?)</th>', text)
+    assert names == ["Validation, ECSSD", "Additional test", "Additional test, things", "other"]
 
 
 def test_foreign_words_in_weights_stay_words():
@@ -83,6 +95,7 @@ def test_what_is_kept_agrees_with_the_settings():
     text = about.facts_html("weights", None, FakePredictor().config)
     assert f"{(cache.KEEP + 2 * cache.SWEEP_EVERY) // 60} minutes" in text
     assert f"{cache.STATE_SECONDS // 60} minutes" in text
+    assert f"in memory for up to {RECENT_SECONDS // 60} minutes" in text
 
 
 def test_options_come_before_the_environment(monkeypatch):

@@ -1,4 +1,4 @@
-"""Decoded pictures of the last moments: a visitor who points and points again waits for one decoding only."""
+"""Recently decoded pictures: a visitor who clicks several times on one picture waits for a single decoding."""
 
 import threading
 import time
@@ -8,28 +8,28 @@ from pathlib import Path
 from unet.pictures.decode import Picture, read_picture
 
 RECENT_BYTES = 160 * 2**20
-SECONDS = 120
+RECENT_SECONDS = 120
 
 
 class RecentPictures:
     """`read_picture` with a short memory, bounded in bytes and time, for uploads that never change.
 
     Args:
-        max_bytes: of all pictures that are kept; a larger one is not kept at all.
-        seconds: after its last use, a picture is dropped.
+        max_bytes: Most bytes of all kept pictures together; a larger picture is not kept at all.
+        seconds: Time after its last use at which a picture is dropped.
     """
 
-    def __init__(self, max_bytes: int = RECENT_BYTES, seconds: float = SECONDS) -> None:
+    def __init__(self, max_bytes: int = RECENT_BYTES, seconds: float = RECENT_SECONDS) -> None:
         self.max_bytes, self.seconds = max_bytes, seconds
         self._kept: OrderedDict[str, tuple[Picture, float]] = OrderedDict()  # with the time of the last use
         self._lock = threading.Lock()
         self._timer: threading.Timer | None = None
 
     def read(self, path: str | Path) -> Picture:
-        """Decode a file, or remember it.
+        """Decode a file, unless that was done recently.
 
         Raises:
-            ImageError: as `read_picture`.
+            ImageError: As for `read_picture`.
         """
         key = str(path)
         with self._lock:
@@ -52,10 +52,10 @@ class RecentPictures:
         self._kept[key] = picture, time.monotonic()
         while sum(_size(kept) for kept, _ in self._kept.values()) > self.max_bytes:
             self._kept.popitem(last=False)
-        self._arrange(self.seconds)
+        self._start_timer(self.seconds)
 
-    def _arrange(self, seconds: float) -> None:
-        """One look at the clock is pending as long as anything is kept."""
+    def _start_timer(self, seconds: float) -> None:
+        """Have a timer pending as long as anything is kept."""
         if self._timer is None:
             self._timer = threading.Timer(seconds, self._drop_old)
             self._timer.daemon = True
@@ -68,7 +68,7 @@ class RecentPictures:
             while self._kept:
                 _, used = next(iter(self._kept.values()))
                 if used > limit:
-                    self._arrange(used - limit)
+                    self._start_timer(used - limit)
                     break
                 self._kept.popitem(last=False)
 
