@@ -92,7 +92,7 @@ def test_too_few_to_split(groups):
 
 
 def test_faulty_groups_are_named():
-    with pytest.raises(DataError, match="not there: cat, dog;"):
+    with pytest.raises(DataError, match="do not exist: cat, dog;"):
         split_stems(STEMS, seed=0, groups=[["p000", "dog"], ["cat"]])
     with pytest.raises(DataError, match="two groups: p001"):
         split_stems(STEMS, seed=0, groups=[["p000", "p001"], ["p001", "p002"]])
@@ -133,7 +133,7 @@ def test_groups_file_that_cannot_be_read(tmp_path):
     with pytest.raises(DataError, match=r"mine\.txt cannot be read"):
         read_groups(tmp_path / "mine.txt")
     (tmp_path / "groups.txt").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(DataError, match=r"groups\.txt is no UTF-8 text"):
+    with pytest.raises(DataError, match=r"groups\.txt is not UTF-8 text"):
         read_groups(tmp_path)
 
 
@@ -157,10 +157,10 @@ def test_split_file_that_cannot_be_written(tmp_path):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("{", "no JSON"),
-        ("[]", "must hold train, val, test, extra_test"),
-        ('{"train": [], "val": [], "test": []}', "must hold train"),
-        ('{"train": [], "val": [], "test": [], "extra_test": [], "more": []}', "nothing else"),
+        ("{", "is not valid JSON"),
+        ("[]", "must have the keys train, val, test, extra_test"),
+        ('{"train": [], "val": [], "test": []}', "must have the keys train"),
+        ('{"train": [], "val": [], "test": [], "extra_test": [], "more": []}', "and no others"),
         ('{"train": ["a"], "val": "b", "test": [], "extra_test": []}', "under 'val'"),
         ('{"train": ["a"], "val": [1], "test": [], "extra_test": []}', "under 'val'"),
         ('{"train": ["a"], "val": [""], "test": [], "extra_test": []}', "under 'val'"),
@@ -181,5 +181,5 @@ def test_split_file_that_cannot_be_read(tmp_path):
     with pytest.raises(DataError, match=r"split\.json cannot be read"):
         load_split(tmp_path / "split.json")
     (tmp_path / "split.json").write_bytes(b'{"train": ["\xff"]}')
-    with pytest.raises(DataError, match="no JSON"):
+    with pytest.raises(DataError, match="not valid JSON"):
         load_split(tmp_path / "split.json")

@@ -1,7 +1,7 @@
-"""Who plays which part: seeded splits that keep groups together, and the files groups.txt and split.json.
+"""Seeded splits into training, validation and test that keep groups together; the files groups.txt and split.json.
 
-Everything here works on stems alone. The order of pictures comes from SHA-256, not from a random number
-generator, so that a seed gives the same split on every machine, Python version and listing order.
+Splits depend only on stems and a seed. The order of pictures comes from SHA-256, not from a random number generator, so
+a seed gives the same split on every machine, with every Python version and in every order of listing.
 """
 
 import hashlib
@@ -16,13 +16,13 @@ from unet.errors import DataError
 Split = dict[str, list[str]]
 
 PARTS = ("train", "val", "test", "extra_test")
-MOST_VALIDATED = 100  # pictures of an extra folder that join the validation
-_ATTEMPTS = 200  # at placing groups so that every part gets exactly the pictures it is meant to
-_LISTED = 50  # names in a message before the rest is only counted
+MOST_VALIDATED = 100  # pictures of an extra folder that are used for validation
+_ATTEMPTS = 200  # attempts to place groups so that every part has exactly its number of pictures
+_LISTED = 50  # names in a message; the rest is only counted
 
 
 def list_names(names: Sequence[str]) -> str:
-    """`names` for a message: the first fifty, then a count."""
+    """The first fifty `names` and the number of the others, for a message."""
     more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
     return ", ".join(names[:_LISTED]) + more
 
@@ -30,26 +30,26 @@ def list_names(names: Sequence[str]) -> str:
 def split_stems(stems: Iterable[str], *, seed: int, groups: Iterable[Sequence[str]] = ()) -> Split:
     """Split 5 : 1 : 1 into train, val and test: 140 pictures give 100, 20 and 20.
 
-    Val and test get a seventh each, rounded, at least one picture; train gets the rest. The stems of a group
-    come to lie in one part; the counts are met wherever groups of that size allow.
+    Val and test get a seventh each, rounded, but at least one picture; train gets the rest. All stems of a group go to
+    one part. The counts are exact unless the sizes of the groups make that impossible.
 
     Args:
-        stems: of the pictures, in any order.
-        seed: of the split.
-        groups: of stems that must stay together.
+        stems: Stems of the pictures, in any order.
+        seed: Seed of the split.
+        groups: Groups of stems that must stay together.
 
     Returns:
-        {"train", "val", "test"} to sorted stems.
+        The sorted stems of "train", "val" and "test".
 
     Raises:
-        DataError: a stem or group is given twice, a group names no picture, or fewer than three pictures
-            or groups are there, so that a part would be empty.
+        DataError: A stem is given twice, a group names a picture that does not exist, or there are fewer than three
+            pictures or groups, so that a part would be empty.
     """
     units = _units(stems, groups)
     if len(units) < 3:
         raise DataError(
             f"{sum(map(len, units))} pictures in {len(units)} groups cannot be split into train, val and test; "
-            "at least three that need not stay together are needed"
+            "at least three groups or single pictures are needed"
         )
     count = sum(map(len, units))
     seventh = max(1, (2 * count + 7) // 14)
@@ -57,20 +57,20 @@ def split_stems(stems: Iterable[str], *, seed: int, groups: Iterable[Sequence[st
 
 
 def hold_out(stems: Iterable[str], *, seed: int, groups: Iterable[Sequence[str]] = ()) -> tuple[list[str], list[str]]:
-    """Keep a seeded tenth of an extra folder out of training, rounded: 79 of 790.
+    """Hold a random tenth of an extra folder out of training, rounded: 79 of 790.
 
-    Of two or more pictures at least one is kept out; a single one is not.
+    At least one of two or more pictures is held out; a single picture is not.
 
     Args:
-        stems: of the pictures, in any order.
-        seed: of the choice.
-        groups: of stems that must stay together.
+        stems: Stems of the pictures, in any order.
+        seed: Seed of the choice.
+        groups: Groups of stems that must stay together.
 
     Returns:
-        Sorted stems to train on, and sorted stems kept out.
+        The sorted stems to train on and the sorted stems held out.
 
     Raises:
-        DataError: a stem or group is given twice, or a group names no picture.
+        DataError: A stem is given twice, or a group names a picture that does not exist.
     """
     units = _units(stems, groups)
     if len(units) < 2:
@@ -84,15 +84,15 @@ def hold_out(stems: Iterable[str], *, seed: int, groups: Iterable[Sequence[str]]
 def split_held_out(
     stems: Sequence[str], *, seed: int, groups: Iterable[Sequence[str]] = ()
 ) -> tuple[list[str], list[str]]:
-    """Divide what `hold_out` kept out of an extra folder into pictures to validate with and pictures to test with.
+    """Divide the held-out pictures of an extra folder into validation and test pictures.
 
     Args:
-        stems: of the pictures kept out.
-        seed: of the choice.
-        groups: of stems that must stay together, as `hold_out` was given.
+        stems: Stems of the pictures that `hold_out` held out.
+        seed: Seed of the choice.
+        groups: Groups of stems that must stay together, as given to `hold_out`.
 
     Returns:
-        Sorted stems to validate with, half of them but at most `MOST_VALIDATED`; and the others.
+        The sorted stems for validation, which are half of them but at most `MOST_VALIDATED`, and those for testing.
     """
     wanted = min(len(stems) // 2, MOST_VALIDATED)
     held = set(stems)
@@ -104,7 +104,7 @@ def split_held_out(
 
 
 def _units(stems: Iterable[str], groups: Iterable[Sequence[str]]) -> list[list[str]]:
-    """What must stay together, each unit sorted: the groups, and every other stem by itself."""
+    """The groups, each sorted, and every other stem as a unit of its own."""
     stems = list(stems)
     free = set(stems)
     if len(free) < len(stems):
@@ -115,7 +115,7 @@ def _units(stems: Iterable[str], groups: Iterable[Sequence[str]]) -> list[list[s
     unknown = sorted(set(grouped) - free)
     if unknown:
         raise DataError(
-            f"the groups name pictures that are not there: {list_names(unknown)}; "
+            f"the groups name pictures that do not exist: {list_names(unknown)}; "
             "a group lists stems, that is file names without their ending"
         )
     if len(set(grouped)) < len(grouped):
@@ -125,7 +125,7 @@ def _units(stems: Iterable[str], groups: Iterable[Sequence[str]]) -> list[list[s
 
 
 def _share(units: Sequence[Sequence[str]], counts: Mapping[str, int], salt: str) -> Split:
-    """Share `units` out, `counts[part]` stems to each part: the first of some attempts to be exact, or the closest."""
+    """Distribute `units`, `counts[part]` stems to each part: the first exact attempt, or the closest one."""
     best: Split = {}
     best_error: int | None = None
     for attempt in range(_ATTEMPTS):
@@ -139,7 +139,7 @@ def _share(units: Sequence[Sequence[str]], counts: Mapping[str, int], salt: str)
 
 
 def _attempt(units: Sequence[Sequence[str]], counts: Mapping[str, int], salt: str) -> Split:
-    """Place the largest units first, each at random in a part that has room for it; leave no part empty."""
+    """Place the largest units first, each in a random part that has room for it, so that no part is empty."""
     draws = {unit[0]: int.from_bytes(hashlib.sha256(f"{salt} {unit[0]}".encode()).digest(), "big") for unit in units}
     ordered = sorted(units, key=lambda unit: (-len(unit), draws[unit[0]]))
     shares: Split = {part: [] for part in counts}
@@ -151,7 +151,7 @@ def _attempt(units: Sequence[Sequence[str]], counts: Mapping[str, int], salt: st
             fitting = [part for part in empty if part in fitting] or empty
         elif not fitting:
             fitting = [max(room, key=lambda part: room[part])]
-        # A part is drawn with a chance in proportion to its room.
+        # The probability of a part is proportional to its room.
         draw = draws[unit[0]] % sum(max(room[part], 1) for part in fitting)
         for part in fitting:
             draw -= max(room[part], 1)
@@ -162,19 +162,19 @@ def _attempt(units: Sequence[Sequence[str]], counts: Mapping[str, int], salt: st
 
 
 def read_groups(source: str | Path) -> list[list[str]]:
-    """Read the near-duplicates that must stay on one side of a split.
+    """Read the groups of near-duplicates that must stay in one part of a split.
 
-    The file has one group a line: stems separated by white space, those with spaces in double quotes; `#`
+    Each line of the file is a group: stems separated by white space, in double quotes if they contain spaces. `#`
     starts a comment.
 
     Args:
-        source: a data folder, whose groups.txt is read if there is one, or such a file.
+        source: A groups file, or a data folder, whose groups.txt is read if it exists.
 
     Returns:
-        The groups, in the order of the file; none for a folder without groups.txt.
+        The groups, in the order of the file; an empty list for a folder without groups.txt.
 
     Raises:
-        DataError: the file is missing, cannot be read, or is no UTF-8 text.
+        DataError: The file is missing, cannot be read, or is not UTF-8 text.
     """
     path = Path(source)
     if path.is_dir():
@@ -186,7 +186,7 @@ def read_groups(source: str | Path) -> list[list[str]]:
     except OSError as error:
         raise DataError(f"the groups file {path} cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
-        raise DataError(f"the groups file {path} is no UTF-8 text; save it as UTF-8") from error
+        raise DataError(f"the groups file {path} is not UTF-8 text; save it as UTF-8") from error
     groups = []
     for line in text.splitlines():
         group = []
@@ -200,10 +200,10 @@ def read_groups(source: str | Path) -> list[list[str]]:
 
 
 def save_split(path: str | Path, split: Mapping[str, Collection[str]]) -> None:
-    """Write `split` as JSON: each of train, val, test and extra_test to its sorted stems.
+    """Write `split` as a JSON object of the sorted stems of train, val, test and extra_test.
 
     Raises:
-        DataError: the file cannot be written.
+        DataError: The file cannot be written.
     """
     content = {part: sorted(split.get(part, ())) for part in PARTS}
     try:
@@ -216,25 +216,25 @@ def load_split(path: str | Path) -> Split:
     """Read a split.json.
 
     Returns:
-        {"train", "val", "test", "extra_test"} to sorted stems.
+        The sorted stems of "train", "val", "test" and "extra_test".
 
     Raises:
-        DataError: the file is missing, is no such JSON, or has a picture in two of train, val and test.
+        DataError: The file is missing or not such a JSON object, or has a picture in two of train, val and test.
     """
     try:
         content = json.loads(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
         raise DataError(f"the split {path} cannot be read: {error.strerror}") from error
-    except ValueError as error:  # no JSON, or no UTF-8
-        raise DataError(f"the split {path} is no JSON: {error}") from error
+    except ValueError as error:  # not JSON, or not UTF-8
+        raise DataError(f"the split {path} is not valid JSON: {error}") from error
     if not isinstance(content, dict) or set(content) != set(PARTS):
-        raise DataError(f"the split {path} must hold {', '.join(PARTS)} and nothing else")
+        raise DataError(f"the split {path} must have the keys {', '.join(PARTS)} and no others")
     for part, stems in content.items():
         if not isinstance(stems, list) or not all(isinstance(stem, str) and stem for stem in stems):
-            raise DataError(f"the split {path} must hold a list of stems under {part!r}")
+            raise DataError(f"the split {path} must have a list of stems under {part!r}")
         if len(set(stems)) < len(stems):
             raise DataError(f"the split {path} names a picture twice under {part!r}")
-    own = [stem for part in PARTS[:3] for stem in content[part]]  # extra_test speaks of other folders
+    own = [stem for part in PARTS[:3] for stem in content[part]]  # extra_test names pictures of other folders
     if len(set(own)) < len(own):
         twice = sorted({stem for stem in own if own.count(stem) > 1})
         raise DataError(f"the split {path} has pictures in two of train, val and test: {list_names(twice)}")
