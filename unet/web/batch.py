@@ -1,4 +1,4 @@
-"""Many pictures at once: each segmented on its own, the good ones in one archive, the failed ones named."""
+"""Many pictures: each is segmented by itself; one archive holds the results, and failures are reported by name."""
 
 import zipfile
 from collections.abc import Iterator, Sequence
@@ -22,7 +22,7 @@ ARCHIVE = "segmentation.zip"
 
 @dataclass(frozen=True)
 class Item:
-    """How one file of a batch went; either `foreground` or `error` is set."""
+    """The outcome of one file of a batch; either `foreground` or `error` is set."""
 
     name: str
     foreground: float | None = None
@@ -38,7 +38,7 @@ class Item:
 
 @dataclass(frozen=True)
 class BatchProgress:
-    """A batch so far. `archive` is set once all is done, unless every picture failed."""
+    """The state of a batch. `archive` is set at the end, unless every picture failed."""
 
     items: tuple[Item, ...]
     total: int
@@ -51,16 +51,16 @@ def run_batch(
     """Segment pictures one after the other and pack masks and cut-outs into a zip archive.
 
     Args:
-        service: the network and the file cache.
-        paths: uploads; a file's own name is the last part of its path.
+        service: Runs the network and owns the file cache.
+        paths: Uploads; a file's own name is the last part of its path.
         threshold: 0..1.
-        previews: whether to write a small overlay of each picture, for a gallery.
+        previews: Whether to write a small overlay of each picture, for a gallery.
 
     Yields:
-        Where the batch stands: before the first picture, after each, and with the archive.
+        The state before the first picture, after each picture, and with the archive.
 
     Raises:
-        ConfigError: no file, too many files, or a threshold outside 0..1.
+        ConfigError: There are no files or too many, or the threshold is outside 0..1.
     """
     threshold = draw.check_threshold(threshold)
     if not paths:

@@ -1,7 +1,7 @@
-"""The folder for uploads and results: the page's own, swept regularly, gone when the page ends.
+"""The folder for uploads and results: private, swept regularly, and deleted when the page ends.
 
-Gradio deletes the files it knows of (`Blocks(delete_cache=...)`). What it has lost sight of, such as the results for
-a client that hung up, and the empty folders, are swept here.
+Gradio deletes the files that it tracks (`Blocks(delete_cache=...)`). The rest, such as results for a client that hung
+up, and empty folders, are deleted here.
 """
 
 import contextlib
@@ -31,7 +31,7 @@ def sweep(folder: Path, max_age: float) -> int:
                     path.unlink()
                     deleted += 1
         if Path(parent) != folder:
-            # A folder that is not empty stays, and so does a young one: a result may be on its way into it.
+            # A folder that is not empty stays, and so does a young one: a result may be about to be written there.
             with contextlib.suppress(OSError):
                 if Path(parent).stat().st_ctime < limit:
                     Path(parent).rmdir()
@@ -44,7 +44,7 @@ def cache_folder() -> Iterator[Path]:
     """The upload cache: a new private folder, inside GRADIO_TEMP_DIR if that is set, which is deleted at the end.
 
     Raises:
-        ConfigError: GRADIO_TEMP_DIR cannot be written to.
+        ConfigError: GRADIO_TEMP_DIR is not writable.
     """
     given = os.environ.get("GRADIO_TEMP_DIR")
     try:
@@ -58,7 +58,7 @@ def cache_folder() -> Iterator[Path]:
 
     def sweep_until_stopped() -> None:
         while not stopped.wait(SWEEP_EVERY):
-            # Later than Gradio, whose lists would otherwise keep the names of files that are gone.
+            # Later than Gradio, which would otherwise still list files that are deleted.
             sweep(folder, KEEP + SWEEP_EVERY)
 
     threading.Thread(target=sweep_until_stopped, name="sweep", daemon=True).start()

@@ -1,4 +1,4 @@
-"""Inputs that page and endpoints share; they say plainly what is wrong with a value."""
+"""Inputs that page and endpoints share; their error messages are sentences."""
 
 from typing import Any
 
@@ -13,9 +13,9 @@ _EXAMPLE = {"path": "photograph.jpg", "meta": {"_type": "gradio.FileData"}}
 
 
 class Upload(gr.Image):
-    """A picture input that hands over the raw file: reading it is the program's own business.
+    """A picture input that passes on the raw file, which `unet.pictures.decode` reads.
 
-    Gradio's own reading would clip 16-bit pictures, drop transparency and fail on many files with its own words.
+    Gradio's own reading would clip 16-bit pictures, drop transparency and fail on many files with messages of its own.
     """
 
     is_template = True
@@ -24,7 +24,7 @@ class Upload(gr.Image):
         super().__init__(value, type="filepath", image_mode=None, format="png", **kwargs)
 
     def get_config(self, cls: Any = None) -> dict[str, Any]:
-        """The settings of the component that the browser knows, which is Gradio's own."""
+        """The settings for the browser, which knows Gradio's own component only."""
         return super().get_config(cls or gr.Image)
 
     def preprocess(self, payload: Any) -> str | None:
@@ -37,7 +37,7 @@ class Upload(gr.Image):
 
 
 class Threshold(gr.Slider):
-    """A slider from 0 to 1 by 0.01 whose refusals are sentences."""
+    """A slider from 0 to 1 in steps of 0.01 whose error messages are sentences."""
 
     is_template = True
 
@@ -45,14 +45,14 @@ class Threshold(gr.Slider):
         super().__init__(0, 1, value, step=0.01, **kwargs)
 
     def get_config(self, cls: Any = None) -> dict[str, Any]:
-        """The settings of the component that the browser knows, which is Gradio's own."""
+        """The settings for the browser, which knows Gradio's own component only."""
         return super().get_config(cls or gr.Slider)
 
     def preprocess(self, payload: Any) -> float:
         """The value as sent, not rounded.
 
         Raises:
-            gr.Error: it is not a number from 0 to 1.
+            gr.Error: The value is not a number from 0 to 1.
         """
         try:
             return check_threshold(payload)
@@ -65,7 +65,7 @@ class Threshold(gr.Slider):
 
 
 class Uploads(gr.File):
-    """Several files, of any kind: which of them are pictures, their content says."""
+    """Several files of any type: their content decides whether they are pictures."""
 
     is_template = True
 
@@ -73,11 +73,11 @@ class Uploads(gr.File):
         super().__init__(value, file_count="multiple", type="filepath", **kwargs)
 
     def get_config(self, cls: Any = None) -> dict[str, Any]:
-        """The settings of the component that the browser knows, which is Gradio's own."""
+        """The settings for the browser, which knows Gradio's own component only."""
         return super().get_config(cls or gr.File)
 
     def api_info(self) -> dict[str, Any]:
-        """The JSON schema of the input, without references, which MCP clients cannot follow into a part."""
+        """The JSON schema of the input, without references, which MCP clients cannot resolve."""
         meta = {"type": "object", "properties": {"_type": {"const": "gradio.FileData"}}}
         file = {"type": "object", "properties": {"path": {"type": "string"}, "meta": meta}, "title": "FileData"}
         return {"type": "array", "items": file, "title": "ListFiles"}
@@ -88,7 +88,7 @@ class Uploads(gr.File):
 
 
 def as_files(value: Any) -> Any:
-    """Give each plain text where a file belongs, a web address or data URL, the form that Gradio has for files."""
+    """Turn each plain string in place of a file, a web address or data URL, into Gradio's form for files."""
     if isinstance(value, list):
         return [as_files(item) for item in value]
     return {"path": value, "meta": {"_type": "gradio.FileData"}} if isinstance(value, str) else value

@@ -1,7 +1,7 @@
-"""The public endpoints: what programs and assistants call.
+"""The public endpoints, for programs and assistants.
 
-Each is an event of its own, on components of its own that no page shows, so that the page's events can change
-without changing the API. The docstrings below become the endpoints' public descriptions.
+Each is an event of its own on hidden components of its own, so that the page's events can change without changing
+the API. The docstrings below become the public descriptions of the endpoints.
 """
 
 import json
@@ -15,7 +15,7 @@ from unet.web.components import Threshold, Upload, Uploads
 from unet.web.errors import as_gradio_errors
 from unet.web.service import Files, Service
 
-# The network takes every core, decoding and compression one each: two requests at a time keep both busy.
+# The network uses every core, decoding and compression one each: two requests at a time keep all cores busy.
 WORK: dict[str, Any] = {"concurrency_id": "pictures", "concurrency_limit": 2}
 BATCH_WORK: dict[str, Any] = {"concurrency_id": "batches", "concurrency_limit": 1}
 
@@ -29,58 +29,58 @@ def add_endpoints(service: Service) -> None:
 
     # Gradio reads these docstrings line by line, so each parameter and each result has one line.
     def segment(image: str, threshold: float) -> tuple[str, str, str, dict[str, Any]]:
-        """Separate the main object of a photograph from its background.
+        """Segment the main object of a photograph.
 
         Args:
             image: The photograph (JPEG, PNG, WebP, HEIC, ...; at most 64 MB and 100 megapixels).
-            threshold: From 0 to 1; lower takes in more of the picture, higher less; the default suits most.
+            threshold: From 0 to 1; lower includes more of the picture; the default is calibrated for this model.
 
         Returns:
-            overlay: PNG, the photograph with the object coloured
-            mask: PNG, 255 on the object and 0 elsewhere
-            cutout: PNG, the object alone on transparency
-            details: JSON with width, height, threshold, foreground (share of the area), model, milliseconds
+            overlay: PNG, the photograph with the object tinted
+            mask: PNG, 255 inside the object and 0 outside
+            cutout: PNG, the object on a transparent background
+            details: JSON with width, height, threshold, foreground (share of the picture's area), model, milliseconds
         """
         return _four(service.segment(image, threshold))
 
     def probability(image: str) -> str:
-        """Tell how surely each pixel of a photograph belongs to its main object.
+        """Predict for each pixel of a photograph the probability that it belongs to the main object.
 
         Args:
             image: The photograph (JPEG, PNG, WebP, HEIC, ...; at most 64 MB and 100 megapixels).
 
         Returns:
-            probability: 8-bit grey PNG, 0 surely background, 255 surely object; a mask is value >= 255 * threshold
+            probability: 8-bit grey PNG, 255 times the probability; the mask is where value >= 255 * threshold
         """
         return service.probability(image)
 
     def segment_batch(files: list[str], threshold: float) -> tuple[str | None, list[dict[str, Any]]]:
-        """Separate the main object from the background in many photographs at once.
+        """Segment the main object of each of many photographs.
 
         Args:
             files: Up to 100 photographs.
-            threshold: From 0 to 1; lower takes in more of each picture, higher less; the default suits most.
+            threshold: From 0 to 1; lower includes more of each picture; the default is calibrated for this model.
 
         Returns:
-            zip: archive with NAME_mask.png and NAME_cutout.png of each photograph; none if every file failed
-            details: JSON list in the order of the files, each with name and foreground, or name and error
+            zip: archive with NAME_mask.png and NAME_cutout.png for each photograph; none if every file failed
+            details: JSON list in the order of the files, each entry with name and foreground, or name and error
         """
         *_, last = run_batch(service, files, threshold)
         return last.archive, [item.details() for item in last.items]
 
     def segment_clicks(image: str, clicks: str, threshold: float) -> tuple[str, str, str, dict[str, Any]]:
-        """Separate the object that is pointed at from everything else in a photograph.
+        """Segment the object of a photograph that clicks point at.
 
         Args:
             image: The photograph (JPEG, PNG, WebP, HEIC, ...; at most 64 MB and 100 megapixels).
-            clicks: JSON such as [{"x": 120, "y": 80, "label": 1}]; pixels from top left, 1 = this, 0 = not this.
-            threshold: From 0 to 1; lower takes in more of the picture, higher less; the default suits most.
+            clicks: JSON such as [{"x": 120, "y": 80, "label": 1}]; pixels from top left, 1 = object, 0 = background.
+            threshold: From 0 to 1; lower includes more of the picture; the default is calibrated for this model.
 
         Returns:
-            overlay: PNG, the photograph with the object coloured
-            mask: PNG, 255 on the object and 0 elsewhere
-            cutout: PNG, the object alone on transparency
-            details: JSON with width, height, threshold, foreground (share of the area), model, milliseconds
+            overlay: PNG, the photograph with the object tinted
+            mask: PNG, 255 inside the object and 0 outside
+            cutout: PNG, the object on a transparent background
+            details: JSON with width, height, threshold, foreground (share of the picture's area), model, milliseconds
         """
         if not isinstance(clicks, str):
             raise ConfigError(f"the clicks must be a JSON text, not {json.dumps(clicks)[:40]}")

@@ -1,4 +1,4 @@
-"""The example pictures: a row of buttons that answer at once, because the network has seen them already."""
+"""The example pictures: a row of buttons whose results are there at once, because they are predicted in advance."""
 
 import base64
 import io
@@ -25,14 +25,14 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Example:
-    """A picture that is free to show."""
+    """A picture that may be shown freely."""
 
     file: str
     label: str
 
     @property
     def path(self) -> Path:
-        """Where it lies."""
+        """Path of the file."""
         return FOLDER / self.file
 
 

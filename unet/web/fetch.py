@@ -1,8 +1,8 @@
-"""Fetching a picture from a web address that a client names: public hosts only, within limits.
+"""Fetching a picture from a web address that a client sends: public hosts only, within limits.
 
-The server's own network must stay out of reach for its clients, so every address that a host name resolves to has
-to be a public one, the connection goes to an address that was checked (no second look-up that could answer
-differently), and each redirect is checked anew.
+Clients must not reach the server's own network. So every address that a host name resolves to must be public, the
+connection goes to an address that was checked (a second look-up could answer differently), and each redirect is
+checked again.
 """
 
 import asyncio
@@ -17,9 +17,9 @@ from unet.pictures.decode import MAX_BYTES
 
 MAX_REDIRECTS = 3
 TIMEOUT = 20.0  # seconds, for everything together
-# Pictures are compressed already, and a few kilobytes of compressed content may stand for gigabytes.
+# Pictures are compressed already, and a few kilobytes of compressed content may unpack to gigabytes.
 HEADERS = {"User-Agent": "unet-segmentation-page", "Accept-Encoding": "identity"}
-# Addresses that carry another address inside, which may be a private one.
+# Addresses that embed another address, which may be private.
 _TRANSLATED = (ipaddress.ip_network("64:ff9b::/96"), ipaddress.ip_network("2002::/16"))
 
 
@@ -38,7 +38,7 @@ async def resolve(host: str) -> str:
     """An address of `host` that may be connected to.
 
     Raises:
-        ImageError: the name is unknown, or one of its addresses is not public.
+        ImageError: The name is unknown, or one of its addresses is not public.
     """
     try:
         found = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_STREAM)
@@ -67,7 +67,7 @@ async def fetch(url: str, max_bytes: int = MAX_BYTES) -> bytes:
     """The content behind a public http or https address.
 
     Raises:
-        ImageError: the address is refused, the server fails, or the content is too large or too slow.
+        ImageError: The address is refused, the server fails, or the content is too large or too slow.
     """
     try:
         return await asyncio.wait_for(_follow(url, max_bytes), TIMEOUT)
@@ -99,7 +99,7 @@ async def _follow(url: str, max_bytes: int) -> bytes:
 async def _read(response: httpx.Response, max_bytes: int) -> bytes:
     encoding = response.headers.get("Content-Encoding", "identity")
     if encoding.strip().lower() != "identity":
-        raise ImageError("the picture's address answered in a compressed form, which was not asked for")
+        raise ImageError("the picture's address answered in a compressed form, which was not requested")
     content = bytearray()
     async for chunk in response.aiter_raw():
         content += chunk

@@ -1,7 +1,7 @@
-"""What a client may hand to the server: uploads, pictures inside a request, public addresses; nothing else.
+"""What a client may send to the server: uploads, pictures inside a request, public addresses; nothing else.
 
-Gradio takes files in several forms and in any input. Here each of them becomes a file in the upload cache, within
-the limits, before any component sees it; every refusal is one sentence that names no path of the server.
+Gradio accepts files in several forms and in any input. Here each of them becomes a file in the upload cache, within
+the limits, before any component sees it; every error is one sentence that names no path of the server.
 """
 
 import asyncio
@@ -26,11 +26,11 @@ from unet.web.fetch import fetch
 from unet.web.gradio_compat import API_PREFIX, GatedBlocks, get_upload_folder
 from unet.web.names import safe_stem
 
-# A picture of MAX_BYTES in base64, and room for the rest of the request.
+# A picture of MAX_BYTES in base64 and the rest of the request.
 MAX_REQUEST = MAX_BYTES * 4 // 3 + 2**20
 MAX_UPLOAD = 2**31  # bytes in one upload request, all files together
 ADMISSION_SECONDS = 60.0  # for all files of one request
-VIEWER_FILES = 3  # picture, probability map and transparency
+VIEWER_FILES = 4  # picture, probability map, transparency and upload
 
 
 class Page(GatedBlocks):
@@ -64,7 +64,7 @@ def check_count(value: Any, most: int) -> None:
     """Refuse a value that names more than `most` files, before the first of them is fetched.
 
     Raises:
-        ImageError: it does.
+        ImageError: The value names more.
     """
     count = _count_files(value)
     if count > most:
@@ -80,7 +80,7 @@ def _count_files(value: Any) -> int:
 
 
 def _source(value: dict[str, Any]) -> str | None:
-    """Where the file is that `value` stands for; None if it stands for none."""
+    """The path or address of the file that `value` stands for; None if it is not a file."""
     source = next((s for s in (value.get("path"), value.get("url")) if s and isinstance(s, str)), None)
     return source if value.get("path") or "meta" in value else None
 
@@ -89,7 +89,7 @@ async def admit(value: Any) -> Any:
     """`value` with every file in it, however it was sent, moved into the upload cache.
 
     Raises:
-        ImageError: a file is too large, lies outside the cache, or its address may not be fetched.
+        ImageError: A file is too large, lies outside the cache, or its address may not be fetched.
     """
     if isinstance(value, list | tuple):
         return [await admit(item) for item in value]
@@ -98,12 +98,12 @@ async def admit(value: Any) -> Any:
     source = _source(value)
     if source is None:
         return {key: await admit(item) for key, item in value.items()}
-    path = await _localise(source, value.get("orig_name"))
+    path = await _store_source(source, value.get("orig_name"))
     return {**value, "path": str(path), "url": None}
 
 
-async def _localise(source: str, name: Any) -> Path:
-    """The cached file that `source`, an upload's path, a data URL or a web address, stands for."""
+async def _store_source(source: str, name: Any) -> Path:
+    """The file in the upload cache for `source`: the path of an upload, a data URL or a web address."""
     if source.startswith("data:"):
         return await to_thread.run_sync(lambda: _store(_decode_data_url(source), name))
     if urlsplit(source).scheme in {"http", "https"}:
@@ -150,13 +150,13 @@ def _store(content: bytes, name: Any) -> Path:
 
 
 def safe_suffix(file: str) -> str:
-    """The suffix of `file` if it is a plain one, else nothing; what a file is, its content says."""
+    """The suffix of `file` if it is short and alphanumeric, else ""; a file's type is read from its content."""
     suffix = Path(file).suffix
     return suffix.lower() if suffix[1:].isascii() and suffix[1:].isalnum() and len(suffix) <= 6 else ""
 
 
 class BodyLimit:
-    """ASGI middleware that refuses request bodies too large to be meant, before they fill the memory."""
+    """ASGI middleware that refuses request bodies above the limit before they fill the memory."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app

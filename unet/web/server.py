@@ -15,6 +15,7 @@ from unet.web.gate import BodyLimit, Page
 from unet.web.gradio_compat import close, drop_connections
 from unet.web.options import Options
 from unet.web.theme import HEAD, STYLE_SHEETS, theme
+from unet.web.viewer import ROUTES
 
 GRACE = 2.0  # seconds for running requests to finish once the server stops
 PATIENCE = 4.0  # seconds until the process ends, whatever still runs
@@ -44,7 +45,7 @@ def launch(page: Page, options: Options) -> None:
             theme=theme(),
             head=HEAD,
             css_paths=STYLE_SHEETS,
-            app_kwargs={"middleware": [Middleware(BodyLimit)]},
+            app_kwargs={"middleware": [Middleware(BodyLimit)], "routes": ROUTES},
         )
     except OSError as error:
         raise ConfigError(f"cannot serve on {options.host}:{options.port} ({error})") from error

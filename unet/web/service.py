@@ -1,4 +1,4 @@
-"""Pictures in, results out: the work behind the page and every endpoint, with no Gradio and no tensors in it."""
+"""The work behind the page and every endpoint, without Gradio and without tensors."""
 
 import secrets
 import threading
@@ -21,7 +21,7 @@ from unet.web.names import safe_stem
 
 
 class Segmenter(Protocol):
-    """The part of `unet.prediction.predictor.Predictor` that is needed here."""
+    """The part of `unet.prediction.predictor.Predictor` that the page needs."""
 
     @property
     def name(self) -> str: ...  # noqa: D102
@@ -53,12 +53,12 @@ def write_pngs(folder: Path, stem: str, arrays: Mapping[str, Callable[[], np.nda
     """Draw and write several PNG files at once, one thread each.
 
     Args:
-        folder: is made anew inside the server's file cache.
-        stem: the files are named `STEM_KIND.png`.
-        arrays: by kind, what draws it.
+        folder: Folder inside the server's file cache, which is created.
+        stem: Start of the file names, `STEM_KIND.png`.
+        arrays: Functions that draw the pictures, by kind.
 
     Returns:
-        The files' paths by kind.
+        The paths of the files, by kind.
     """
     folder.mkdir(parents=True)
 
@@ -72,12 +72,12 @@ def write_pngs(folder: Path, stem: str, arrays: Mapping[str, Callable[[], np.nda
 
 
 class Service:
-    """A predictor made ready for many visitors.
+    """A predictor for many visitors.
 
     Args:
-        predictor: the network.
-        cache: folder that results are written to, each under a name nobody can guess.
-        infer: what runs the network, for hardware that must be asked for; `predictor.prob_small` by default.
+        predictor: The network with its preparation.
+        cache: Folder for results, each in a subfolder whose name cannot be guessed.
+        infer: Function that runs the network where a GPU must be requested; `predictor.prob_small` by default.
     """
 
     def __init__(self, predictor: Segmenter, cache: str | Path, infer: Callable[..., np.ndarray] | None = None) -> None:
@@ -85,7 +85,7 @@ class Service:
         self._infer = infer or predictor.prob_small
         # The network uses every core by itself: two runs at once only slow each other down.
         self._network = threading.Lock()
-        self._known: dict[bytes, np.ndarray] = {}  # probability maps of the examples, by their file's content
+        self._example_probs: dict[bytes, np.ndarray] = {}  # probability maps of the examples, by their file's content
 
     @property
     def threshold(self) -> float:
@@ -100,7 +100,7 @@ class Service:
         """Decode an upload.
 
         Raises:
-            ImageError: there is none, or it is no picture within the limits.
+            ImageError: There is none, or it is not a picture within the limits.
         """
         if path is None:
             raise ImageError("no picture was given; upload one first")
@@ -110,7 +110,7 @@ class Service:
         """Probabilities (h, w) float32 at the network's size.
 
         Raises:
-            ConfigError: clicks for weights that take none.
+            ConfigError: There are clicks, but the weights take none.
         """
         if clicks and not self.predictor.takes_clicks:
             raise ConfigError(f"the weights in use, {self.predictor.name}, take no clicks; send [] instead")
@@ -118,13 +118,13 @@ class Service:
             return self._infer(picture.rgb, clicks)
 
     def prepare_example(self, path: str | Path) -> None:
-        """Run the network on an example beforehand, so that it answers at once."""
-        self._known[Path(path).read_bytes()] = self.prob_small(self.read(path))
+        """Run the network on an example in advance, so that its result is there at once."""
+        self._example_probs[Path(path).read_bytes()] = self.prob_small(self.read(path))
 
     def cached_prob(self, path: str | Path, picture: Picture) -> np.ndarray:
-        """Probabilities (h, w) float32 of `picture`, decoded from the upload `path`; those of examples are known."""
-        content = Path(path).read_bytes() if Path(path).stat().st_size in map(len, self._known) else b""
-        known = self._known.get(content)
+        """Probabilities (h, w) float32 of `picture`, decoded from `path`; those of examples come from a cache."""
+        content = Path(path).read_bytes() if Path(path).stat().st_size in map(len, self._example_probs) else b""
+        known = self._example_probs.get(content)
         return self.prob_small(picture) if known is None else known
 
     def prob8(self, picture: Picture, prob_small: np.ndarray, clicks: Sequence[Click] = ()) -> np.ndarray:
@@ -132,15 +132,16 @@ class Service:
         return self.predictor.upsample(prob_small, picture.rgb, clicks)
 
     def segment(self, path: str | Path | None, threshold: Any, clicks: str | None = None) -> Files:
-        """What `/segment` and `/segment_clicks` answer.
+        """Answer `/segment` and `/segment_clicks`.
 
         Args:
-            path: the upload.
+            path: Path of the upload.
             threshold: 0..1.
-            clicks: JSON as in `parse_clicks`, or None.
+            clicks: JSON as in `unet.pictures.clicks.parse_clicks`, or None.
 
         Raises:
-            ConfigError, ImageError: an input cannot be used.
+            ConfigError: The threshold or the clicks cannot be used.
+            ImageError: The upload cannot be used.
         """
         started = time.perf_counter()
         threshold = draw.check_threshold(threshold)
@@ -154,10 +155,10 @@ class Service:
         return Files(**files, details=self._details(picture, mask, threshold, started))
 
     def probability(self, path: str | Path | None) -> str:
-        """What `/probability` answers: an 8-bit grey PNG at the picture's size.
+        """Answer `/probability` with an 8-bit grey PNG at the picture's size.
 
         Raises:
-            ImageError: the upload cannot be used.
+            ImageError: The upload cannot be used.
         """
         picture = self.read(path)
         small = self.prob_small(picture)

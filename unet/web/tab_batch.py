@@ -50,7 +50,7 @@ def batch_tab(service: Service) -> None:
 
 
 def status_html(progress: BatchProgress | None) -> str:
-    """How far a batch is, and which files failed, announced to screen readers as it changes."""
+    """The progress of a batch and its failures; screen readers announce changes."""
     if progress is None:
         body = "<p>Choose photographs, then press <b>Segment all</b>: each gets a mask and a cut-out.</p>"
     else:

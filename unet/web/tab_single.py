@@ -25,12 +25,12 @@ from unet.web.viewer import THRESHOLD_JS, Viewer, ViewerValue, answer, viewer_va
 
 @dataclass(frozen=True)
 class Seen:
-    """What the server remembers of a visitor: the network's last answer, so that it need not be asked twice."""
+    """A visitor's last result of the network, kept so that the network need not run again."""
 
     path: str
-    """Of the upload, in the file cache."""
+    """Path of the upload in the file cache."""
     clicks: tuple[Click, ...]
-    """That `small` is the answer to."""
+    """Clicks that `small` was predicted with."""
     small: np.ndarray
     """Probabilities (h, w) float32 at the network's size."""
 
@@ -38,8 +38,8 @@ class Seen:
 class Visit:
     """The page's events for one picture.
 
-    What is a visitor's own lies in the visitor's session (`Seen`); pictures that were decoded just now are kept for a
-    moment under their upload's path, which nobody else knows.
+    A visitor's result is kept in the visitor's session (`Seen`); recently decoded pictures are kept for a short time by
+    the path of their upload, which nobody else knows.
     """
 
     def __init__(self, service: Service) -> None:
@@ -51,46 +51,51 @@ class Visit:
             return None, None
         picture = self.pictures.read(path)
         small = self.service.cached_prob(path, picture)
-        return self._value(picture, small, ()), Seen(path, (), small)
+        return self._value(picture, small, (), path), Seen(path, (), small)
 
-    def point(
-        self, path: str | None, seen: Seen | None, before: ViewerValue | None, event: gr.EventData
-    ) -> tuple[ViewerValue, Seen]:
+    def point(self, seen: Seen | None, before: ViewerValue | None, event: gr.EventData) -> tuple[ViewerValue, Seen]:
         """Answer a change of clicks."""
-        picture = self._read(path)
+        path = _source(before)
+        picture = self.pictures.read(path)
         clicks = check_clicks(event_data(event).get("clicks"), picture.width, picture.height)
         seen = self._see(path, picture, clicks, seen)
-        return self._value(picture, seen.small, clicks, before), seen
+        return self._value(picture, seen.small, clicks, path, before), seen
 
-    def download(
-        self, path: str | None, seen: Seen | None, shown: ViewerValue | None, event: gr.EventData
-    ) -> dict[str, Any]:
+    def download(self, seen: Seen | None, shown: ViewerValue | None, event: gr.EventData) -> dict[str, Any]:
         """Write the result that the visitor asked for, with the clicks that the viewer shows."""
         download = Download.from_event(event_data(event))
-        picture = self._read(path)
+        path = _source(shown)
+        picture = self.pictures.read(path)
         placed = [click.model_dump() for click in shown.clicks] if shown else []
         clicks = check_clicks(placed, picture.width, picture.height)
         seen = self._see(path, picture, clicks, seen)
         prob8 = self.service.prob8(picture, seen.small, clicks)
         return answer(self.service.download(picture, prob8, download), download)
 
-    def _read(self, path: str | None) -> Picture:
-        if path is None:
-            raise ImageError("no picture was given; upload one first")
-        return self.pictures.read(path)
-
-    def _see(self, path: str | None, picture: Picture, clicks: tuple[Click, ...], seen: Seen | None) -> Seen:
-        """The network's answer, remembered or, after a while or another picture, asked for again."""
+    def _see(self, path: str, picture: Picture, clicks: tuple[Click, ...], seen: Seen | None) -> Seen:
+        """The network's result for these clicks: the last one, if it still fits, or a new one."""
         if seen is not None and (seen.path, seen.clicks) == (path, clicks):
             return seen
-        return Seen(str(path), clicks, self.service.prob_small(picture, clicks))
+        return Seen(path, clicks, self.service.prob_small(picture, clicks))
 
     def _value(
-        self, picture: Picture, small: np.ndarray, clicks: tuple[Click, ...], before: ViewerValue | None = None
+        self,
+        picture: Picture,
+        small: np.ndarray,
+        clicks: tuple[Click, ...],
+        path: str,
+        before: ViewerValue | None = None,
     ) -> ViewerValue:
         prob8 = self.service.prob8(picture, small, clicks)
         takes_clicks = self.service.predictor.takes_clicks
-        return viewer_value(picture, prob8, takes_clicks=takes_clicks, clicks=clicks, like=before)
+        return viewer_value(picture, prob8, takes_clicks=takes_clicks, clicks=clicks, like=before, source=path)
+
+
+def _source(value: ViewerValue | None) -> str:
+    """The upload that the viewer shows; the image input may already hold the next one."""
+    if value is None or value.source is None:
+        raise ImageError("no picture was given; upload one first")
+    return value.source.path
 
 
 def single_tab(service: Service) -> None:
@@ -116,11 +121,11 @@ def single_tab(service: Service) -> None:
     shown = image.change(
         as_gradio_errors(visit.show), image, [viewer, seen], api_visibility="private", show_progress="minimal", **WORK
     )
-    # What cannot be shown must not leave the last picture's result behind; the server need not be asked for that.
+    # A failed upload must not leave the last picture's result behind; the browser clears it without the server.
     shown.failure(None, None, viewer, js="() => null")
     shown.success(None, viewer, None, js=(STATIC / "reveal.js").read_text(encoding="utf-8"))
-    viewer.on_point(as_gradio_errors(visit.point), [image, seen, viewer], seen, **WORK)
-    viewer.on_download(as_gradio_errors(visit.download), [image, seen, viewer], **WORK)
+    viewer.on_point(as_gradio_errors(visit.point), [seen, viewer], seen, **WORK)
+    viewer.on_download(as_gradio_errors(visit.download), [seen, viewer], **WORK)
     examples.click(_example_path, None, image, api_visibility="private", show_progress="hidden", queue=False)
     threshold.change(None, threshold, None, js=THRESHOLD_JS)
 
