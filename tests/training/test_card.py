@@ -98,7 +98,7 @@ def test_the_table_has_scores_and_picture_counts(card):
         "prob8 >= 255 * 0.43",
         "on the 17 validation pictures",
         "share 64% of the area that either covers, on average; the rest, 36%, is wrong",
-        "extra test, IoU 0.86",
+        "extra test of ECSSD, IoU 0.86",
         "23 test pictures are few",
         "torch 2.13.0",
         "![Training loss and validation scores over the epochs](curves.png)",
@@ -146,6 +146,34 @@ def test_data_nobody_knows_is_named_and_nothing_is_claimed_of_it(facts, tmp_path
         assert claim not in card.text
 
 
+def test_each_data_set_has_its_rows_and_entries_in_the_model_index(facts, tmp_path):
+    row = SCORES["extra_test"]
+    parts = ("val", "val/ecssd", "val/duts", "test", "extra_test/ecssd", "extra_test/people")
+    scores = {part: {**row, "pictures": number} for number, part in enumerate(parts, start=1)} | {
+        "test": SCORES["test"]
+    }
+    config = replace(facts.config, scores=scores, data=("iseg", "ecssd", "duts", "people"))
+    write_card(tmp_path, replace(facts, data=list(config.data), config=config))
+    card = ModelCard.load(tmp_path / "README.md")
+    rows = [line.split(" | ")[:3] for line in card.text.splitlines() if line.startswith("| ") and "Part" not in line]
+    assert rows == [
+        ["| validation", "Interactive Segmentation", "1"],
+        ["| validation", "ECSSD", "2"],
+        ["| validation", "DUTS", "3"],
+        ["| test", "Interactive Segmentation", "23"],
+        ["| extra test", "ECSSD", "5"],
+        ["| extra test", "People", "6"],
+    ]
+    found = {(r.dataset_type, r.dataset_split, r.dataset_args["pictures"]) for r in card.data.eval_results}
+    assert ("duts", "validation", 3) in found
+    assert ("people", "extra_test", 6) in found
+    assert len(found) == len(parts)
+    assert "Each of the 3 validation sets weighs the same." in card.text
+    assert "extra test of ECSSD, IoU 0.86" in card.text
+    for source in ("Image-level Supervision", "EG1800", "Clothing Co-Parsing"):
+        assert source in card.text
+
+
 def test_weights_without_scores_have_a_card_too(facts, tmp_path):
     write_card(tmp_path, replace(facts, config=replace(facts.config, scores={})))
     card = ModelCard.load(tmp_path / "README.md")
@@ -167,6 +195,7 @@ def test_the_snippets_run_as_printed(facts, tmp_path, monkeypatch):
     save_weights("weights/small", model, WeightsConfig(size=(32, 32), threshold=0.5, scores=SCORES))
     write_card("weights/small", facts)
     Image.fromarray(draw_pair(0)[0]).save("photo.jpg")
+    assert "unet." not in "".join(re.findall(r"^from .*", (tmp_path / "weights/small/README.md").read_text(), re.M))
     blocks = re.findall(r"```python\n(.*?)```", (tmp_path / "weights/small/README.md").read_text("utf-8"), re.DOTALL)
     names: dict = {}
     for block in blocks:

@@ -169,7 +169,7 @@ def test_two_processes_write_and_publish_once(photos, tmp_path):
             check=False,
         )
         assert result.returncode == 0, result.stderr
-        for line in ("processes: ", "model: ", "epoch 3 ", "val: ", "weights written to", "published whole"):
+        for line in ("processes: ", "model: ", "epoch 3 ", "val: ", "weights written to", "published in one commit"):
             assert (result.stdout + result.stderr).count(line) == 1, line
         repo = hub.model("user/shapes")
         assert len(repo.commits) == 2  # the Hub's own first one, and this

@@ -33,6 +33,21 @@ KNOWN_DATA = {
         "of Yan, Xu, Shi and Jia (*Hierarchical Saliency Detection*, CVPR 2013) and Shi, Yan, Xu and Jia "
         "(*Hierarchical Image Saliency Detection on Extended CSSD*, TPAMI 2016).",
     ),
+    "duts": DataSet(
+        "DUTS",
+        "duts",
+        "DUTS-TR, 10,553 photographs from ImageNet and SUN with masks of their salient objects, published for research "
+        "by Wang, Lu, Wang, Feng, Wang, Yin and Ruan (*Learning to Detect Salient Objects with Image-level "
+        "Supervision*, CVPR 2017).",
+    ),
+    "people": DataSet(
+        "People",
+        "people",
+        "photographs of people: portraits of EG1800, published for academic exchange by Shen, Hertzmann, Jia, Paris, "
+        "Price, Shechtman and Sachs (*Automatic Portrait Segmentation for Image Stylization*, Eurographics 2016), and "
+        "fashion photographs of Clothing Co-Parsing by Yang, Luo and Lin (*Clothing Co-Parsing by Joint Image "
+        "Segmentation and Labeling*, CVPR 2014), where all garments, skin and hair together are foreground.",
+    ),
 }
 
 

@@ -5,11 +5,12 @@ arXiv:2102.06583, section 4). First clicks in training are drawn at random insid
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
 
-import cv2
 import numpy as np
 
 from unet.data.pairs import Pair, load_resized
+from unet.errors import ConfigError
 from unet.evaluation.metrics import iou
 from unet.pictures.clicks import BACKGROUND, FOREGROUND, Click, click_maps
 from unet.prediction.predictor import Predictor
@@ -18,10 +19,29 @@ MOST_FIRST_CLICKS = 3
 ROUNDS = (0.4, 0.4, 0.2)  # probabilities of 0, 1, 2 rounds of corrections
 
 
+def opencv() -> Any:
+    """The module cv2.
+
+    Raises:
+        ConfigError: it is not installed; names the command that installs it.
+    """
+    try:
+        import cv2
+    except ImportError as error:
+        raise ConfigError(f"simulated clicks need OpenCV: pip install opencv-python-headless ({error})") from error
+    return cv2
+
+
+def _depth(region: np.ndarray) -> np.ndarray:
+    """(H, W): each pixel's distance from the border of `region` (H, W), the picture's border included."""
+    cv2 = opencv()
+    depth: np.ndarray = cv2.distanceTransform(np.pad(region.astype(np.uint8), 1), cv2.DIST_L2, 5)[1:-1, 1:-1]
+    return depth
+
+
 def _centre(region: np.ndarray) -> tuple[int, int, float]:
     """Column and row of the pixel of `region` (H, W) farthest from its border, the picture's included, and how far."""
-    padded = np.pad(region.astype(np.uint8), 1)
-    distance = cv2.distanceTransform(padded, cv2.DIST_L2, 5)[1:-1, 1:-1]  # (H, W)
+    distance = _depth(region)
     row, column = np.unravel_index(int(distance.argmax()), distance.shape)
     return int(column), int(row), float(distance[row, column])
 
@@ -37,6 +57,7 @@ def next_click(mask: np.ndarray, target: np.ndarray, done: Sequence[Click] = ())
     Returns:
         The click, or None if no pixel is wrong.
     """
+    cv2 = opencv()
     wrong = {FOREGROUND: (target == 1) & ~mask, BACKGROUND: (target == 0) & mask}
     best, most = None, 0
     for label, region in wrong.items():
@@ -66,8 +87,7 @@ def first_clicks(rng: np.random.Generator, target: np.ndarray) -> list[Click]:
         if rng.random() < 0.5:
             clicks.append(Click(x, y, FOREGROUND))
         wanted = int(rng.integers(1, MOST_FIRST_CLICKS + 1))
-        deep = cv2.distanceTransform(np.pad(inside.astype(np.uint8), 1), cv2.DIST_L2, 5)[1:-1, 1:-1] >= depth * 0.3
-        clicks += _draw(rng, deep, wanted - len(clicks), FOREGROUND)
+        clicks += _draw(rng, _depth(inside) >= depth * 0.3, wanted - len(clicks), FOREGROUND)
     if outside.any() and rng.random() < 0.5:
         clicks += _draw(rng, outside, int(rng.integers(1, MOST_FIRST_CLICKS + 1)), BACKGROUND)
     return clicks

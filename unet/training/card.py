@@ -44,17 +44,17 @@ class CardFacts:
     data: list[str]
     """Names of the data folders, the main one first."""
     seed: int
-    """Of the run."""
+    """Seed of the run."""
     epochs: int
     """Passes over the training pictures."""
     best_epoch: int
-    """The one that was kept, counted from 1."""
+    """Number of the epoch whose weights were kept, from 1."""
     seconds: float
-    """Of training."""
+    """Time that training took, in seconds."""
     init_from: str | None
     """The weights that the run started from, if any."""
     versions: dict[str, str]
-    """Of Python and the packages, by name."""
+    """Versions of Python and the packages, by name."""
     file_bytes: int
     """Size of the weights file."""
 
@@ -63,9 +63,9 @@ def write_card(folder: str | Path, facts: CardFacts, repo_id: str | None = None)
     """Write `folder/README.md`.
 
     Args:
-        folder: the weights folder, which exists.
-        facts: what the card says.
-        repo_id: the Hub repo, `user/name`, that the weights go to, if any.
+        folder: Weights folder, which exists.
+        facts: Content of the card.
+        repo_id: Hub repo, `user/name`, that the weights are published as, if any.
 
     Raises:
         WeightsError: the file cannot be written.
@@ -160,8 +160,8 @@ def _introduction(facts: CardFacts) -> str:
     height, width = facts.config.size
     encoder = encoder_class(facts.network["encoder"]).description
     clicks = (
-        " It also takes clicks that say what belongs to the foreground and what does not; what they mean is then "
-        "looked at a second time, cut out with its surroundings, and both answers are averaged."
+        " It also takes clicks that say what belongs to the foreground and what does not; the region they mean is then "
+        "predicted again from a crop around it, and both results are averaged."
     ) * bool(facts.network["clicks"])
     return (
         "# U-Net foreground segmentation\n\n"
@@ -194,6 +194,8 @@ def _scores(facts: CardFacts) -> str:
 
 
 def _usage(facts: CardFacts, source: str) -> str:
+    sets = sum(name.split("/")[0] == "val" for name in facts.config.scores)
+    weighing = f" Each of the {sets} validation sets weighs the same." * (sets > 1)
     return (
         "## How to load\n\n"
         "With the code of the project (`unet/`) on the Python path:\n\n"
@@ -203,9 +205,7 @@ def _usage(facts: CardFacts, source: str) -> str:
         "```\n\n"
         "Decoding, preprocessing and the picture's own size included:\n\n"
         "```python\n"
-        "from unet import Predictor\n"
-        "from unet.pictures.draw import mask_from_prob, save_png\n"
-        "from unet.pictures.decode import read_picture\n\n"
+        "from unet import Predictor, mask_from_prob, read_picture, save_png\n\n"
         f'predictor = Predictor.load("{source}")\n'
         'picture = read_picture("photo.jpg")\n'
         "prob8 = predictor.prob8(picture.rgb)  # (H, W) uint8, 255 times the probability of foreground\n"
@@ -215,7 +215,7 @@ def _usage(facts: CardFacts, source: str) -> str:
         f"A pixel belongs to the mask where `prob8 >= 255 * {facts.config.threshold:g}`. Of the values whose mean IoU "
         f"on the {facts.split_counts.get('val', 0)} validation pictures lies within one standard error of the best, "
         "this one is nearest to one half; no test picture "
-        "was used to find it."
+        f"was used to find it.{weighing}"
     )
 
 
@@ -263,7 +263,7 @@ def _data(facts: CardFacts) -> str:
 def _limits(facts: CardFacts) -> str:
     scores = facts.config.scores
     lines = []
-    test, extra = scores.get("test", {}), scores.get("extra_test", {})
+    test = scores.get("test", {})
     if (iou := test.get("iou")) is not None:
         lines.append(
             f"On the test pictures the mask and the truth share {iou:.0%} of the area that either covers, on average; "
@@ -271,11 +271,13 @@ def _limits(facts: CardFacts) -> str:
         )
         if test["pictures"] is not None and test["pictures"] < 100:
             lines.append(f"{test['pictures']} test pictures are few: a difference of some hundredths may be chance.")
-        known = [name.lower() for name in facts.data] == ["iseg", "ecssd"]
-        if known and (other := extra.get("iou")) is not None and other > iou:
+        two_folders = [name.lower() for name in facts.data] == ["iseg", "ecssd"]
+        salient = scores.get("extra_test" if two_folders else "extra_test/ecssd", {}).get("iou")
+        if facts.data[0].lower() == "iseg" and salient is not None and salient > iou:
             lines.append(
-                f"Pictures with one salient object go better (extra test, IoU {other:.2f}) than those where the wanted "
-                f"object is one of several (test, {iou:.2f}): what is meant is a guess from the picture alone."
+                f"Pictures with one salient object go better (extra test of ECSSD, IoU {salient:.2f}) than those where "
+                f"the wanted object is one of several (test, {iou:.2f}): what is meant is a guess from the picture "
+                "alone."
             )
     side = max(facts.config.size)
     lines += [

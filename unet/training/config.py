@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import tyro
 
 from unet.errors import ConfigError
+from unet.evaluation.simulated_clicks import opencv
 from unet.network.contracting import ENCODERS, encoder_class
 from unet.training.augment import MIN_CROP
 
@@ -156,6 +157,8 @@ def check_config(config: TrainConfig, processes: int = 1) -> None:
         raise ConfigError(f"--blend-share must lie in 0..1, not {config.blend_share}")
     if config.clicks and not encoder_class(config.chosen_encoder).takes_clicks:
         raise ConfigError(f"--clicks needs an encoder that takes clicks; {config.chosen_encoder} does not")
+    if config.clicks:
+        opencv()
     if config.weight_decay < 0 or config.warmup_steps < 0 or config.seed < 0 or config.split_seed < 0:
         raise ConfigError("--weight-decay, --warmup-steps, --seed and --split-seed must not be negative")
     if config.batch_size % (config.accumulate * processes):

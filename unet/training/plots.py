@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -42,6 +42,16 @@ _STYLE: Any = {  # matplotlib types the keys of such a dict one by one
 TILE = 240  # pixels of the longer side of a sheet's pictures
 _CAPTION = 22  # pixels of text above each row
 _GAP = 8
+
+
+class SheetRow(NamedTuple):
+    """A picture on a sheet of predictions: `target` is 0, 1 and 255 (unknown); all but rgb are (H, W) uint8."""
+
+    name: str
+    rgb: np.ndarray  # (H, W, 3) uint8
+    target: np.ndarray
+    prob8: np.ndarray
+    iou: float
 
 
 def _matplotlib() -> tuple[ModuleType, Any, AbstractContextManager[None]]:
@@ -150,16 +160,14 @@ def _tile(array: np.ndarray, resample: Image.Resampling) -> Image.Image:
     return Image.fromarray(array).convert("RGB").resize(size, resample)
 
 
-def prediction_sheet(
-    items: Sequence[tuple[str, np.ndarray, np.ndarray, np.ndarray, float]], threshold: float, path: str | Path
-) -> None:
+def prediction_sheet(items: Sequence[SheetRow], threshold: float, path: str | Path) -> None:
     """Write a contact sheet: a row a picture with the picture, its true mask (unknown in grey), and the overlay.
 
     Such sheets show the data itself: they belong under runs/, not into a repository.
 
     Args:
-        items: name, rgb (H, W, 3) uint8, target (H, W) of 0, 1 and 255 (unknown), prob8 (H, W) uint8, IoU.
-        threshold: of the mask, 0..1.
+        items: Rows of the sheet.
+        threshold: Mask threshold, 0..1.
         path: PNG file to write.
 
     Raises:

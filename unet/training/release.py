@@ -1,36 +1,70 @@
 """The end of a training run: from the best weights to the folder that is served, every figure measured."""
 
+import os
 import platform
 import shlex
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from importlib.metadata import version
+from itertools import chain
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from unet.data.pairs import Pair, load_resized
 from unet.data.split import save_split
 from unet.evaluation.evaluate import calibrate_threshold, evaluate_pairs, reliability
-from unet.evaluation.metrics import summarise
+from unet.evaluation.metrics import score_picture, summarise
 from unet.hub.names import CURVES_FILE, SPLIT_FILE, WEIGHTS_FILE
 from unet.network.unet import UNet, count_parameters
 from unet.network.weights import WeightsConfig, save_config, save_weights
 from unet.prediction.predictor import Predictor
 from unet.training.card import CardFacts, write_card
 from unet.training.config import TrainConfig
-from unet.training.plots import plot_curves, plot_reliability, prediction_sheet
+from unet.training.plots import SheetRow, plot_curves, plot_reliability, prediction_sheet
 from unet.training.splits import Splits
 
 VALIDATION_SHEET = "validation.png"
 SHEET_PICTURES = 20
 
 
-def measure(folder: Path, pairs: list[Pair]) -> dict[str, float | int | None]:
-    """Scores of the weights in `folder`, as config.json keeps them: means over `pairs` at their threshold."""
-    predictor = Predictor.load(folder)
-    summary = summarise([e.scores for e in evaluate_pairs(predictor, pairs, predictor.threshold)])
+def command_line(arguments: Sequence[str]) -> str:
+    """The train.py command of `arguments` without the folders of this machine: a data folder becomes its name."""
+    words, option = ["python", "train.py"], ""
+    for word in arguments:
+        flag, equals, value = word.partition("=") if word.startswith("--") else ("", "", word)
+        option = flag.replace("_", "-") or option
+        if option == "--resume":  # a resumed run makes the same weights as an undisturbed one
+            continue
+        data = option in ("--data", "--extra-data") and Path(value).is_dir() and bool(value)
+        words.append(shlex.quote(flag + equals + (Path(value).resolve().name if data else public_path(value))))
+    return " ".join(words)
+
+
+def public_path(text: str) -> str:
+    """`text`, or the last part of a path that says where things lie on this machine."""
+    return Path(text).name if os.path.isabs(text) or ".." in Path(text).parts else text
+
+
+def measure(
+    predictor: Predictor, pairs: Sequence[Pair], threshold: float, sheet: list[SheetRow] | None = None
+) -> dict[str, float | int | None]:
+    """Mean scores over `pairs` at `threshold` (0..1), as config.json keeps them.
+
+    Args:
+        predictor: The weights.
+        pairs: Pictures with masks.
+        threshold: Mask threshold, 0..1.
+        sheet: The first `SHEET_PICTURES` are added here, with their predictions.
+    """
+    scores = []
+    for pair in pairs:
+        rgb, target = load_resized(pair)
+        prob8 = predictor.prob8(rgb)
+        scores.append(score_picture(prob8, target, threshold))
+        if sheet is not None and len(sheet) < SHEET_PICTURES:
+            sheet.append(SheetRow(pair.stem, rgb, target, prob8, scores[-1].iou))
+    summary = summarise(scores)
     return {"pictures": len(pairs), **{name: s.mean if s else None for name, s in summary.items()}}
 
 
@@ -40,34 +74,32 @@ def release(
     """Calibrate on validation, write weights, split, curves and card into `config.output`, and measure them.
 
     Args:
-        config: of the run.
-        model: with the best weights, on the CPU.
-        settings: preprocessing; threshold and scores are filled in here.
-        splits: the run's pictures.
-        progress: its history, best epoch and seconds.
+        config: Options of the run.
+        model: Network with the best weights, on the CPU.
+        settings: Preprocessing; threshold and scores are filled in here.
+        splits: Pictures of the run.
+        progress: History, best epoch and seconds of the run.
     """
     folder = config.output
     save_weights(folder, model, settings)
-    # Calibrated and measured on the file as written, in half precision, as `evaluate` will find it.
-    predictor = Predictor.load(folder)
+    predictor = Predictor.load(folder)  # calibrated and measured as `evaluate` will find it: in half precision
     validated = [evaluate_pairs(predictor, pairs, 0.5) for pairs in splits.validation_sets()]
-    settings = replace(settings, threshold=calibrate_threshold(validated))
-    save_config(folder, model, settings)
-    settings = replace(settings, scores={name: measure(folder, pairs) for name, pairs in splits.scored_sets().items()})
+    threshold = calibrate_threshold(validated)
+    sheet: list[SheetRow] = []
+    scores = {
+        name: measure(predictor, pairs, threshold, sheet if name == "val" else None)
+        for name, pairs in splits.scored_sets().items()
+    }
+    settings = replace(settings, threshold=threshold, scores=scores)
     save_config(folder, model, settings)
     save_split(folder / SPLIT_FILE, splits.stems())
     plot_curves(progress["history"], folder / CURVES_FILE)
-    plot_reliability(
-        reliability([e for evaluated in validated for e in evaluated]),
-        settings.threshold,
-        config.run_folder / "reliability.png",
-    )
-    draw_sheet(folder, splits.val, config.run_folder / VALIDATION_SHEET)
+    plot_reliability(reliability(list(chain(*validated))), threshold, config.run_folder / "reliability.png")
+    prediction_sheet(sheet, threshold, config.run_folder / VALIDATION_SHEET)
     write_card(
         folder,
         CardFacts(
-            # A resumed run makes the same weights as an undisturbed one.
-            command=" ".join(["python", "train.py", *(shlex.quote(a) for a in sys.argv[1:] if a != "--resume")]),
+            command=command_line(sys.argv[1:]),
             config=settings,
             network=model.init_config,
             parameters=count_parameters(model),
@@ -77,7 +109,7 @@ def release(
             epochs=config.epochs,
             best_epoch=progress["best_epoch"],
             seconds=progress["seconds"],
-            init_from=config.init_from,
+            init_from=config.init_from and public_path(config.init_from),
             versions={
                 "python": platform.python_version(),
                 **{p: version(p) for p in ("torch", "numpy", "pillow")},
@@ -89,15 +121,3 @@ def release(
     for name, row in settings.scores.items():
         print(f"{name}: " + ", ".join(f"{k} {v:.4g}" for k, v in row.items() if v is not None))
     print(f"weights written to {folder}, threshold {settings.threshold}")
-
-
-def draw_sheet(folder: Path, pairs: list[Pair], path: Path) -> None:
-    """A contact sheet of the first pictures of `pairs`: picture, truth and prediction."""
-    predictor = Predictor.load(folder)
-    items: list[tuple[str, np.ndarray, np.ndarray, np.ndarray, float]] = []
-    for pair in pairs[:SHEET_PICTURES]:
-        rgb, target = load_resized(pair)
-        prob8 = predictor.prob8(rgb)
-        (evaluated,) = evaluate_pairs(predictor, [pair], predictor.threshold)
-        items.append((pair.stem, rgb, target, prob8, evaluated.scores.iou))
-    prediction_sheet(items, predictor.threshold, path)

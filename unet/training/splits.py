@@ -147,19 +147,19 @@ def collect(config: TrainConfig) -> Splits:
     """
     folder = config.data or kaggle_folder()
     extra = collect_extra(config)
+    # A card has no use for the paths of one machine, and Kaggle's folder is named after a version.
+    local = "iseg" if config.data is None else folder.resolve().name
+    names = (local if folder.is_dir() else folder.as_posix(), *(path.resolve().name for path in config.extra_data))
     if is_hub_dataset(folder):
         name = folder.as_posix()
         spool = config.run_folder / "streamed" / f"process-{os.environ.get('RANK', '0')}"
         stream = DatasetStream(name, config.stream_pictures, config.split_seed, spool, config.skip_broken)
         val, test = stream.held_out()
-        shown = folder.resolve().name if folder.is_dir() else name  # a card has no use for the paths of one machine
-        names = (shown, *(path.resolve().name for path in config.extra_data))
         return Splits([], val, test, *extra, names, stream)
     pairs = find_pairs(folder, skip_broken=config.skip_broken, decode=True)
     by_stem = {pair.stem: pair for pair in pairs}
     groups = groups_of(config, folder, set(by_stem))
     split = split_stems(by_stem, seed=config.split_seed, groups=groups)
-    names = tuple(path.resolve().name for path in (folder, *config.extra_data))
     parts = {name: [by_stem[stem] for stem in split[name]] for name in ("train", "val", "test")}
     return Splits(parts["train"], parts["val"], parts["test"], *extra, names)
 
