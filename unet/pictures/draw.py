@@ -172,7 +172,8 @@ def soft_alpha(prob8: np.ndarray, threshold: float, softness: int) -> np.ndarray
     if width == 0:
         return mask_from_prob(prob8, threshold)
     table = ((255 * (levels - lowest + width) + width) // (2 * width)).clip(0, 255).astype(np.uint8)  # (256,)
-    return table[prob8]
+    alpha: np.ndarray = table[prob8]
+    return alpha
 
 
 def outline_width(height: int, width: int) -> int:
