@@ -18,7 +18,7 @@ from unet.pictures.decode import Picture
 from unet.pictures.draw import render, save_png
 from unet.web.download import Download
 from unet.web.theme import STYLE_SHEETS, theme
-from unet.web.viewer import THRESHOLD_JS, Viewer, ViewerValue, answer, viewer_value
+from unet.web.viewer import ROUTES, THRESHOLD_JS, Viewer, ViewerValue, answer, viewer_value
 
 # Height and width; "big" is larger than what a viewer is sent.
 SIZES = {"one": (90, 120), "tall": (160, 64), "glass": (80, 80), "big": (1400, 2000)}
@@ -56,13 +56,15 @@ def _viewer(suffix: str, takes_clicks: bool) -> None:
     def show(name: str) -> ViewerValue | None:
         return None if name == "none" else viewer_value(picture(name), prob8(name), takes_clicks=takes_clicks)
 
-    def point(name: str, before: ViewerValue, event: gr.EventData) -> ViewerValue:
+    def point(before: ViewerValue, event: gr.EventData) -> ViewerValue:
+        name = before.name
         clicks = [Click(**click) for click in event._data["clicks"]]
         if len(clicks) > 4:
             raise gr.Error("Too many clicks", print_exception=False)
         return viewer_value(picture(name), prob8(name, clicks), None, takes_clicks, clicks, before)
 
-    def download(name: str, shown: ViewerValue, event: gr.EventData) -> dict:
+    def download(shown: ViewerValue, event: gr.EventData) -> dict:
+        name = shown.name
         asked = Download.from_event(event._data)
         if asked.threshold == 1:
             raise gr.Error("Refused", print_exception=False)
@@ -75,12 +77,12 @@ def _viewer(suffix: str, takes_clicks: bool) -> None:
 
     pick.change(show, pick, viewer, show_progress="hidden")
     slider.change(None, slider, None, js=THRESHOLD_JS if not suffix else viewer.threshold_js())
-    viewer.on_point(point, [pick, viewer])
-    viewer.on_download(download, [pick, viewer])
+    viewer.on_point(point, viewer)
+    viewer.on_download(download, viewer)
 
 
 @contextlib.contextmanager
-def viewer_page() -> Iterator[str]:
+def viewer_page(root_path: str | None = None) -> Iterator[str]:
     """Address of a page with two viewers; only the first takes clicks."""
     with gr.Blocks(title="Viewers", fill_width=True) as page:
         gr.HTML("<h1>Viewers</h1>")
@@ -88,7 +90,13 @@ def viewer_page() -> Iterator[str]:
         _viewer("-other", takes_clicks=False)
     try:
         page.launch(
-            server_port=free_port(), prevent_thread_lock=True, quiet=True, theme=theme(), css_paths=STYLE_SHEETS
+            server_port=free_port(),
+            prevent_thread_lock=True,
+            quiet=True,
+            theme=theme(),
+            css_paths=STYLE_SHEETS,
+            root_path=root_path,
+            app_kwargs={"routes": ROUTES},
         )
         yield page.local_url
     finally:

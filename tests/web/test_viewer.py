@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from viewer_helpers import SIZES, Shown, picture, prob8
+from viewer_helpers import SIZES, Shown, picture, prob8, viewer_page
+from web_helpers import free_port
 
 from unet.pictures import draw
 from unet.pictures.draw import OUTLINE_UNIT, outline, outline_width, soft_alpha
-from unet.web.viewer import preview_size, sample
+from unet.web.viewer import MODULES_PATH, preview_size, sample
 
 pytest_plugins = ["viewer_browser"]
 
@@ -130,7 +131,7 @@ def test_probability_view_has_its_scale(shown):
 
 
 def test_heat_is_viridis(shown):
-    colormaps = pytest.importorskip("matplotlib").colormaps
+    from matplotlib import colormaps
     ramp = shown.pixels(".ramp canvas")[0, :, :3]
     assert np.abs(ramp - 255 * colormaps["viridis"](np.arange(256))[:, :3]).max() <= 4
 
@@ -220,6 +221,22 @@ def test_lost_files_are_said_to_be_lost(shown):
     page.locator("#pick").get_by_label("one", exact=True).check()
     shown.wait("root => root.querySelector('.message').textContent.includes('cannot be shown')")
     assert shown.find(".invitation").is_visible()
+
+
+def test_modules_load_under_a_root_path(browser):
+    """The page is reached through a proxy at another port, which removes a prefix from each path."""
+    with viewer_page(root_path="/prefix") as address:
+        page = browser.new_page()
+        asked = []
+        page.on("request", lambda request: asked.append(request.url))
+        inner, outer = address.rstrip("/"), f"http://127.0.0.1:{free_port()}/prefix"
+        page.route(f"{outer}/**", lambda route: route.continue_(url=route.request.url.replace(outer, inner)))
+        page.goto(f"{outer}/")
+        shown = Shown(page)
+        shown.show("one")
+        assert np.array_equal(shown.pixels("canvas.picture")[..., :3], picture("one").rgb)
+        assert [url for url in asked if url.endswith("/main.js")] == [f"{outer}{MODULES_PATH}/main.js"]
+        page.close()
 
 
 def test_two_viewers_do_not_meet(open_page):

@@ -234,6 +234,26 @@ def test_answer_about_a_picture_that_is_gone_is_dropped(shown):
     assert shown.marks == []
 
 
+def test_no_click_or_download_while_another_picture_loads(shown):
+    shown.show("one")
+    held, joined = [], []
+    shown.page.route("**/image.png", lambda route: held.append(route))
+    shown.page.locator("#pick").get_by_label("tall", exact=True).check()
+    shown.wait("root => root.getAttribute('aria-busy') === 'true'")
+    shown.page.on("request", lambda r: joined.append(r.url) if "/queue/join" in r.url else None)
+    shown.page.mouse.click(*shown.at(12, 20))
+    shown.find("[data-download=mask]").click()
+    shown.wait("root => root.querySelector('.message').textContent.includes('still loading')")
+    while not held:
+        shown.page.wait_for_timeout(20)
+    held[0].continue_()
+    shown.wait("root => root.querySelector('canvas.main').height === 160")
+    shown.settle()
+    assert joined == []
+    assert shown.marks == []
+    assert_shows(shown, "tall", [])
+
+
 def test_viewer_without_clicks_takes_none(open_page):
     shown = Shown(open_page(), "-other")
     shown.show("one")

@@ -1,18 +1,18 @@
-"""The viewer: picture and probability map once, then everything that is drawn of them is drawn in the browser.
+"""The viewer: a component that draws a picture and its probability map in the browser.
 
-The component is plain HTML with JavaScript modules (static/viewer/). Its value carries two PNG files; threshold,
-views, zoom and colours never ask the server. Two events do:
+The component is plain HTML with JavaScript modules (static/viewer/), which `ROUTES` serve. Its value names PNG files;
+threshold, views, zoom and colours need no request to the server. Two events do:
 
-* `download`: the visitor wants a result as a file. The event's data are the settings that
-  `unet.web.download.Download.from_event` reads; the handler answers with `answer(path, download)`. Wire it with
+* `download`: The visitor wants a result as a file. The event's data are the settings that
+  `unet.web.download.Download.from_event` reads; the handler returns `answer(path, download)`. See
   `Viewer.on_download`.
-* `point`: the visitor changed the clicks. The event's data are `{"clicks": [{"x", "y", "label"}, ...]}`, pixels of the
-  upright picture; the handler answers with a value for the same picture. Wire it with `Viewer.on_point`.
+* `point`: The visitor changed the clicks. The event's data are `{"clicks": [{"x", "y", "label"}, ...]}`, in pixels of
+  the upright picture; the handler returns a value for the same picture. See `Viewer.on_point`.
 """
 
+import hashlib
 import json
 import math
-import re
 import secrets
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -23,23 +23,26 @@ import numpy as np
 from gradio.data_classes import FileData, GradioModel
 from gradio.events import Dependency
 from PIL import Image
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 
 from unet.pictures.clicks import Click
 from unet.pictures.decode import Picture
 from unet.pictures.draw import MAX_SOFTNESS, OUTLINE_UNIT, OVERLAY_COLOR, OVERLAY_OPACITY, save_png
 from unet.web.download import Download
-from unet.web.gradio_compat import get_upload_folder
+from unet.web.gradio_compat import API_PREFIX, get_upload_folder
 
 STATIC = Path(__file__).parent / "static" / "viewer"
 STYLE_SHEETS = ("frame.css", "stage.css", "empty.css", "clicks.css", "controls.css", "adapt.css")
 PREVIEW_PIXELS = 2_000_000
-PREVIEW_SIDE = 8192  # canvases have limits of their own
+PREVIEW_SIDE = 8192  # browsers limit the side of a canvas
 VIEWER_ID = "viewer"
 MIN_HEIGHT = 480  # pixels reserved before the page's script has run
 
 
 class ClickValue(GradioModel):
-    """A click as it travels: pixels of the upright picture; label 1 = foreground, 0 = background."""
+    """A click in pixels of the upright picture; label 1 = foreground, 0 = background."""
 
     x: float
     y: float
@@ -47,7 +50,7 @@ class ClickValue(GradioModel):
 
 
 class ViewerValue(GradioModel):
-    """What the browser needs for one picture."""
+    """The data of one picture."""
 
     image: FileData
     """PNG of the picture, RGB, at most PREVIEW_PIXELS."""
@@ -56,23 +59,25 @@ class ViewerValue(GradioModel):
     alpha: FileData | None = None
     """Grey PNG of the picture's own transparency, if it has any."""
     histogram: list[int]
-    """How many pixels of the full-size map have each of the 256 levels."""
+    """Number of pixels of the full-size map at each of the 256 levels."""
     width: int
-    """Of the picture itself."""
+    """Width of the picture itself."""
     height: int
-    """Of the picture itself."""
+    """Height of the picture itself."""
     name: str
     """The picture's file stem."""
     threshold: float | None = None
-    """To begin with; None leaves the viewer's. Moves of the slider come before it."""
+    """Initial threshold; None keeps the viewer's. A slider that was moved has priority."""
     takes_clicks: bool = False
-    """Whether the visitor may point at things."""
+    """Whether the visitor can add clicks."""
     clicks: Sequence[ClickValue] = ()
-    """The clicks that `prob` is the answer to."""
+    """The clicks that `prob` was computed with."""
+    source: FileData | None = None
+    """The uploaded file, for handlers that need the picture that the viewer shows."""
 
 
 def preview_size(width: int, height: int) -> tuple[int, int]:
-    """Width and height of the preview: the picture's own, or as large as PREVIEW_PIXELS and PREVIEW_SIDE allow."""
+    """Width and height of the preview: at most the picture's own, PREVIEW_PIXELS and PREVIEW_SIDE."""
     scale = min(math.sqrt(PREVIEW_PIXELS / (width * height)), PREVIEW_SIDE / max(width, height))
     if scale >= 1:
         return width, height
@@ -80,7 +85,7 @@ def preview_size(width: int, height: int) -> tuple[int, int]:
 
 
 def sample(array: np.ndarray, width: int, height: int) -> np.ndarray:
-    """Nearest sampling of (H, W) at pixel centres, so that a threshold of the sample is a sample of the threshold."""
+    """Resize (H, W) by nearest sampling at pixel centres; the sample's mask is then the mask's sample."""
     rows = (2 * np.arange(height) + 1) * array.shape[0] // (2 * height)
     columns = (2 * np.arange(width) + 1) * array.shape[1] // (2 * width)
     return array.take(rows, axis=0).take(columns, axis=1)
@@ -93,16 +98,18 @@ def viewer_value(
     takes_clicks: bool = False,
     clicks: Sequence[Click] = (),
     like: ViewerValue | None = None,
+    source: str | Path | None = None,
 ) -> ViewerValue:
-    """Write the preview's files and describe them.
+    """Write the preview's files and return the viewer's value.
 
     Args:
-        picture: the upright picture, (H, W).
+        picture: The upright picture, (H, W).
         prob8: (H, W) uint8.
-        threshold: to begin with, 0..1; None leaves the viewer's.
-        takes_clicks: whether the visitor may point at things.
-        clicks: that `prob8` is the answer to.
-        like: an earlier value of the same picture, whose files of the picture are used again.
+        threshold: Initial threshold, 0..1; None keeps the viewer's.
+        takes_clicks: Whether the visitor can add clicks.
+        clicks: The clicks that `prob8` was computed with.
+        like: An earlier value of the same picture, whose picture files are reused.
+        source: The uploaded file, in the upload cache; that of `like` by default.
     """
     width, height = preview_size(picture.width, picture.height)
     folder = Path(get_upload_folder()).resolve() / secrets.token_hex(32)
@@ -117,7 +124,7 @@ def viewer_value(
         image = file("image", _shrink(picture.rgb, width, height))
         alpha = None if picture.alpha is None else file("alpha", sample(picture.alpha, width, height))
     else:
-        image, alpha = like.image, like.alpha
+        image, alpha, source = like.image, like.alpha, like.source and like.source.path
     return ViewerValue(
         image=image,
         prob=file("prob", sample(prob8, width, height)),
@@ -129,6 +136,7 @@ def viewer_value(
         threshold=threshold,
         takes_clicks=takes_clicks,
         clicks=[ClickValue(x=click.x, y=click.y, label=click.label) for click in clicks],
+        source=FileData(path=str(source)) if source else None,
     )
 
 
@@ -139,59 +147,65 @@ def _shrink(rgb: np.ndarray, width: int, height: int) -> np.ndarray:
 
 
 def answer(path: str | Path, download: Download) -> dict[str, Any]:
-    """What the handler of `download` returns: the file, which must lie in the upload cache, under its own name."""
+    """Return value for a handler of `download`; the file must be in the upload cache."""
     file = FileData(path=str(path), orig_name=Path(path).name)
     return gr.update(answer={"number": download.number, "kind": download.kind, "file": file.model_dump()})
 
 
-def tell_js(elem_id: str, event: str, argument: str) -> str:
-    """JavaScript for a Gradio event that hands `argument`, a JavaScript expression of `v`, to a viewer."""
+def send_js(elem_id: str, event: str, argument: str) -> str:
+    """JavaScript for a Gradio event that sends `argument`, a JavaScript expression of `v`, to a viewer."""
     target = json.dumps(elem_id)
-    # What is told before the viewer's script runs, it finds in `told`.
+    # The viewer reads `received` for what was sent before its script ran.
     return (
         f"(v) => {{ const host = document.getElementById({target}); if (host) {{ "
-        f"(host.told ??= {{}}).{event} = {argument}; "
+        f"(host.received ??= {{}}).{event} = {argument}; "
         f'host.dispatchEvent(new CustomEvent("viewer-{event}", {{ detail: {argument} }})); }} return []; }}'
     )
 
 
-THRESHOLD_JS = tell_js(VIEWER_ID, "threshold", "v")
-"""For `slider.change(None, slider, None, js=THRESHOLD_JS)`; it asks the server nothing."""
+THRESHOLD_JS = send_js(VIEWER_ID, "threshold", "v")
+"""For `slider.change(None, slider, None, js=THRESHOLD_JS)`; makes no request to the server."""
 
 
 def _read(name: str) -> str:
     return (STATIC / name).read_text(encoding="utf-8")
 
 
-def _modules() -> list[tuple[str, str]]:
-    """Names and texts of the JavaScript modules, each behind those that it imports."""
-    texts = {path.name: _read(path.name) for path in sorted(STATIC.glob("*.js"))}
-    texts.pop("loader.js")
-    ordered: dict[str, str] = {}
+# js_on_load is the body of a function, not a module; it imports the modules from their route.
+LOADER = "loader.js"
+MODULES = {path.name: _read(path.name) for path in sorted(STATIC.glob("*.js")) if path.name != LOADER}
+VERSION = hashlib.sha256("".join(MODULES.values()).encode()).hexdigest()[:16]
+MODULES_PATH = f"{API_PREFIX}/viewer/{VERSION}"  # with server-side rendering, Node forwards this prefix to Python
 
-    def place(name: str) -> None:
-        for needed in re.findall(r'from "\./([\w-]+\.js)";', texts[name]):
-            if needed not in ordered:
-                place(needed)
-        ordered[name] = texts[name]
 
-    place("main.js")
-    return list(ordered.items())
+def _serve_module(request: Request) -> Response:
+    text = MODULES.get(request.path_params["name"])
+    if text is None:
+        return Response(status_code=404)
+    # The path changes with the content, so browsers may keep a module forever.
+    return Response(
+        text, media_type="text/javascript", headers={"Cache-Control": "public, max-age=31536000, immutable"}
+    )
+
+
+ROUTES = [Route(f"{MODULES_PATH}/{{name}}", _serve_module)]
+"""For `launch(app_kwargs={"routes": ROUTES})`, which every page with a viewer needs."""
 
 
 def _template(text: str) -> str:
-    """`text` for a template of gr.HTML, which reads it as a JavaScript template literal."""
+    """Escape `text` for a template of gr.HTML, which is a JavaScript template literal."""
     return text.replace("\\", "\\\\").replace("`", "\\`").replace("${", "\\${")
 
 
 class Viewer(gr.HTML):
-    """Shows a picture and what the network found in it.
+    """Shows a picture with the network's result.
 
     Args:
-        value: a `ViewerValue`, or None for an empty viewer.
-        threshold: until a value or the slider says otherwise, 0..1.
-        takes_clicks: whether the controls for clicks have their place before the first value says so.
-        elem_id: of the component in the page; each viewer of a page needs its own.
+        value: A `ViewerValue`, or None for an empty viewer.
+        threshold: Threshold until a value or the slider sets another, 0..1.
+        takes_clicks: Whether the empty viewer shows the controls for clicks.
+        elem_id: ID of the component's element, unique within the page.
+        kwargs: Further arguments of gr.HTML.
     """
 
     data_model = ViewerValue
@@ -214,14 +228,13 @@ class Viewer(gr.HTML):
             "opacity": OVERLAY_OPACITY,
             "outlineUnit": OUTLINE_UNIT,
             "maxSoftness": MAX_SOFTNESS,
+            "modules": MODULES_PATH,
         }
-        loader = _read("loader.js")
-        script = f"const options = {json.dumps(options)};\nconst modules = {json.dumps(_modules())};\n{loader}"
         super().__init__(
             value,
             html_template=_template(_read("viewer.html")),
             css_template=_template("\n".join(map(_read, STYLE_SHEETS))),
-            js_on_load=script,
+            js_on_load=f"const options = {json.dumps(options)};\n{_read(LOADER)}",
             apply_default_css=False,
             min_height=MIN_HEIGHT,
             elem_id=elem_id,
@@ -229,11 +242,11 @@ class Viewer(gr.HTML):
         )
 
     def preprocess(self, payload: Any) -> ViewerValue | None:  # type: ignore[override]
-        """The value as it is."""
+        """Return the value unchanged."""
         return payload
 
     def postprocess(self, value: ViewerValue | None) -> ViewerValue | None:  # type: ignore[override]
-        """The value as it is; None empties the viewer."""
+        """Return the value unchanged; None empties the viewer."""
         return value
 
     def example_payload(self) -> Any:
@@ -249,38 +262,38 @@ class Viewer(gr.HTML):
         return ViewerValue.model_json_schema()
 
     def threshold_js(self) -> str:
-        """As THRESHOLD_JS, for this viewer."""
-        return tell_js(self.elem_id or VIEWER_ID, "threshold", "v")
+        """THRESHOLD_JS for this viewer."""
+        return send_js(self.elem_id or VIEWER_ID, "threshold", "v")
 
     def on_download(self, function: Callable[..., Any], inputs: Any = None, **event: Any) -> Dependency:
-        """Let `function` write the files that visitors ask for.
+        """Call `function` when the visitor requests a file.
 
         Args:
-            function: gets `inputs` and, by an annotation with `gr.EventData`, the event whose `_data`
-                `Download.from_event` reads; returns `answer(path, download)`.
-            inputs: components whose values `function` gets.
-            event: further options of a Gradio event.
+            function: Takes `inputs` and a `gr.EventData`, whose data `Download.from_event` reads; returns
+                `answer(path, download)`.
+            inputs: Components whose values are passed to `function`.
+            event: Further arguments of a Gradio event listener.
         """
         return self._on("download", function, inputs, self, event)
 
     def on_point(
         self, function: Callable[..., Any], inputs: Any = None, outputs: Any = None, **event: Any
     ) -> Dependency:
-        """Let `function` answer clicks.
+        """Call `function` when the visitor changes the clicks.
 
         Args:
-            function: gets `inputs` and, by an annotation with `gr.EventData`, the event with its `clicks`; the first
-                thing it returns is the viewer's new value, `viewer_value(..., clicks=clicks, like=before)`.
-            inputs: components whose values `function` gets.
-            outputs: components for what else it returns.
-            event: further options of a Gradio event.
+            function: Takes `inputs` and a `gr.EventData`, whose data hold the `clicks`; returns the viewer's new value,
+                `viewer_value(..., clicks=clicks, like=before)`, followed by the values of `outputs`.
+            inputs: Components whose values are passed to `function`.
+            outputs: Further components that `function` updates.
+            event: Further arguments of a Gradio event listener.
         """
         further = [] if outputs is None else outputs if isinstance(outputs, list) else [outputs]
         return self._on("point", function, inputs, [self, *further], event)
 
     def _on(self, name: str, function: Callable[..., Any], inputs: Any, outputs: Any, event: dict[str, Any]) -> Any:
         options = {"api_visibility": "private", "show_progress": "hidden", "trigger_mode": "multiple", **event}
-        asked = getattr(self, name)(function, inputs, outputs, **options)
-        failed = tell_js(self.elem_id or VIEWER_ID, "failed", json.dumps(name))
-        asked.failure(None, None, None, js=failed)
-        return asked
+        dependency = getattr(self, name)(function, inputs, outputs, **options)
+        failed = send_js(self.elem_id or VIEWER_ID, "failed", json.dumps(name))
+        dependency.failure(None, None, None, js=failed)
+        return dependency

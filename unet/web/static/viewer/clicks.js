@@ -1,20 +1,20 @@
-// What the visitor points at: clicks with a history, and the conversation with the server about them.
+// The visitor's clicks, with undo and redo, and the requests to the server about them.
 
 export class Clicks {
-  /** `send(clicks)` asks the server; `onchange` is called when the clicks changed. */
+  /** `send(clicks)` sends a request; `onchange` is called when the clicks have changed. */
   constructor(send, onchange) {
     this.send = send;
     this.onchange = onchange;
     this.reset([]);
   }
 
-  /** Begin anew with the clicks that are already answered. */
+  /** Start a new history with clicks that the server has answered. */
   reset(clicks) {
     this.history = [clicks];
     this.at = 0;
-    this.nudged = null; // the click that was moved step by step just now
-    this.waiting = false; // for the server's answer
-    this.stale = false; // whether the clicks changed since they were sent
+    this.nudged = null; // index of the click that the last step moved by keyboard
+    this.waiting = false; // whether a request is in progress
+    this.stale = false; // whether the clicks have changed since the request
   }
 
   get list() {
@@ -37,7 +37,7 @@ export class Clicks {
     this.#advance(this.list.map((click, i) => (i === index ? { ...click, x, y } : click)));
   }
 
-  /** Move step by step: all the steps together are one to undo. */
+  /** Move by one step; successive steps are undone together. */
   nudge(index, x, y) {
     if (this.nudged === index) {
       this.history.pop();
@@ -63,20 +63,20 @@ export class Clicks {
     if (this.canRedo) this.#go(this.at + 1);
   }
 
-  /** The server answered `clicks`; if they have changed meanwhile, it is asked again. */
+  /** Handle the answer to `clicks`; if they have changed since, send another request. */
   answered(clicks) {
     if (!this.waiting) {
-      // Nobody asked here: the page itself set the clicks.
+      // Not an answer: the page itself has set the clicks.
       if (JSON.stringify(clicks) !== JSON.stringify(this.list)) this.reset(clicks);
       return;
     }
     this.waiting = false;
-    if (this.stale) this.#ask();
+    if (this.stale) this.#request();
   }
 
-  /** The server refused; only what it answered before, `clicks`, is left. */
-  refused(clicks) {
-    if (!this.waiting) return; // a late word about a picture that is gone
+  /** Handle a failed request: go back to `clicks`, which the server answered last. */
+  failed(clicks) {
+    if (!this.waiting) return; // a late answer about an earlier picture
     this.reset(clicks);
     this.onchange();
   }
@@ -89,13 +89,13 @@ export class Clicks {
   #go(at) {
     this.at = at;
     this.nudged = null;
-    // One question at a time: while one is on its way, only the last state is asked next.
+    // One request at a time; the next one sends only the last state.
     if (this.waiting) this.stale = true;
-    else this.#ask();
+    else this.#request();
     this.onchange();
   }
 
-  #ask() {
+  #request() {
     this.waiting = true;
     this.stale = false;
     this.send(this.list);

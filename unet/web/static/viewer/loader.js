@@ -1,28 +1,24 @@
 // The body of a function that Gradio calls with `element`, `trigger`, `props` and `watch` once the component's HTML is
-// in place. `options` and `modules` (names and texts, imported ones first) stand above it.
+// in the page. Python puts `const options = {...};` above it.
 //
-// Modules become Blob URLs: no path of the server is needed, so the page works behind any proxy and with server-side
-// rendering. Viewers of one page share them.
-const key = JSON.stringify(modules);
-const shelf = (globalThis.viewerModules ??= new Map());
-if (!shelf.has(key)) {
-  const urls = {};
-  for (const [name, text] of modules) {
-    const linked = text.replace(/from "\.\/([\w-]+\.js)";/g, (_, needed) => `from "${urls[needed]}";`);
-    const parts = [linked, `\n//# sourceURL=viewer/${name}`];
-    urls[name] = URL.createObjectURL(new Blob(parts, { type: "text/javascript" }));
-  }
-  shelf.set(key, import(urls["main.js"]));
-}
-shelf.get(key).then(({ mount }) => {
-  const viewer = mount(element.querySelector(".viewer"), document.getElementById(options.host) ?? element, options, {
-    download: (data) => trigger("download", data),
-    point: (data) => trigger("point", data),
-    restore: (value) => {
-      props.value = value;
-    },
+// The modules' address starts with the page's root, which may have a prefix. Like Gradio's own requests, it has the
+// origin that the browser sees if the host is the same: a proxy may have changed scheme and port.
+const root = new URL(window.gradio_config?.root || ".", document.baseURI);
+const origin = root.hostname === location.hostname ? location.origin : root.origin;
+import(`${origin}${root.pathname.replace(/\/$/, "")}${options.modules}/main.js`)
+  .then(({ mount }) => {
+    const viewer = mount(element.querySelector(".viewer"), document.getElementById(options.host) ?? element, options, {
+      download: (data) => trigger("download", data),
+      point: (data) => trigger("point", data),
+      restore: (value) => {
+        props.value = value;
+      },
+    });
+    watch("value", () => viewer.show(props.value || null));
+    watch("answer", () => viewer.downloaded(props.answer));
+    viewer.show(props.value || null);
+  })
+  .catch((error) => {
+    element.querySelector(".message").textContent = "The viewer could not be loaded. Please reload the page.";
+    throw error;
   });
-  watch("value", () => viewer.show(props.value || null));
-  watch("answer", () => viewer.downloaded(props.answer));
-  viewer.show(props.value || null);
-});

@@ -1,4 +1,4 @@
-// One viewer: wires picture, controls, clicks and the server together.
+// One viewer: connects picture, controls, clicks and server.
 
 import { Camera } from "./camera.js";
 import { Clicks } from "./clicks.js";
@@ -11,11 +11,11 @@ import { Painter } from "./painter.js";
 import { Settings } from "./settings.js";
 import { Stage } from "./stage.js";
 
-const QUIET = 700; // milliseconds without a change until the share is read out
+const ANNOUNCE_AFTER = 700; // milliseconds without a change until screen readers hear the share
 const KEYS = "Plus and minus zoom, arrow keys move, 0 shows all";
 const NAMES = { side: "Overlay", compare: "Overlay", cutout: "Cut-out", mask: "Mask", probability: "Probability" };
 
-/** Bring `root` to life; `host` is the component's element, `send` its events. Returns what the component calls. */
+/** Start the viewer in `root`. `host` is the component's element; `send` holds functions that send its events. */
 export function mount(root, host, options, send) {
   return new Viewer(root, host, options, send);
 }
@@ -25,11 +25,11 @@ class Viewer {
     const find = (selector) => root.querySelector(selector);
     this.root = root;
     this.send = send;
-    this.value = null; // the newest one
-    this.scene = null; // what is shown of it, once it is loaded
-    this.loading = null; // what stops the load that is on its way
+    this.value = null; // the newest value
+    this.scene = null; // the data on screen, once loaded
+    this.loading = null; // AbortController of the load in progress
     this.threshold = options.threshold;
-    this.told = false; // whether the slider has spoken
+    this.moved = false; // whether the slider has set the threshold
     this.due = { paint: false, place: false };
     this.output = find(".percent");
     this.spoken = find(".spoken");
@@ -39,38 +39,38 @@ class Viewer {
     this.takesClicks = options.takesClicks;
     this.clickBar = find(".bar.clicks");
     this.clickBar.hidden = !this.takesClicks;
-    this.retired = new Set(); // addresses of pictures that others have replaced
+    this.replaced = new Set(); // URLs of earlier pictures
     this.painter = new Painter(find("canvas.picture"), find("canvas.main"), options.outlineUnit);
     this.stage = new Stage(root, new Camera(), () => this.#request("place"));
     this.settings = new Settings(root, options, () => this.#applySettings());
-    this.clicks = new Clicks((clicks) => send.point({ clicks }), () => this.#showClicks());
+    this.clicks = new Clicks((clicks) => this.#point(clicks), () => this.#showClicks());
     this.marks = new Marks([...root.querySelectorAll(".marks")], this.clicks, () => this.scene.value);
-    this.downloads = new Downloads(root, send.download, () => this.#drawing(), (text) => this.#say(text));
+    this.downloads = new Downloads(root, (settings) => this.#download(settings), () => this.#drawing(), (text) => this.#say(text));
     wireGestures(this.stage, {
       ready: () => this.scene !== null,
       points: () => this.#pointing,
       tap: (point, other) => this.#tap(point, other),
       enter: (point, other) => {
         this.#tap(point, other);
-        this.marks.focusLast(); // where arrow keys move it
+        this.marks.focusLast(); // arrow keys then move it
       },
     });
     this.#wireClicks();
     this.#drawRamp(find(".ramp canvas"));
     host.addEventListener("viewer-threshold", (event) => this.#setThreshold(event.detail));
     host.addEventListener("viewer-failed", (event) => this.#failed(event.detail));
-    if (host.told && "threshold" in host.told) this.#setThreshold(host.told.threshold);
+    this.#setThreshold(host.received?.threshold);
     this.#applySettings();
   }
 
-  /** Show a value, or null for nothing. What comes later than a newer value is dropped. */
+  /** Show a value, or null for nothing. A value that is loaded after a newer one is dropped. */
   async show(value) {
-    if (value !== null && this.retired.has(value.image.url)) {
-      // A late answer to clicks on a picture that is gone.
+    if (value !== null && this.replaced.has(value.image.url)) {
+      // A late answer to clicks on an earlier picture.
       this.send.restore(this.value);
       return;
     }
-    if (this.value !== null && this.value.image.url !== value?.image.url) this.retired.add(this.value.image.url);
+    if (this.value !== null && this.value.image.url !== value?.image.url) this.replaced.add(this.value.image.url);
     this.value = value;
     this.loading?.abort();
     if (value === null) {
@@ -84,9 +84,9 @@ class Viewer {
       const scene = await loadScene(value, this.scene, mine.signal);
       if (mine === this.loading) this.#use(scene);
     } catch (error) {
-      if (mine !== this.loading) return; // a newer value has taken over
+      if (mine !== this.loading) return; // a newer value is being loaded
       this.#clear();
-      this.#say(`The result cannot be shown: ${error.message}`);
+      this.#say(`The result could not be shown: ${error.message}`);
     } finally {
       if (mine === this.loading) {
         this.root.removeAttribute("aria-busy");
@@ -104,7 +104,7 @@ class Viewer {
     const again = this.scene !== null && this.scene.image === scene.image;
     this.scene = scene;
     const { value } = scene;
-    if (value.threshold !== null && !this.told) this.threshold = value.threshold;
+    if (value.threshold !== null && !this.moved) this.threshold = value.threshold;
     this.painter.use(scene, again);
     if (again) this.clicks.answered(value.clicks);
     else {
@@ -151,13 +151,13 @@ class Viewer {
   }
 
   #setThreshold(threshold) {
-    if (typeof threshold !== "number" || !(threshold >= 0 && threshold <= 1)) return; // a number box being emptied
+    if (typeof threshold !== "number" || !(threshold >= 0 && threshold <= 1)) return; // for example an empty number box
     this.threshold = threshold;
-    this.told = true;
+    this.moved = true;
     this.#request("paint");
   }
 
-  /** Settings changed: show them. */
+  /** Apply changed settings. */
   #applySettings() {
     const { view, ground } = this.settings;
     this.stage.view = view;
@@ -168,7 +168,7 @@ class Viewer {
     this.#request("paint");
   }
 
-  /** Paint or place with the next frame, however often it is asked for. */
+  /** Paint or place with the next frame, once per frame. */
   #request(what) {
     const idle = !this.due.paint && !this.due.place;
     this.due[what] = true;
@@ -190,7 +190,7 @@ class Viewer {
     clearTimeout(this.reading);
     this.reading = setTimeout(() => {
       if (this.scene) this.spoken.textContent = `Foreground ${percent}`;
-    }, QUIET);
+    }, ANNOUNCE_AFTER);
   }
 
   #drawRamp(canvas) {
@@ -209,10 +209,24 @@ class Viewer {
     this.message.textContent = text;
   }
 
+  /** Whether the files of another picture are being loaded. Events would then mix that picture with the shown one. */
+  get #changing() {
+    return this.value?.image.url !== this.scene?.value.image.url;
+  }
+
+  #download(settings) {
+    if (this.#changing) throw new Error("The next picture is still loading. Please try again.");
+    this.send.download(settings);
+  }
+
   // Clicks
 
+  #point(clicks) {
+    if (!this.#changing) this.send.point({ clicks }); // else the next picture discards them
+  }
+
   get #pointing() {
-    return this.scene !== null && this.scene.value.takes_clicks;
+    return this.scene !== null && this.scene.value.takes_clicks && !this.#changing;
   }
 
   #tap(point, other) {
@@ -246,6 +260,6 @@ class Viewer {
 
   #failed(what) {
     if (what === "download") this.downloads.failed();
-    if (what === "point" && this.scene) this.clicks.refused(this.scene.value.clicks);
+    if (what === "point" && this.scene) this.clicks.failed(this.scene.value.clicks);
   }
 }
