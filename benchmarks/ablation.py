@@ -144,8 +144,7 @@ def main() -> None:
         + common.markdown_table(header, rows)
         + f"\n\n{common.machine()}\n\n`{common.command_line()}`"
     )
-    common.replace_block(common.ROOT / "README.md", "ablation", report)
-    (common.ROOT / "benchmarks" / "ablation.md").write_text(f"# Ablation\n\n{report}\n", encoding="utf-8")
+    common.write_report("ablation", report)
     print(f"\n{report}")
 
 

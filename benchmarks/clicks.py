@@ -233,8 +233,7 @@ def main() -> None:
     if card.exists() and "<!-- clicks:begin -->" in card.read_text(encoding="utf-8"):
         common.replace_block(card, "clicks", report)
     if options.weights == "weights":
-        common.replace_block(common.ROOT / "README.md", "clicks", report)
-    (common.ROOT / "benchmarks" / "clicks.md").write_text(f"# Clicks\n\n{report}\n", encoding="utf-8")
+        common.write_report("clicks", report)
     print(f"\n{report}")
 
 

@@ -1,4 +1,4 @@
-"""What the benchmarks share: the project on the path, tables in Markdown, and where they are written."""
+"""Shared by the benchmarks: the project on the path, tables in Markdown, and the files they are written to."""
 
 import os
 import platform
@@ -17,7 +17,7 @@ sys.path.insert(0, str(ROOT))  # `python benchmarks/NAME.py` has only benchmarks
 
 
 def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table in Markdown; the first column is text, the others are set right."""
+    """A table in Markdown; the first column is aligned left, the others right."""
     lines = ["| " + " | ".join(header) + " |", "|---" + "|---:" * (len(header) - 1) + "|"]
     return "\n".join([*lines, *("| " + " | ".join(row) + " |" for row in rows)])
 
@@ -36,8 +36,13 @@ def replace_block(path: Path, name: str, content: str) -> None:
     path.write_text(before + begin + content.rstrip() + "\n" + end + rest.split(end)[1], encoding="utf-8")
 
 
+def write_report(name: str, report: str) -> None:
+    """Put `report` into its block of benchmarks/NAME.md; the text around the block stays."""
+    replace_block(ROOT / "benchmarks" / f"{name}.md", name, report)
+
+
 def machine() -> str:
-    """The processor, its cores and the GPU if there is one, as measured figures need them beside them."""
+    """The processor, its cores and the GPU if there is one; every report names them."""
     name = platform.processor() or platform.machine()
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.exists():
@@ -52,7 +57,7 @@ def machine() -> str:
 
 
 def finish(device: "torch.device") -> None:
-    """Wait until a GPU has done what it was told, so that a clock can be read; a CPU has."""
+    """Wait until a GPU has finished its queued work, so that a clock can be read; a CPU has none."""
     if device.type == "cuda":
         import torch
 
@@ -60,7 +65,7 @@ def finish(device: "torch.device") -> None:
 
 
 def command_line() -> str:
-    """The command that runs the present benchmark, without the folders of this machine."""
+    """The command that runs this benchmark, without this machine's folders."""
     words = []
     for word in sys.argv[1:]:
         words.append(f"DIR/{Path(word).name}" if os.path.isabs(word) or word.startswith("..") else word)

@@ -4,8 +4,7 @@
 
 Throughput and waiting times with many clients at once, each answer compared with the mask of its own picture; with 64
 of them, some send broken files and some hang up. Then the memory that large pictures take, its growth over many mixed
-requests, and the time to the first answer beside a bare Gradio app that imports torch. Writes benchmarks/serving.md
-and the README's block.
+requests, and the time to the first answer beside a bare Gradio app that imports torch. Writes benchmarks/serving.md.
 """
 
 import argparse
@@ -276,8 +275,7 @@ def main() -> None:
         f"{single}\n\n{memory}\n\nAfter {WARM_UP} requests to warm up, {options.requests} more of mixed sizes and "
         f"broken files made the server {grown:+.0f} MB larger.\n\n{starts}\n\n`{common.command_line()}`"
     )
-    common.replace_block(common.ROOT / "README.md", "serving", report)
-    (common.ROOT / "benchmarks" / "serving.md").write_text(f"# Serving\n\n{report}\n", encoding="utf-8")
+    common.write_report("serving", report)
     print(f"\n{report}")
 
 

@@ -5,7 +5,7 @@
 The running app is measured by benchmarks/serving.py.
 
 The ways alternate, so that a disturbance hits all of them; medians are shown with their quartiles. Ratios come first:
-the absolute figures hold for the machine named beside them. Writes benchmarks/speed.md and the README's block.
+the absolute figures hold for the machine named beside them. Writes benchmarks/speed.md.
 """
 
 import argparse
@@ -269,8 +269,7 @@ def main() -> None:
         "A training step, from decoded pictures to the moving average (the reference's from tensors), and the shares "
         f"of ours:\n\n{training}\n\nThe whole command, start included:\n\n{growth}\n\n`{common.command_line()}`"
     )
-    common.replace_block(common.ROOT / "README.md", "speed", report)
-    (common.ROOT / "benchmarks" / "speed.md").write_text(f"# Speed\n\n{report}\n", encoding="utf-8")
+    common.write_report("speed", report)
     print(f"\n{report}")
 
 

@@ -72,17 +72,43 @@ def test_the_torch_for_cpus_is_the_pinned_one():
     assert f"pip install {torch} --index-url https://download.pytorch.org/whl/cpu" in README
 
 
-def test_links_lead_somewhere():
-    targets = [target for target in re.findall(r"\]\(([^)#]+)\)", README) if not target.startswith("http")]
+@pytest.mark.parametrize(
+    "file", ["README.md", "CONTRIBUTING.md", "docs/architecture.md", "docs/weights.md", "docs/growing.md"]
+)
+def test_links_lead_somewhere(file):
+    text = (ROOT / file).read_text(encoding="utf-8")
+    targets = [target for target in re.findall(r"\]\(([^)#]+)\)", text) if not target.startswith("http")]
     assert targets
-    assert [target for target in targets if not (ROOT / target).exists()] == []
+    assert [target for target in targets if not (ROOT / file).parent.joinpath(target).exists()] == []
 
 
-def test_files_of_the_layout_exist():
+@pytest.mark.parametrize(
+    "file", ["CONTRIBUTING.md", "docs/architecture.md", "docs/growing.md", "benchmarks/reliability.md"]
+)
+def test_paths_in_the_documents_exist(file):
+    paths = re.findall(r"`((?:unet|tests|docs|benchmarks)/[\w./]*)", (ROOT / file).read_text(encoding="utf-8"))
+    assert [path for path in paths if not (ROOT / path).exists()] == []
+
+
+def test_the_layout_is_the_real_one():
     (layout,) = re.findall(r"^```text\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
-    names = re.findall(r"\b\w+\.py\b", layout)
-    assert len(names) > 15
-    assert [name for name in names if not ((ROOT / name).is_file() or (ROOT / "unet" / name).is_file())] == []
+    names = [line.split("  ")[0] or "unet/" + line.split()[0] for line in layout.splitlines()]
+    assert len(names) >= 15
+    assert [name for name in names if not (ROOT / name).exists()] == []
+    rooms = {f"unet/{path.parent.name}/" for path in (ROOT / "unet").glob("*/__init__.py")}
+    assert {name for name in names if name.startswith("unet/")} - {"unet/"} == rooms
+
+
+def test_it_is_short():
+    assert len(README.splitlines()) <= 250
+
+
+def test_figures_are_those_of_the_benchmarks():
+    rows = re.findall(r"^\| .* \|$", README, re.MULTILINE)
+    assert 3 < len(rows) <= 11
+    figures = {cell for row in rows[1:] for cell in row.strip("| ").split(" | ")[1:]} - {"-"}
+    measured = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "benchmarks").glob("*.md"))
+    assert [figure for figure in figures if f"| {figure} |" not in measured] == []
 
 
 def test_the_endpoints_are_named():
@@ -119,13 +145,15 @@ def assert_mask(path):
     np.testing.assert_array_equal(np.asarray(Image.open(path)), expected)
 
 
-def test_python_examples(server, folder):
-    first, second = blocks("python")
-    check = "\nimport json, shutil\nshutil.copy(mask, 'mask.png')\nprint(json.dumps(files), archive, probability)\n"
-    printed = run(server, folder, "example.py", first + check, sys.executable)
+def test_python_example(server, folder):
+    (block,) = blocks("python")
+    check = (
+        "\nimport json, shutil\nshutil.copy(mask, 'mask.png')\n"
+        "print(json.dumps(files), archive, probability, results[3]['foreground'])\n"
+    )
+    printed = run(server, folder, "example.py", block + check, sys.executable)
     assert_mask(folder / "mask.png")
     assert '"name": "coffee.jpg"' in printed
-    printed = run(server, folder, "clicks.py", second + "\nprint(results[3]['foreground'])\n", sys.executable)
     assert 0 < float(printed.split()[-1]) < 1
 
 
