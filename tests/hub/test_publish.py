@@ -1,4 +1,4 @@
-"""Publishing weights: whole, in one commit, or not at all, and saying which."""
+"""Publishing weights: all files in one commit or none, and the user learns which."""
 
 import pytest
 from hub_process import FILES, MODEL, REPO, content, write_weights
@@ -25,9 +25,7 @@ def test_a_push_is_one_commit_of_five_files_and_comes_back_byte_for_byte(hub, as
     assert len(repo.commits) == 2  # the Hub's own first one, and this
     assert {name: data for name, data in repo.files.items() if name != ".gitattributes"} == FILES
     assert lfs_puts(hub), "the weights go through LFS"
-    assert answer["text"] == (
-        f"published whole, in one commit: user/new@{repo.head} ({hub.url}/user/new/commit/{repo.head})"
-    )
+    assert answer["text"] == (f"published in one commit: user/new@{repo.head} ({hub.url}/user/new/commit/{repo.head})")
     assert repo.private is False
     back = ask("locate", source="user/new", also=list(FILES))
     assert {name: content(back, name) for name in FILES} == FILES
@@ -125,5 +123,5 @@ def test_a_push_that_nobody_can_check_says_that_it_does_not_know(hub, ask, weigh
     hub.lose_answer("/commit/")
     hub.fail("/api/models/user/net$", 403, once="/commit/")
     message = ask("push", folder=str(weights), repo_id=REPO)["error"]
-    assert "whether it was published is not known" in message
-    assert f"look at {hub.url}/{REPO}" in message
+    assert "it is unknown whether the files were published" in message
+    assert f"check {hub.url}/{REPO}, or publish again" in message

@@ -89,7 +89,7 @@ def test_no_network(hub, ask):
     assert answer["seconds"] < 2
 
 
-def test_what_answers_is_no_hub(hub, ask):
+def test_an_answer_that_is_not_from_a_hub(hub, ask):
     hub.fail("/api/models", 200)  # its body is not what a Hub says of a repo
     assert "error" in ask("locate", source=REPO, timeout=2)
 
@@ -144,7 +144,7 @@ def test_a_short_file(hub, ask):
 
 
 @pytest.mark.parametrize("name", ["model.safetensors", "config.json"])
-def test_a_wrong_hash_is_told_and_not_kept(hub, ask, name):
+def test_a_wrong_hash_is_reported_and_the_file_is_removed(hub, ask, name):
     hub.corrupt(f"/resolve/.*{name}", times=1)
     assert f"{name} of {REPO} is damaged: its hash is" in ask("locate", source=REPO)["error"]
     assert content(ask("locate", source=REPO), name) == FILES[name]
@@ -232,5 +232,5 @@ def test_a_damaged_cached_copy_is_not_used(hub, ask, embedded, tmp_path):
     assert ask("fallback", source=REPO, embedded=str(embedded))["name"] == str(embedded)
 
 
-def test_a_wrong_name_is_no_weather(ask, embedded):
+def test_a_malformed_name_has_no_fallback(ask, embedded):
     assert ask("fallback", source="no-such-folder", embedded=str(embedded))["class"] == "WeightsError"

@@ -150,7 +150,7 @@ def test_zerogpu_has_its_own_python_and_torch():
     # The versions that ZeroGPU's documentation lists end before 2.13.
     assert (2, 4) <= tuple(map(int, ZEROGPU_TORCH.split(".")[:2])) < (2, 13)
     assert adapt_requirements(ours, "cpu") == ours
-    with pytest.raises(ConfigError, match="no single line pins torch"):
+    with pytest.raises(ConfigError, match="there should be one line that pins torch"):
         adapt_requirements("torch>=2\n", "zerogpu")
 
 
@@ -174,7 +174,7 @@ def test_pictures_of_the_readme(program):
 def test_what_is_missing_is_named(program, name):
     root, _ = program
     (root / name).unlink()
-    with pytest.raises(ConfigError, match=re.escape(f"{name} is missing")):
+    with pytest.raises(ConfigError, match=re.escape(f"the Space needs files that are missing: {name}")):
         space_files(root, REPO, COMMIT)
 
 
@@ -183,7 +183,7 @@ def test_one_command_publishes_in_one_commit(hub, publish, program):
     done = publish(root, "--weights", REPO, "--variable", "GRADIO_SSR_MODE=True")
     assert done.returncode == 0, done.stderr
     space = hub.space(SPACE)
-    assert done.stdout.startswith(f"published whole, in one commit: {SPACE}@{space.head} ({hub.url}/spaces/{SPACE}/")
+    assert done.stdout.startswith(f"published in one commit: {SPACE}@{space.head} ({hub.url}/spaces/{SPACE}/")
     assert set(space.files) == needed | {".gitattributes"}
     assert len(space.commits) == 2
     assert (space.created_with["sdk"], space.created_with["hardware"]) == ("gradio", HARDWARE["cpu"])
@@ -221,8 +221,8 @@ def test_publishing_again_renews_the_pin_and_removes_old_modules(hub, publish, p
         ("user/absent", "there is no such repo"),
         (f"{REPO}@v9", "there is no revision 'v9'"),
         ("user/secret", "is private"),
-        ("user/pickled", "user/pickled holds no model.safetensors"),
-        ("nonsense", "not a repo on the Hub either"),
+        ("user/pickled", "user/pickled has no model.safetensors"),
+        ("nonsense", "it is not a repo on the Hub"),
     ],
 )
 def test_a_space_without_its_weights_is_not_published(hub, publish, program, model, message):
@@ -243,7 +243,7 @@ def test_a_commit_that_fails_leaves_the_space_as_it_was(hub, publish, program):
     hub.fail("/api/spaces/.*/commit/", 403)
     done = publish(root, "--weights", REPO)
     assert done.returncode == 1
-    assert f"nothing was published, {SPACE} holds what it held before" in done.stderr
+    assert f"nothing was published, {SPACE} is unchanged" in done.stderr
     assert hub.space(SPACE).head == before
 
 

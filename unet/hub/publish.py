@@ -1,6 +1,7 @@
-"""Putting files on the Hub: whole, in one commit, or not at all, and saying which.
+"""Publishing files on the Hub: all of them in one commit, or none, and the user learns which.
 
-A commit on the Hub is atomic, so the only doubt is a commit whose answer never came. Then the repo itself is asked.
+A commit on the Hub is atomic, so the only doubtful case is a commit whose answer never arrived. Then the files of the
+repo are compared with those that were sent.
 """
 
 import logging
@@ -21,33 +22,33 @@ logger = logging.getLogger(__name__)
 
 ANSWER_SECONDS = 30.0
 SLOWEST_UPLOAD = 50_000
-"""Bytes per second; an upload that takes longer than at this rate counts as stuck."""
+"""Bytes per second; a slower upload counts as stuck."""
 
 
 @dataclass(frozen=True)
 class Published:
-    """Where something was put on the Hub; `str()` is a sentence for the user."""
+    """What was published on the Hub; `str()` is a sentence for the user."""
 
     repo: str
-    """user/name."""
+    """`user/name`."""
     revision: str
-    """40-hex commit that holds all of it."""
+    """40-hex commit with all files."""
     url: str
     """Address of that commit."""
 
     def __str__(self) -> str:
-        return f"published whole, in one commit: {self.repo}@{self.revision} ({self.url})"
+        return f"published in one commit: {self.repo}@{self.revision} ({self.url})"
 
 
 def check_target(repo_id: str) -> None:
-    """Refuse what cannot be published to, without asking the Hub; for before a long computation.
+    """Check before a long computation, and without a request, that `repo_id` can be published to.
 
     Raises:
-        WeightsError: `repo_id` is not of the form user/name.
-        HubError: no token is set.
+        WeightsError: `repo_id` is not of the form `user/name`.
+        HubError: No token is set.
     """
     if parse_source(repo_id)[1] is not None:
-        raise WeightsError(f"{repo_id}: publishing goes to user/name, without a revision")
+        raise WeightsError(f"{repo_id}: give the repo to publish to as user/name, without a revision")
     if get_token() is None:
         raise HubError(f"publishing to {repo_id}: no token for the Hub is set; log in with {LOGIN}")
 
@@ -56,22 +57,22 @@ def push_weights(folder: str | Path, repo_id: str, *, private: bool = False) -> 
     """Publish a weights folder as a model repo: exactly `PUBLISHED_FILES`, in one commit.
 
     Args:
-        folder: holds those five files; others in it stay here.
-        repo_id: `user/name`, created if need be.
-        private: create it private.
+        folder: Folder with those files; other files in it are not published.
+        repo_id: `user/name`, created if it does not exist.
+        private: Whether the repo should be private.
 
     Raises:
-        WeightsError: a file is missing, or `repo_id` has another form.
-        HubError: not published; says why, and what the repo holds now.
+        WeightsError: A file is missing, or `repo_id` has another form.
+        HubError: The files were not published; says why, and in which state the repo is.
     """
     folder = Path(folder)
     missing = [name for name in PUBLISHED_FILES if not (folder / name).is_file()]
     if missing:
-        raise WeightsError(f"{folder}: no {', '.join(missing)}; a weights folder is published whole or not at all")
+        raise WeightsError(f"{folder}: no {', '.join(missing)}; a weights folder is published with all of them")
     files = {name: (folder / name).read_bytes() for name in PUBLISHED_FILES}
     api = HfApi()
     before = open_repo(api, repo_id, private=private)
-    return commit_whole(api, repo_id, files, before=before, message="Upload weights, scores and model card")
+    return commit_files(api, repo_id, files, before=before, message="Upload weights, scores and model card")
 
 
 def open_repo(
@@ -83,22 +84,22 @@ def open_repo(
     hardware: str | None = None,
     prepare: Callable[[], object] = lambda: None,
 ) -> list[RepoSibling]:
-    """Make sure that a repo is there and may be written to.
+    """Make sure that a repo exists and can be written to.
 
     Args:
-        api: client of the Hub.
+        api: Client of the Hub.
         repo_id: `user/name`.
-        kind: `model` or `space` (a Gradio one).
-        private: create it private; an existing public repo is refused.
-        hardware: of a new Space, as the Hub names it.
-        prepare: called once the repo is there, within the same time limit.
+        kind: `model` or `space` (with Gradio).
+        private: Whether the repo should be private; an existing public repo is refused.
+        hardware: Hardware of a new Space, by its name on the Hub.
+        prepare: Called once the repo exists, within the same time limit.
 
     Returns:
-        The files that it holds.
+        The files in the repo.
 
     Raises:
-        WeightsError: `repo_id` is not of the form user/name.
-        HubError: no token, no right, or no answer.
+        WeightsError: `repo_id` is not of the form `user/name`.
+        HubError: No token, no permission, or no answer.
     """
     check_target(repo_id)
 
@@ -124,7 +125,7 @@ def open_repo(
         raise HubError(f"{explain(error, repo_id, doing='publishing to')}; nothing was published") from error
 
 
-def commit_whole(
+def commit_files(
     api: HfApi,
     repo_id: str,
     files: Mapping[str, bytes],
@@ -134,41 +135,41 @@ def commit_whole(
     kind: str = "model",
     delete: Sequence[str] = (),
 ) -> Published:
-    """Put `files` into a repo with one commit.
+    """Upload `files` to a repo in one commit.
 
     Args:
-        api: client of the Hub.
+        api: Client of the Hub.
         repo_id: `user/name`.
-        files: content by path.
-        before: what the repo holds now (see `open_repo`).
-        message: of the commit.
+        files: Content by path.
+        before: Files in the repo now (see `open_repo`).
+        message: Commit message.
         kind: `model` or `space`.
-        delete: paths to remove in the same commit.
+        delete: Paths to delete in the same commit.
 
     Raises:
-        HubError: says whether the repo is as before, or that this could not be found out.
+        HubError: Says whether the repo is unchanged, or that this is unknown.
     """
     operations: list[CommitOperationAdd | CommitOperationCopy | CommitOperationDelete] = [
         CommitOperationAdd(path_in_repo=path, path_or_fileobj=content) for path, content in files.items()
     ]
     operations += [CommitOperationDelete(path_in_repo=path) for path in delete]
-    patience = ANSWER_SECONDS + sum(map(len, files.values())) / SLOWEST_UPLOAD
+    timeout = ANSWER_SECONDS + sum(map(len, files.values())) / SLOWEST_UPLOAD
     for pause in (*RETRY_PAUSES, None):
         try:
-            # No retry here: whether a failed commit may be sent again is decided here, after a look at the repo.
-            done = Watch(patience, retry=False).run(
+            # Whether a failed commit may be sent again is decided below, from what is in the repo.
+            done = Watch(timeout, retry=False).run(
                 lambda: api.create_commit(repo_id, operations, commit_message=message, repo_type=kind)
             )
             return Published(repo_id, done.oid, done.commit_url)
         except Exception as error:
             reason = explain(error, repo_id, doing="publishing to")
-            landed = _what_landed(api, repo_id, kind, files, delete, reason)
-            if landed and not _holds(before, files, delete):
-                logger.warning("%s; but the repo has it all", reason)
-                return landed
+            published = _find_published(api, repo_id, kind, files, delete, reason)
+            if published and not _has_files(before, files, delete):
+                logger.warning("%s; but all files are in the repo", reason)
+                return published
             wait = seconds_to_wait(error, pause)
             if wait is None or wait > ANSWER_SECONDS:
-                raise HubError(f"{reason}; nothing was published, {repo_id} holds what it held before") from error
+                raise HubError(f"{reason}; nothing was published, {repo_id} is unchanged") from error
             logger.warning("%s; nothing was published yet, trying again in %g s", reason, wait)
             time.sleep(wait)
     raise AssertionError("the last attempt returns or raises")
@@ -179,27 +180,26 @@ def _describe(api: HfApi, repo_id: str, kind: str) -> ModelInfo | SpaceInfo:
     return describe(repo_id, files_metadata=True, timeout=ANSWER_SECONDS)
 
 
-def _what_landed(
+def _find_published(
     api: HfApi, repo_id: str, kind: str, files: Mapping[str, bytes], delete: Sequence[str], reason: HubError
 ) -> Published | None:
-    """The head of the repo if it holds the whole of `files`, None if not."""
+    """The newest commit of the repo if it has all of `files`, None if not."""
+    page = f"{constants.ENDPOINT}/{'' if kind == 'model' else f'{kind}s/'}{repo_id}"
     try:
         info = Watch(ANSWER_SECONDS).run(lambda: _describe(api, repo_id, kind))
     except Exception as error:
-        prefix = "" if kind == "model" else f"{kind}s/"
         raise HubError(
-            f"{reason}; whether it was published is not known, because the Hub does not tell: look at "
-            f"{constants.ENDPOINT}/{prefix}{repo_id}, or publish again, which does no harm"
+            f"{reason}; it is unknown whether the files were published, because the Hub does not say: check {page}, "
+            "or publish again, which does no harm"
         ) from error
-    if info.sha is None or not _holds(info.siblings or [], files, delete):
+    if info.sha is None or not _has_files(info.siblings or [], files, delete):
         return None
-    prefix = "" if kind == "model" else f"{kind}s/"
-    return Published(repo_id, info.sha, f"{constants.ENDPOINT}/{prefix}{repo_id}/commit/{info.sha}")
+    return Published(repo_id, info.sha, f"{page}/commit/{info.sha}")
 
 
-def _holds(listing: Sequence[RepoSibling], files: Mapping[str, bytes], delete: Sequence[str]) -> bool:
-    """Whether a repo's listing has every one of `files` with that very content, and none of `delete`."""
-    known = {file.rfilename: stated_hash(file) for file in listing}
-    if any(path in known for path in delete):
-        return False
-    return all(known.get(path) == file_hash(content, known.get(path) or "") for path, content in files.items())
+def _has_files(listing: Sequence[RepoSibling], files: Mapping[str, bytes], delete: Sequence[str]) -> bool:
+    """Whether a repo's listing has all of `files` with the same content, and none of `delete`."""
+    hashes = {file.rfilename: stated_hash(file) or "" for file in listing}
+    return not any(path in hashes for path in delete) and all(
+        path in hashes and hashes[path] == file_hash(content, hashes[path]) for path, content in files.items()
+    )

@@ -2,9 +2,9 @@
 
     python -m unet.space USER/NAME --weights USER/MODEL
 
-What is uploaded is what the page needs and nothing else. Into the header of the uploaded README.md goes which model,
-at which commit: `models:` for the Hub's page, `preload_from_hub:` so that it lies in the cache before the Space
-starts, and both for `pinned_model`, by which the page finds it. The local README.md stays as it is.
+Only what the page needs is uploaded. The header of the uploaded README.md names the model and its commit: `models:` for
+the page of the Space on the Hub, `preload_from_hub:` so that the weights are in the cache before the Space starts, and
+both for `pinned_model`, which tells the page what to load. The local README.md is not changed.
 """
 
 import argparse
@@ -19,19 +19,19 @@ from huggingface_hub import HfApi, RepoCard, metadata_load
 from unet.errors import ConfigError, HubError, UnetError
 from unet.hub.client import Watch, explain
 from unet.hub.names import CARD_FILE, LOADED_FILES, PUBLISHED_FILES, WEIGHTS_FILE
-from unet.hub.publish import ANSWER_SECONDS, Published, commit_whole, open_repo
+from unet.hub.publish import ANSWER_SECONDS, Published, commit_files, open_repo
 from unet.hub.source import parse_source
 
 ROOT = Path(__file__).resolve().parents[2]
 PLAIN_FILES = ("app.py", "requirements.txt", CARD_FILE, "LICENSE")
 FOLDERS = ("unet", "examples")
-"""Uploaded with all that is in them, but for caches and hidden files."""
+"""Uploaded with all their files except caches and hidden files."""
 
 HARDWARE = {"cpu": "cpu-basic", "zerogpu": "zero-a10g"}
-"""What the Hub calls each choice; the name of ZeroGPU has outlived its first GPUs."""
+"""The Hub's name of each choice; that of ZeroGPU still contains its first GPU."""
 ZEROGPU_PYTHON = "3.12"
 ZEROGPU_TORCH = "2.8.0"
-"""ZeroGPU takes certain versions only, see https://huggingface.co/docs/hub/spaces-zerogpu."""
+"""ZeroGPU supports certain versions only, see https://huggingface.co/docs/hub/spaces-zerogpu."""
 SPACES_PACKAGE = "spaces==0.51.3"
 VARIABLES = {"GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_DISABLE_TELEMETRY": "1"}
 
@@ -39,13 +39,13 @@ _LOCAL_LINK = re.compile(r"""\]\(([^)\s]+)|(?:src|href)=["']([^"']+)["']""")
 
 
 def pinned_model(readme: Path) -> str | None:
-    """The model that publishing wrote into a Space's header, as `user/name@commit`; None where there is none.
+    """The model that publishing wrote into a Space's header, as `user/name@commit`; None if there is none.
 
     Args:
-        readme: README.md of the Space; a missing one is one without a pin.
+        readme: README.md of the Space; may be missing.
 
     Raises:
-        ConfigError: the header is not YAML, or what it says of models has another form.
+        ConfigError: The header is not valid YAML, or its list of models has another form.
     """
     if not readme.is_file():
         return None
@@ -65,42 +65,39 @@ def pinned_model(readme: Path) -> str | None:
     return models[0]
 
 
-def space_files(
-    root: Path, model: str, commit: str, *, hardware: str = "cpu", weights: str = "weights"
-) -> dict[str, bytes]:
-    """Everything that the Space holds, by path.
+def space_files(root: Path, model: str, commit: str, *, hardware: str = "cpu") -> dict[str, bytes]:
+    """The content of all files of the Space, by path.
 
     Args:
-        root: of the program.
+        root: Folder of the program.
         model: `user/name` of the weights in use.
-        commit: 40-hex, of that repo.
-        hardware: a key of `HARDWARE`.
-        weights: folder with the weights that stand in when the Hub is away.
+        commit: 40-hex commit of that repo.
+        hardware: Key of `HARDWARE`.
 
     Raises:
-        ConfigError: a file that the Space needs is missing, or README.md or requirements.txt cannot be adapted.
+        ConfigError: A file that the Space needs is missing, or README.md or requirements.txt cannot be adapted.
     """
     paths = [root / name for name in PLAIN_FILES]
-    paths += [root / weights / name for name in PUBLISHED_FILES]
+    paths += [root / "weights" / name for name in PUBLISHED_FILES]
     paths += [root / name for name in linked_files(root)]
     for folder in FOLDERS:
-        paths += sorted(path for path in (root / folder).rglob("*") if path.is_file() and _belongs(path, root))
+        paths += sorted(path for path in (root / folder).rglob("*") if path.is_file() and _is_needed(path, root))
     missing = [str(path.relative_to(root)) for path in paths if not path.is_file()]
     if missing:
-        raise ConfigError(f"{root}: {', '.join(missing)} is missing, the Space needs it")
+        raise ConfigError(f"{root}: the Space needs files that are missing: {', '.join(missing)}")
     files = {path.relative_to(root).as_posix(): path.read_bytes() for path in paths}
     files[CARD_FILE] = adapt_readme(files[CARD_FILE].decode(), model, commit, hardware).encode()
     files["requirements.txt"] = adapt_requirements(files["requirements.txt"].decode(), hardware).encode()
     return files
 
 
-def _belongs(path: Path, root: Path) -> bool:
+def _is_needed(path: Path, root: Path) -> bool:
     parts = path.relative_to(root).parts
     return not any(part.startswith(".") or part == "__pycache__" for part in parts) and path.suffix != ".pyc"
 
 
 def linked_files(root: Path) -> list[str]:
-    """Local pictures that README.md shows, by path relative to `root`; the Hub renders it from the Space's files."""
+    """Paths of the local pictures in README.md, relative to `root`: the Hub renders it from the files of the Space."""
     text = (root / CARD_FILE).read_text(encoding="utf-8") if (root / CARD_FILE).is_file() else ""
     links = {first or second for first, second in _LOCAL_LINK.findall(text)}
     shown = {link for link in links if Path(link).suffix.lower() in (".png", ".jpg", ".svg", ".webp", ".gif")}
@@ -108,17 +105,17 @@ def linked_files(root: Path) -> list[str]:
 
 
 def adapt_readme(text: str, model: str, commit: str, hardware: str) -> str:
-    """README.md with the pinned model, and the hardware's settings, in its header.
+    """README.md with the pinned model and the settings of the hardware in its header.
 
     Raises:
-        ConfigError: there is no valid header of a Gradio Space.
+        ConfigError: There is no valid header of a Gradio Space.
     """
     try:
         card = RepoCard(text, ignore_metadata_errors=False)
     except (ValueError, yaml.YAMLError) as error:
         raise ConfigError(f"README.md: the header between the --- lines is not valid ({error})") from error
     if card.data.get("sdk") != "gradio":
-        raise ConfigError("README.md: no header of a Gradio Space (sdk: gradio)")
+        raise ConfigError("README.md: there is no header of a Gradio Space (sdk: gradio)")
     card.data["models"] = [model]
     card.data["preload_from_hub"] = [f"{model} {','.join(LOADED_FILES)} {commit}"]
     card.data["suggested_hardware"] = HARDWARE[hardware]
@@ -128,16 +125,16 @@ def adapt_readme(text: str, model: str, commit: str, hardware: str) -> str:
 
 
 def adapt_requirements(text: str, hardware: str) -> str:
-    """requirements.txt for the hardware: ZeroGPU wants a torch of its list, and the package `spaces`.
+    """requirements.txt for the hardware: ZeroGPU needs a version of torch that it supports and the package `spaces`.
 
     Raises:
-        ConfigError: there is no line that pins torch.
+        ConfigError: No line pins torch.
     """
     if hardware != "zerogpu":
         return text
     adapted, count = re.subn(r"^torch==\S+", f"torch=={ZEROGPU_TORCH}", text, flags=re.MULTILINE)
     if count != 1:
-        raise ConfigError("requirements.txt: no single line pins torch, so it cannot be adapted to ZeroGPU")
+        raise ConfigError("requirements.txt: there should be one line that pins torch, to be adapted to ZeroGPU")
     return adapted.rstrip("\n") + f"\n{SPACES_PACKAGE}\n"
 
 
@@ -146,7 +143,7 @@ def find_model(api: HfApi, source: str) -> tuple[str, str]:
 
     Raises:
         WeightsError: `source` has another form.
-        HubError: there is no such public model with weights in it, or the Hub does not answer.
+        HubError: There is no such public model with weights, or the Hub does not answer.
     """
     repo, revision = parse_source(source)
     try:
@@ -155,11 +152,11 @@ def find_model(api: HfApi, source: str) -> tuple[str, str]:
         raise explain(error, repo, revision) from error
     missing = [name for name in LOADED_FILES if name not in {file.rfilename for file in info.siblings or []}]
     if missing:
-        raise HubError(f"{repo} holds no {' and no '.join(missing)}; publish the weights first")
+        raise HubError(f"{repo} has no {' and no '.join(missing)}; publish the weights first")
     if info.private:
         raise HubError(f"{repo} is private, and a Space can only preload public models; make it public first")
     if info.sha is None:
-        raise HubError(f"{repo}: the Hub names no commit for it")
+        raise HubError(f"{repo}: the Hub does not state its commit")
     return repo, info.sha
 
 
@@ -172,18 +169,18 @@ def publish_space(
     variables: Mapping[str, str] | None = None,
     root: Path | None = None,
 ) -> Published:
-    """Create or renew a Space that serves `weights`: variables first, then all files in one commit.
+    """Create or update a Space that serves `weights`: variables first, then all files in one commit.
 
     Args:
-        space: `user/name`, created if need be.
+        space: `user/name`, created if it does not exist.
         weights: `user/name[@revision]` of a public model on the Hub.
         hardware: `cpu` or `zerogpu`.
-        private: create it private.
-        variables: environment variables besides `VARIABLES`; anyone may read them.
-        root: of the program, by default the one that this module is part of.
+        private: Whether the Space should be private.
+        variables: Environment variables in addition to `VARIABLES`; anyone can read them.
+        root: Folder of the program; None is the checkout of this module.
 
     Raises:
-        UnetError: not published; says why.
+        UnetError: The Space was not published; says why.
     """
     if hardware not in HARDWARE:
         raise ConfigError(f"unknown hardware {hardware!r}; choose from {', '.join(HARDWARE)}")
@@ -194,14 +191,14 @@ def publish_space(
     def prepare() -> None:
         for key, value in {**VARIABLES, **(variables or {})}.items():
             api.add_space_variable(space, key, value)
-        if hardware == "zerogpu":  # a CPU Space that exists may have been given better hardware by hand
+        if hardware == "zerogpu":  # an existing CPU Space may have been given better hardware by hand
             api.request_space_hardware(space, HARDWARE[hardware])  # type: ignore[arg-type]
 
     before = open_repo(api, space, kind="space", private=private, hardware=HARDWARE[hardware], prepare=prepare)
-    # Modules of an earlier version would still be there and could be imported.
+    # Modules of an earlier version could still be imported.
     stale = [f.rfilename for f in before if f.rfilename.split("/")[0] in FOLDERS and f.rfilename not in files]
     message = f"Serve {model} at {commit[:8]}"
-    return commit_whole(api, space, files, before=before, message=message, kind="space", delete=stale)
+    return commit_files(api, space, files, before=before, message=message, kind="space", delete=stale)
 
 
 def _variable(text: str) -> tuple[str, str]:
@@ -214,22 +211,20 @@ def _variable(text: str) -> tuple[str, str]:
 def main(argv: Sequence[str] | None = None) -> int:
     """Command line of the module; returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m unet.space", description="Publish the page as a Space.")
-    parser.add_argument("space", metavar="USER/NAME", help="the Space, created if need be")
+    parser.add_argument("space", metavar="USER/NAME", help="the Space, created if it does not exist")
     parser.add_argument("--weights", required=True, metavar="USER/MODEL[@REVISION]", help=f"repo with {WEIGHTS_FILE}")
     parser.add_argument("--hardware", choices=tuple(HARDWARE), default="cpu")
     parser.add_argument("--private", action="store_true", help="create the Space private")
     parser.add_argument("--variable", type=_variable, action="append", default=[], metavar="KEY=VALUE")
     given = parser.parse_args(argv)
     try:
-        published = publish_space(
-            given.space,
-            given.weights,
-            hardware=given.hardware,
-            private=given.private,
-            variables=dict(given.variable),
+        variables = dict(given.variable)
+        print(
+            publish_space(
+                given.space, given.weights, hardware=given.hardware, private=given.private, variables=variables
+            )
         )
     except UnetError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    print(published)
     return 0
