@@ -31,8 +31,13 @@ def parse_options(argv: Sequence[str] | None = None, prog: str = "app.py") -> Op
         SystemExit: An unknown option (2) or --help (0).
     """
     parser = argparse.ArgumentParser(prog=prog, description="Serve the segmentation page and its API.")
-    parser.add_argument("--weights", help="folder or Hub repo, user/name[@revision] (environment: UNET_WEIGHTS)")
-    parser.add_argument("--port", help=f"port to serve on (environment: GRADIO_SERVER_PORT; default {DEFAULT_PORT})")
+    parser.add_argument(
+        "--weights",
+        metavar="DIR_OR_REPO",
+        help="weights folder, or Hub repo USER/NAME[@REVISION] (environment: UNET_WEIGHTS; default: the model that "
+        "README.md pins, else the weights that come with the program)",
+    )
+    parser.add_argument("--port", help=f"port to serve on (environment: GRADIO_SERVER_PORT; default: {DEFAULT_PORT})")
     given = parser.parse_args(argv)
     port = given.port or os.environ.get("GRADIO_SERVER_PORT") or str(DEFAULT_PORT)
     if not port.isdecimal() or not 1 <= int(port) <= 65535:
