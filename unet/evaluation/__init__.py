@@ -1,4 +1,4 @@
-"""Scores against ground-truth masks, the calibrated threshold, simulated clicks, and the `evaluate` command.
+"""Scores against true masks, the calibrated threshold, simulated clicks, and `unet evaluate`.
 
-May import `unet.prediction` and what lies below it.
+May import `unet.prediction` and the rooms below it.
 """

@@ -1,4 +1,4 @@
-"""The Hugging Face Hub: finding and fetching weights, publishing weights and the Space.
+"""The Hugging Face Hub: finding and downloading weights, publishing weights and the Space.
 
-May import `unet.errors` alone of the project: it knows files, not networks.
+Of the project, may import `unet.errors` only: it handles files and knows no networks.
 """

@@ -1,4 +1,4 @@
-"""The U-Net: its contracting paths, the click layer, BatchNorm folding, and the file format of its weights.
+"""The U-Net: its contracting paths, the click layer, BatchNorm folding, and the weights folder.
 
-May import `unet.pictures` and `unet.hub`; no Gradio, no training code.
+May import `unet.pictures` and `unet.hub`; no Gradio, nothing of training.
 """

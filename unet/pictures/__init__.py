@@ -1,4 +1,4 @@
-"""Picture files and pixels: decoding, clicks, and what is drawn from a probability map.
+"""Picture files and pixels: decoding, clicks, and the results drawn from a probability map.
 
-numpy and Pillow only: no torch, no Gradio, and of the project nothing but `unet.errors` and `unet.values`.
+May import numpy, Pillow, `unet.errors` and `unet.values`; no torch, no Gradio.
 """

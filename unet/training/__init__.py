@@ -1,4 +1,4 @@
-"""Everything train.py needs, from the options of a run to the released weights folder and its card.
+"""Everything that train.py uses, from the options of a run to the released weights folder and its card.
 
-May import every room but `unet.web`.
+May import every room except `unet.web`.
 """
