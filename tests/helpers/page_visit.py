@@ -1,4 +1,4 @@
-"""A visitor of the page: a browser, what it asks for, what it shows."""
+"""A visitor of the page in a browser."""
 
 from pathlib import Path
 
@@ -20,10 +20,10 @@ class Visit:
         self.context = browser.new_context(**{"viewport": {"width": 1280, "height": 900}, **context})
         self.page: Page = self.context.new_page()
         self.requests: list[str] = []
-        self.complaints: list[str] = []
+        self.errors: list[str] = []
         self.page.on("request", lambda request: self.requests.append(request.url))
-        self.page.on("console", lambda m: self.complaints.append(m.text) if m.type == "error" else None)
-        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.on("console", lambda m: self.errors.append(m.text) if m.type == "error" else None)
+        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
         self.server = server
         self.page.goto(server.url)
         self.page.wait_for_selector("#image input[type=file]", state="attached")
@@ -43,7 +43,7 @@ class Visit:
 
     @property
     def shown(self) -> tuple[float, float]:
-        """Threshold and share of foreground as the canvas tells them."""
+        """Threshold and share of foreground that the canvas shows."""
         data = self.page.eval_on_selector(CANVAS, "c => ({...c.dataset})")
         return float(data["threshold"]), float(data["foreground"])
 

@@ -1,16 +1,17 @@
-"""A small page around viewers, and what a test does with it in a browser."""
+"""A small page with viewers, and how a test uses it in a browser."""
 
 import base64
 import contextlib
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import gradio as gr
 import numpy as np
-from playwright.sync_api import Locator, Page
+from playwright.sync_api import Locator, Page, Route
 from web_helpers import CACHE, free_port
 
 from unet.pictures.clicks import Click, honour_clicks
@@ -18,11 +19,11 @@ from unet.pictures.decode import Picture
 from unet.pictures.draw import render, save_png
 from unet.web.download import Download
 from unet.web.theme import STYLE_SHEETS, theme
-from unet.web.viewer import ROUTES, THRESHOLD_JS, Viewer, ViewerValue, answer, viewer_value
+from unet.web.viewer import ROUTES, THRESHOLD_JS, Viewer, ViewerValue, answer, preview_size, viewer_value
 
 # Height and width; "big" is larger than what a viewer is sent.
 SIZES = {"one": (90, 120), "tall": (160, 64), "glass": (80, 80), "big": (1400, 2000)}
-DISK = 9  # radius of what the pretended network finds around a click
+DISK = 9  # radius of what the fake network finds around a click
 
 
 @cache
@@ -117,9 +118,13 @@ class Shown:
     def find(self, selector: str) -> Locator:
         return self.root.locator(selector)
 
-    def show(self, name: str) -> None:
-        """Choose a picture and wait until it is there."""
+    def pick(self, name: str) -> None:
+        """Choose a picture."""
         self.page.locator(f"#pick{self.suffix}").get_by_label(name, exact=True).check()
+
+    def show(self, name: str) -> None:
+        """Choose a picture and wait until it is shown."""
+        self.pick(name)
         if name == "none":
             self.wait("root => root.dataset.state === 'empty'")
             return
@@ -190,10 +195,26 @@ class Shown:
         )
 
 
-def preview_of(name: str) -> tuple[int, int]:
-    """Width and height of what a viewer is sent."""
-    from unet.web.viewer import preview_size
+def hold(shown: Shown, pattern: str, action: Callable[[], Any]) -> Route:
+    """Run `action` and wait for a request that matches `pattern`; the request is held until it is continued."""
+    held: list[Route] = []
+    shown.page.route(pattern, lambda route: route.continue_() if held else held.append(route))
+    action()
+    while not held:
+        shown.page.wait_for_timeout(20)
+    return held[0]
 
+
+def drop(shown: Shown, held: Route, name: str) -> None:
+    """Show another picture, which aborts a held request, and let the frame pass that would show its answer."""
+    with shown.page.expect_event("requestfailed", lambda request: request == held.request):
+        shown.show(name)
+    held.continue_()
+    shown.settle()
+
+
+def preview_of(name: str) -> tuple[int, int]:
+    """Width and height of the preview."""
     return preview_size(SIZES[name][1], SIZES[name][0])
 
 

@@ -1,6 +1,7 @@
 """The page in a real browser, as visitors use it."""
 
 import re
+import threading
 import zipfile
 
 import httpx
@@ -47,7 +48,7 @@ def visit(browser, server):
     yield begin
     for each in visits:
         assert each.external() == []
-        assert each.complaints == []
+        assert each.errors == []
         each.context.close()
 
 
@@ -59,7 +60,7 @@ def test_a_visitor_learns_what_this_is(visit):
     expect(page.get_by_role("button", name="Cat")).to_be_in_viewport()
     expect(page.get_by_label("number input for Threshold")).to_be_in_viewport()
     expect(page.get_by_text("Your result appears here")).to_be_in_viewport()
-    page.get_by_text("The weights in use").click()
+    page.get_by_text("Model and privacy").click()
     facts = page.locator(".facts")
     for text in (FakePredictor().name, "Invented Pictures", "0.812", "21", "deleted after an hour"):
         expect(facts).to_contain_text(text)
@@ -80,7 +81,7 @@ def test_the_slider_asks_the_server_nothing(visit, tmp_path):
     visitor = visit()
     visitor.upload(path)
     page = visitor.page
-    page.wait_for_timeout(500)  # for requests that the upload is still making
+    page.wait_for_load_state("networkidle")
     before = len(visitor.requests)
     slider, box = page.locator("#threshold input[type=range]"), page.locator("#threshold input[type=number]")
 
@@ -181,6 +182,33 @@ def test_pointing_undoing_and_exporting(visit, server, tmp_path):
     visitor.page.wait_for_function(f"document.querySelector('{CANVAS}').dataset.foreground == {automatic!r}")
 
 
+def test_clicks_and_downloads_before_the_next_result_belong_to_the_shown_picture(visit, server, tmp_path, monkeypatch):
+    arrived, released = threading.Event(), threading.Event()
+    answer = server.service.cached_prob
+
+    def wait(*arguments):
+        arrived.set()
+        assert released.wait(60)
+        return answer(*arguments)
+
+    path = draw_picture(tmp_path / "first.png")
+    visitor = visit(accept_downloads=True)
+    visitor.upload(path)
+    automatic = visitor.shown[1]
+    monkeypatch.setattr(server.service, "cached_prob", wait)
+    visitor.page.get_by_role("button", name=EXAMPLES[0].label).click()
+    assert arrived.wait(60)
+    click_on_picture(visitor, 30, 20)
+    visitor.page.wait_for_function(f"document.querySelector('{CANVAS}').dataset.foreground != {automatic!r}")
+    download = visitor.download("mask")
+    assert download.suggested_filename == "first_mask.png"
+    assert downloaded(download, tmp_path).mean() / 255 == pytest.approx(visitor.shown[1], abs=1e-4)
+    released.set()
+    with Image.open(EXAMPLES[0].path) as image:
+        visitor.wait_for_result(*image.size)
+    assert visitor.shown[1] == pytest.approx(share(EXAMPLES[0].path, FakePredictor().threshold), abs=1e-4)
+
+
 def test_two_visitors_see_their_own(visit, tmp_path):
     paths = [draw_picture(tmp_path / f"{n}.png", seed=n, size=(100 + n, 120)) for n in (1, 2)]
     visitors = [visit(accept_downloads=True), visit(accept_downloads=True)]
@@ -202,7 +230,7 @@ def test_a_file_that_is_no_picture_is_named(visit, tmp_path):
     visitor = visit()
     visitor.page.set_input_files("#image input[type=file]", path)
     expect(visitor.page.get_by_text("note.png is not a picture")).to_be_visible()
-    visitor.complaints.clear()  # the browser itself cannot show the file either
+    visitor.errors.clear()  # the browser itself cannot show the file either
 
 
 def test_a_failure_leaves_no_other_pictures_result(visit, server, tmp_path, monkeypatch):
@@ -212,7 +240,7 @@ def test_a_failure_leaves_no_other_pictures_result(visit, server, tmp_path, monk
     def fail(*_):
         raise ImageError("the picture is too fine")
 
-    monkeypatch.setattr(server.service, "look", fail)
+    monkeypatch.setattr(server.service, "cached_prob", fail)
     visitor.page.get_by_role("button", name="Cat").click()
     expect(visitor.page.get_by_text("the picture is too fine")).to_be_visible()
     expect(visitor.page.locator("#viewer .viewer")).to_have_attribute("data-state", "empty")
@@ -255,7 +283,10 @@ def test_nothing_stands_in_the_way(visit, tmp_path, scheme, width):
     axe = Axe()
 
     def check(state: str) -> None:
-        page.wait_for_timeout(400)  # colours fade in
+        page.wait_for_function(  # colours fade in
+            "document.getAnimations().every(a => a.playState !== 'running' ||"
+            " a.effect.getComputedTiming().endTime === Infinity)"
+        )
         overhang = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
         assert overhang <= 0, f"{state}: {overhang} pixels too wide"
         found = axe.run(page).response["violations"]
@@ -263,7 +294,7 @@ def test_nothing_stands_in_the_way(visit, tmp_path, scheme, width):
         assert serious == [], state
 
     check("start")
-    page.get_by_text("The weights in use").click()
+    page.get_by_text("Model and privacy").click()
     visitor.upload(draw_picture(tmp_path / "p.png"))
     for view in ("side", "compare", "cutout", "mask", "probability"):
         page.locator(f"#viewer .views input[value={view}]").check(force=True)

