@@ -1,14 +1,19 @@
-"""The optimizer's rates: Adam's first step moves every value by the learning rate, whatever the gradient's size."""
+"""The optimizer's rates (Adam's first step moves every value by them, whatever the gradient), and simulated clicks."""
 
+import numpy as np
 import pytest
 import torch
+from generated import draw_pair
 
 from unet.errors import ConfigError
+from unet.evaluation.simulated_clicks import ROUNDS, first_clicks
 from unet.network.lite0 import LITE0_WIDTHS
 from unet.network.unet import UNet
+from unet.pictures.clicks import click_maps
+from unet.training.batches import Batch
 from unet.training.config import TrainConfig, check_config
 from unet.training.deep_supervision import DeeplySupervised
-from unet.training.step import make_optimizer, set_learning_rate
+from unet.training.step import make_optimizer, set_learning_rate, simulate
 
 
 def moved(model: UNet, config: TrainConfig, rate: float) -> tuple[float, float]:
@@ -51,3 +56,39 @@ def test_plain_and_a_share_of_one_learn_at_one_rate(encoder, share):
 def test_a_share_that_cannot_be_is_refused(share):
     with pytest.raises(ConfigError, match="--encoder-lr must not be negative"):
         check_config(TrainConfig(encoder_lr=share))
+
+
+class Asked(torch.nn.Module):
+    """Says "background" everywhere and remembers which pictures it was asked about, and with which clicks."""
+
+    def __init__(self):
+        super().__init__()
+        self.pictures, self.clicks = [], []
+
+    def forward(self, image, clicks):
+        assert not self.training
+        self.pictures.append(image[:, 0, 0, 0].int().tolist())
+        self.clicks.append(clicks.clone())
+        return torch.full((len(image), 1, *image.shape[2:]), -1.0)
+
+
+def test_the_network_is_asked_only_about_pictures_that_get_a_correction():
+    count, size = 12, (40, 56)
+    targets = np.stack([draw_pair(seed)[1] // 255 for seed in range(count)])
+    images = torch.arange(count).float().view(-1, 1, 1, 1).expand(-1, 3, *size)
+    seeds = [None if number % 4 == 0 else number for number in range(count)]
+    expected_first, rounds = [], []
+    for seed, target in zip(seeds, targets, strict=True):
+        rng = None if seed is None else np.random.default_rng(seed)
+        expected_first.append([] if rng is None else first_clicks(rng, target))
+        rounds.append(0 if rng is None else int(rng.choice(len(ROUNDS), p=ROUNDS)))
+    assert 0 < sum(n > 0 for n in rounds) < sum(seed is not None for seed in seeds)
+    clickers = [None if seed is None else np.random.default_rng(seed) for seed in seeds]
+    model = Asked().train()
+    maps = simulate(model, images, Batch(np.empty(0), targets, clickers)).numpy()
+    assert model.training
+    assert model.pictures == [[i for i, n in enumerate(rounds) if n > done] for done in range(max(rounds))]
+    first = np.stack([click_maps(clicks, size, size) for clicks in expected_first])
+    np.testing.assert_array_equal(model.clicks[0].numpy(), first[model.pictures[0]])
+    for index, corrections in enumerate(rounds):
+        assert (maps[index] != first[index]).any() == (corrections > 0)

@@ -1,0 +1,152 @@
+"""Which pictures a run trains on, validates and is scored with, and which earlier weights it may start from."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from generated import write_folder
+
+from unet import UNet
+from unet.data.split import load_split, save_split
+from unet.errors import ConfigError, TrainingError
+from unet.network.weights import WeightsConfig, save_weights
+from unet.training import splits as module
+from unet.training.config import TrainConfig, check_config
+from unet.training.splits import Splits, collect, refuse_leak
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory):
+    root = tmp_path_factory.mktemp("sets")
+    counts = {"shapes": 20, "more": 30, "most": 40, "new": 30}
+    made = {name: write_folder(root / name, count, 100 * i) for i, (name, count) in enumerate(counts.items())}
+    for path in sorted(made["new"].glob("*/*")):
+        path.rename(path.with_name(f"new-{path.name}"))
+    return made
+
+
+@pytest.fixture(scope="module")
+def three(folders):
+    config = TrainConfig(data=folders["shapes"], extra_data=(folders["more"], folders["most"]))
+    return config, collect(config)
+
+
+def weights_of(folder: Path, splits: Splits, stems: dict[str, list[str]] | None = None) -> Path:
+    """A weights folder as a run with `splits` writes it."""
+    save_weights(folder, UNet(widths=(2,)), WeightsConfig(size=(16, 16), data=splits.names))
+    save_split(folder / "split.json", stems or splits.stems())
+    return folder
+
+
+def test_every_folder_with_pictures_to_validate_with_is_a_set_of_its_own(three):
+    _, splits = three
+    assert splits.validation_sets() == [splits.val, *splits.extra_val]
+    assert all(splits.validation_sets())
+    assert replace(splits, extra_val=[[], splits.extra_val[1]]).validation_sets() == [splits.val, splits.extra_val[1]]
+
+
+def test_no_picture_plays_two_parts(three, folders):
+    _, splits = three
+    for index, name in enumerate(("more", "most")):
+        parts = (splits.extra[index], splits.extra_val[index], splits.extra_test[index])
+        images = [pair.image for part in parts for pair in part]
+        assert sorted(images) == sorted((folders[name] / "images").iterdir())
+        assert len(parts[1]) + len(parts[2]) == len(images) // 10
+
+
+def test_scores_are_named_by_part_and_folder(three):
+    _, splits = three
+    named = splits.scored_sets()
+    assert list(named) == ["val", "val/more", "val/most", "test", "extra_test/more", "extra_test/most"]
+    assert named["val/most"] == splits.extra_val[1]
+    assert named["extra_test/more"] == splits.extra_test[0]
+    single = replace(splits, names=splits.names[:2], extra_val=splits.extra_val[:1], extra_test=splits.extra_test[:1])
+    assert list(single.scored_sets()) == ["val", "val/more", "test", "extra_test"]
+    assert "val/more" not in replace(single, extra_val=[[]]).scored_sets()
+
+
+def test_an_epoch_shows_each_folder_as_often_as_it_is_told(three):
+    config, splits = three
+    config = replace(config, main_repeats=3, extra_repeats=(1, 4))
+    samples = splits.samples(config, 0)
+    assert len(samples) == splits.epoch_length(config)
+    for pairs, repeats in ((splits.train, 3), (splits.extra[0], 1), (splits.extra[1], 4)):
+        assert all(samples.count(pair) == repeats for pair in pairs)
+    kept_out = {p.image for part in (splits.val, splits.test, *splits.extra_val, *splits.extra_test) for p in part}
+    assert not kept_out & {pair.image for pair in samples}
+    once = replace(config, extra_repeats=())
+    assert len(splits.samples(once, 0)) == 3 * len(splits.train) + sum(map(len, splits.extra))
+
+
+@pytest.mark.parametrize(
+    ("repeats", "message"),
+    [
+        ((2,), "--extra-repeats gives 1 numbers for 2 --extra-data folders"),
+        ((2, 2, 2), "--extra-repeats gives 3 numbers for 2"),
+        ((2, 0), r"--extra-repeats must be at least 1, not \[2, 0\]"),
+    ],
+)
+def test_repeats_that_do_not_fit_are_refused(three, repeats, message):
+    config, _ = three
+    check_config(replace(config, extra_repeats=(2, 1)))
+    with pytest.raises(ConfigError, match=message):
+        check_config(replace(config, extra_repeats=repeats))
+
+
+def test_split_json_names_the_folder_of_extra_pictures(three, tmp_path):
+    _, splits = three
+    save_split(tmp_path / "split.json", splits.stems())
+    stems = load_split(tmp_path / "split.json")
+    assert stems["train"] == sorted(pair.stem for pair in splits.train)
+    extra = {f"{pair.root.name}/{pair.stem}" for pairs in splits.extra_val for pair in pairs}
+    assert set(stems["val"]) == {pair.stem for pair in splits.val} | extra
+    assert len(stems["val"]) == len(splits.val) + len(extra)
+    assert set(stems["extra_test"]) == {f"{p.root.name}/{p.stem}" for pairs in splits.extra_test for p in pairs}
+
+
+def test_the_same_split_may_start_from_its_own_weights(three, tmp_path):
+    _, splits = three
+    refuse_leak(weights_of(tmp_path, splits), splits)
+
+
+def test_pictures_that_were_kept_out_may_play_another_part_now(folders, tmp_path):
+    splits = collect(TrainConfig(data=folders["shapes"], extra_data=(folders["more"],)))
+    kept_out = [pair.stem for pairs in (*splits.extra_val, *splits.extra_test) for pair in pairs]
+    earlier = {**splits.stems(), "val": sorted(p.stem for p in splits.val), "extra_test": sorted(kept_out)}
+    refuse_leak(weights_of(tmp_path, splits, earlier), splits)
+
+
+def test_pictures_that_the_weights_were_trained_on_are_refused(three, tmp_path):
+    config, splits = three
+    weights = weights_of(tmp_path, splits)
+    other = collect(replace(config, split_seed=1))
+    with pytest.raises(TrainingError, match="was trained with another split"):
+        refuse_leak(weights, other)
+    # Alone, the main folder's other split is refused, and an extra folder's is too.
+    with pytest.raises(TrainingError, match="another split"):
+        refuse_leak(weights, replace(splits, val=other.val, test=other.test))
+    with pytest.raises(TrainingError, match="another split"):
+        refuse_leak(weights, replace(splits, extra_val=other.extra_val, extra_test=other.extra_test))
+
+
+def test_a_main_folder_of_other_pictures_is_new_to_weights_with_extra_folders(three, folders, tmp_path):
+    _, splits = three
+    refuse_leak(weights_of(tmp_path, splits), collect(TrainConfig(data=folders["new"])))
+
+
+def test_a_folder_that_the_weights_do_not_know_is_new_to_them(folders, tmp_path):
+    earlier = collect(TrainConfig(data=folders["shapes"], extra_data=(folders["more"],)))
+    weights = weights_of(tmp_path, earlier)
+    refuse_leak(weights, collect(TrainConfig(data=folders["shapes"], extra_data=(folders["more"], folders["new"]))))
+    refuse_leak(weights, collect(TrainConfig(data=folders["shapes"], extra_data=(folders["most"],))))
+
+
+def test_weights_without_a_split_are_not_checked(three, tmp_path):
+    refuse_leak(tmp_path, three[1])
+
+
+def test_kaggles_folder_goes_by_the_name_of_the_set(folders, tmp_path, monkeypatch):
+    (tmp_path / "versions").mkdir()
+    (tmp_path / "versions/1").symlink_to(folders["new"])
+    monkeypatch.setattr(module, "kaggle_folder", lambda: tmp_path / "versions/1")
+    assert collect(TrainConfig(extra_data=(folders["more"],))).names == ("iseg", "more")
