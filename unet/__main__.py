@@ -131,7 +131,7 @@ def _predict(args: argparse.Namespace, processes: Processes) -> int:
     def write_share() -> int:
         tasks = plan(find_pictures(args.paths), args.output)
         if args.clicks and len(tasks) > 1:
-            raise ConfigError(f"--click needs a single picture, not {len(tasks)}")
+            raise ConfigError(f"--click needs exactly one picture, not {len(tasks)}")
         predictor = Predictor.load(args.weights, precision=args.precision)
         threshold = predictor.threshold if args.threshold is None else args.threshold
         mine, status = processes.share(tasks), 0

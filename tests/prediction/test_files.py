@@ -76,6 +76,7 @@ def expected(predictor, path, kind, threshold):
     mask = mask_from_prob(prob8, threshold)
     made = {
         "prob": lambda: prob8,
+        "probability": lambda: prob8,
         "mask": lambda: mask,
         "cutout": lambda: cutout(picture, mask),
         "overlay": lambda: overlay(picture.rgb, mask),
@@ -87,7 +88,7 @@ def contents(folder):
     return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
 
 
-@pytest.mark.parametrize("kind", ["mask", "prob", "cutout", "overlay"])
+@pytest.mark.parametrize("kind", ["mask", "prob", "probability", "cutout", "overlay"])
 def test_each_kind_is_what_the_predictor_gives_byte_for_byte(kind, pictures, predictor, tiny_weights, tmp_path, capsys):
     output = tmp_path / "new" / "folder"
     assert run("predict", pictures, "--output", output, "--kind", kind, "--weights", tiny_weights) == 0
@@ -318,6 +319,14 @@ sys.exit(predicted or evaluated)
         timeout=120,
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_app_has_the_options_of_app_py(capsys):
+    assert run("app", "--help") == 0
+    assert capsys.readouterr().out.startswith("usage: unet app [-h] [--weights DIR_OR_REPO] [--port PORT]")
+    assert run("app", "--colour", "red") == 2
+    assert run("app", "--port", "0") == 1
+    assert capsys.readouterr().err.splitlines()[-1].startswith("unet app: the port must be a number")
 
 
 def test_help_does_not_wait_for_torch():
