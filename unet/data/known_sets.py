@@ -1,4 +1,4 @@
-"""Data sets that are known by the name of their folder: what they are and who made them."""
+"""Descriptions of data sets, for model cards: what they contain and who made them."""
 
 import re
 from dataclasses import dataclass
@@ -6,14 +6,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class DataSet:
-    """A data set that can be described in full."""
+    """The name, identifier (for the card's metadata) and description (Markdown) of a data set."""
 
     name: str
     identifier: str
     description: str
 
 
-# By the name of the folder.
+# By the name of the data folder.
 KNOWN_DATA = {
     "iseg": DataSet(
         "Interactive Segmentation",
@@ -52,7 +52,7 @@ KNOWN_DATA = {
 
 
 def describe_data(folder: str) -> DataSet:
-    """What is known of the data folder of that name; of an unknown one, its name."""
+    """Describe the data set in a folder of that name, or on the Hub as USER/NAME."""
     if folder.lower() in KNOWN_DATA:
         return KNOWN_DATA[folder.lower()]
     if re.fullmatch(r"[\w.-]+/[\w.-]+", folder):
@@ -61,4 +61,4 @@ def describe_data(folder: str) -> DataSet:
             folder, folder, f"photographs with masks, streamed from the Hub; see [its card]({page}) for terms."
         )
     identifier = re.sub(r"[^a-z0-9._/-]+", "-", folder.lower()).strip("-") or "data"
-    return DataSet(folder, identifier, "photographs with masks from a folder of this name; see its owner for terms.")
+    return DataSet(folder, identifier, "photographs with masks from a folder of this name; ask its owner for terms.")

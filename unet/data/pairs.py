@@ -203,9 +203,7 @@ def select_pairs(pairs: Sequence[Pair], split: Mapping[str, Sequence[str]], part
     root = pairs[0].root
     prefix = _folder_name(root) + "/"
     own = [name.removeprefix(prefix) for name in split[part] if name.startswith(prefix)]
-    wanted = own or [
-        name for name in split[part] if "/" not in name
-    ]  # then all are of this folder
+    wanted = own or [name for name in split[part] if "/" not in name]  # then all are of this folder
     by_stem = {pair.stem: pair for pair in pairs}
     missing = [stem for stem in wanted if stem not in by_stem]
     if missing:

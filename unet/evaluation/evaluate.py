@@ -14,7 +14,7 @@ THRESHOLDS = np.round(np.arange(0.05, 0.96, 0.01), 2)  # candidates for calibrat
 
 @dataclass(frozen=True)
 class Evaluated:
-    """One picture's scores, and how its known pixels are spread over the 256 levels of prob8."""
+    """The scores of one picture, and the histogram of its known pixels over the 256 levels of prob8."""
 
     stem: str
     scores: PictureScores
@@ -22,7 +22,7 @@ class Evaluated:
 
 
 def level_histogram(prob8: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """(2, 256) int64: known background and foreground pixels at each level of `prob8` (H, W)."""
+    """Number of known background and foreground pixels at each level of `prob8` (H, W): (2, 256) int64."""
     return np.stack([np.bincount(prob8[target == label], minlength=256) for label in (0, 1)])
 
 
@@ -30,7 +30,7 @@ def evaluate_pairs(predictor: Predictor, pairs: Iterable[Pair], threshold: float
     """Predict each picture at its own size and score it at `threshold` (0..1).
 
     Raises:
-        DataError, ImageError: a file cannot be read.
+        DataError, ImageError: A file cannot be read.
     """
     results = []
     for pair in pairs:
@@ -42,7 +42,7 @@ def evaluate_pairs(predictor: Predictor, pairs: Iterable[Pair], threshold: float
 
 
 def iou_at_thresholds(histogram: np.ndarray, thresholds: np.ndarray = THRESHOLDS) -> np.ndarray:
-    """IoU of one picture at each of `thresholds`, from its (2, 256) histogram."""
+    """IoU of one picture at each of `thresholds` (n,) in 0..1, from its (2, 256) histogram: (n,) float64."""
     levels = np.searchsorted(np.arange(256), 255 * thresholds)  # the lowest level inside the mask
     above = histogram[:, ::-1].cumsum(axis=1)[:, ::-1]  # (2, 256): pixels at this level or higher
     false_positive, true_positive = above[0, levels], above[1, levels]
@@ -51,17 +51,21 @@ def iou_at_thresholds(histogram: np.ndarray, thresholds: np.ndarray = THRESHOLDS
 
 
 def calibrate_threshold(sets: Sequence[Sequence[Evaluated]]) -> float:
-    """The threshold nearest to 0.5 whose mean IoU is within one standard error of the best one's.
+    """The threshold nearest to 0.5 whose mean IoU is within one standard error of the best.
 
-    A few dozen pictures do not tell the best threshold from its neighbours; of those that they cannot tell apart, the
-    one nearest to the neutral 0.5 is taken (the one-standard-error rule of Breiman et al. 1984, on paired differences).
+    A few dozen pictures cannot distinguish the best threshold from its neighbours. Among those that cannot be
+    distinguished, the one nearest to the neutral 0.5 is chosen (the one-standard-error rule of Breiman et al. 1984, on
+    paired differences).
 
     Args:
-        sets: pictures of each set; the mean is that of the sets' means, so all sets weigh the same.
+        sets: The evaluated pictures of each set. The mean IoU is the mean over the sets, so all sets weigh the same.
+
+    Returns:
+        One of `THRESHOLDS`.
     """
     ious = [np.array([iou_at_thresholds(e.histogram) for e in evaluated]) for evaluated in sets]
     best = np.mean([values.mean(axis=0) for values in ious], axis=0).argmax()
-    lost = [values[:, [best]] - values for values in ious]  # a (pictures, thresholds) for each set
+    lost = [values[:, [best]] - values for values in ious]  # (pictures, thresholds) for each set
     variances = [x.var(axis=0, ddof=1) / len(x) if len(x) > 1 else np.zeros(x.shape[1]) for x in lost]
     error = np.sqrt(np.sum(variances, axis=0)) / len(sets)
     mean_lost = np.mean([x.mean(axis=0) for x in lost], axis=0)
@@ -70,18 +74,18 @@ def calibrate_threshold(sets: Sequence[Sequence[Evaluated]]) -> float:
 
 
 def reliability(evaluated: Sequence[Evaluated], bins: int = 10) -> list[tuple[float, float, int]]:
-    """For each of `bins` equal ranges of probability: mean probability, share that is foreground, pixels."""
+    """How well probabilities match the share of foreground.
+
+    Returns:
+        For each of `bins` equal ranges of probability that has pixels: the mean probability, the share of its pixels
+        that are foreground, and the number of pixels.
+    """
     total = np.sum([e.histogram for e in evaluated], axis=0)  # (2, 256)
     rows = []
     for levels in np.array_split(np.arange(256), bins):
         pixels = int(total[:, levels].sum())
         if pixels:
             weight = total[:, levels].sum(axis=0)
-            rows.append(
-                (
-                    float((weight * levels).sum() / pixels / 255),
-                    float(total[1, levels].sum() / pixels),
-                    pixels,
-                )
-            )
+            mean = float((weight * levels).sum() / pixels / 255)
+            rows.append((mean, float(total[1, levels].sum() / pixels), pixels))
     return rows

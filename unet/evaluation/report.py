@@ -1,4 +1,4 @@
-"""`python -m unet evaluate`: scores with their spread, and the worst pictures."""
+"""`unet evaluate`: scores with their spread, and the worst pictures."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -20,29 +20,29 @@ ALONE = Processes()
 
 @dataclass(frozen=True)
 class Report:
-    """What was measured, and on what."""
+    """The result of an evaluation."""
 
     weights: str
-    """As given, with the Hub revision."""
+    """The weights as given, with the Hub revision."""
     precision: str
-    """Of the network: fp32 or bf16."""
+    """Precision of the network: fp32 or bf16."""
     threshold: float
-    """Of the masks, 0..1."""
+    """Threshold of the masks, 0..1."""
     data: str
-    """Folder, as given."""
+    """The data folder as given."""
     split: str
     """Part of the weights' split, or `all`."""
     pictures: int
     """Number of pictures."""
     metrics: Summary
-    """By metric; None where no picture has it."""
+    """The spread of each metric, or None for a metric that no picture has."""
     worst: list[Evaluated]
-    """Ascending by IoU."""
+    """The pictures with the lowest IoU, in ascending order."""
 
 
 @dataclass(frozen=True)
 class _Share:
-    """What one process found out."""
+    """The results of one process."""
 
     weights: str
     precision: str
@@ -54,13 +54,13 @@ def choose_pairs(pairs: list[Pair], location: Location, part: str) -> list[Pair]
     """The pairs of one part of the split that the weights were trained with, or all of them.
 
     Raises:
-        DataError: the weights come without a split, or it does not fit the folder.
+        DataError: The weights have no split.json, or it does not match the folder.
     """
     if part == "all":
         return pairs
     path = location.folder / SPLIT_FILE
     if not path.is_file():
-        raise DataError(f"the weights {location.name} come without a {SPLIT_FILE}; --split all scores every picture")
+        raise DataError(f"the weights {location.name} have no {SPLIT_FILE}; --split all scores every picture")
     return select_pairs(pairs, load_split(path), part)
 
 
@@ -68,15 +68,15 @@ def evaluate(data: Path, part: str, weights: str, precision: str, processes: Pro
     """Score `weights` at their calibrated threshold on the pictures of `data` that `part` names.
 
     Args:
-        data: folder of pictures with masks.
-        part: of the weights' split: train, val, test, extra_test; or all.
-        weights: folder or Hub repo.
+        data: The folder of pictures with masks.
+        part: The part of the weights' split: train, val, test or extra_test; or all for every picture.
+        weights: A weights folder, or USER/NAME[@REVISION] of a model on the Hub.
         precision: auto, fp32 or bf16.
-        processes: that share the pictures; each gets the whole report.
+        processes: The processes that share the pictures. Each gets the whole report.
 
     Raises:
-        DataError, ImageError: the folder or a file in it cannot be used, or is not what the split names.
-        WeightsError, HubError: the weights cannot be had.
+        DataError, ImageError: The folder or a file in it cannot be used, or does not match the split.
+        WeightsError, HubError: The weights could not be loaded.
     """
 
     def score_share() -> _Share:
@@ -120,7 +120,7 @@ def as_json(report: Report) -> str:
 
 
 def as_text(report: Report) -> str:
-    """The report as two small tables."""
+    """The report as two tables of plain text."""
     lines = [
         f"weights   {report.weights} ({report.precision}, threshold {report.threshold:g})",
         f"data      {report.data}, {report.split}: {report.pictures} pictures",

@@ -1,4 +1,4 @@
-"""Simulated clicks, for training and for the benchmark: what a visitor would point at next.
+"""Simulated clicks for training and benchmarks: where a user would click next.
 
 The next click falls on the centre of the largest wrong region, the protocol of the field (Sofiiuk et al. 2021,
 arXiv:2102.06583, section 4). First clicks in training are drawn at random inside and outside the object.
@@ -23,7 +23,7 @@ def opencv() -> Any:
     """The module cv2.
 
     Raises:
-        ConfigError: it is not installed; names the command that installs it.
+        ConfigError: It is not installed; the message names the command that installs it.
     """
     try:
         import cv2
@@ -40,7 +40,7 @@ def _depth(region: np.ndarray) -> np.ndarray:
 
 
 def _centre(region: np.ndarray) -> tuple[int, int, float]:
-    """Column and row of the pixel of `region` (H, W) farthest from its border, the picture's included, and how far."""
+    """Column and row of the pixel of `region` (H, W) farthest from its border, and its distance in pixels."""
     distance = _depth(region)
     row, column = np.unravel_index(int(distance.argmax()), distance.shape)
     return int(column), int(row), float(distance[row, column])
@@ -50,9 +50,9 @@ def next_click(mask: np.ndarray, target: np.ndarray, done: Sequence[Click] = ())
     """The click that corrects most: the centre of the largest connected wrong region.
 
     Args:
-        mask: (H, W) bool, the answer so far.
-        target: (H, W) uint8 labels; unknown pixels are never wrong.
-        done: earlier clicks, whose pixels are not clicked again.
+        mask: The current mask, (H, W) bool.
+        target: Labels, (H, W) uint8. Unknown pixels are never wrong.
+        done: Earlier clicks, whose pixels are not clicked again.
 
     Returns:
         The click, or None if no pixel is wrong.
@@ -77,8 +77,8 @@ def next_click(mask: np.ndarray, target: np.ndarray, done: Sequence[Click] = ())
 def first_clicks(rng: np.random.Generator, target: np.ndarray) -> list[Click]:
     """One to `MOST_FIRST_CLICKS` clicks well inside the object, and sometimes some outside it.
 
-    Half of the time the first one is the object's centre, as in the benchmark; a target without foreground
-    gets background clicks only.
+    With probability 0.5 the first click is the object's centre, as in the benchmark. A target without foreground has
+    background clicks only.
     """
     clicks = []
     inside, outside = target == 1, target == 0
@@ -105,17 +105,18 @@ def simulate_clicks(
     targets: np.ndarray,
     rngs: Sequence[np.random.Generator | None],
 ) -> np.ndarray:
-    """Click maps of a training batch: none, first clicks, and corrections of the network's own answers.
+    """Click maps of a training batch: first clicks, and corrections of the network's own masks.
 
     Args:
-        predict: positions (b,) of some pictures in the batch and their click maps (b, 2, h, w) float32 -> the
-            network's masks (b, h, w) bool with these clicks; asked only about pictures that get a correction.
-        targets: (B, h, w) uint8 labels.
-        rngs: a generator for each picture, None for one left automatic; nothing else is random, so a picture's
-            clicks do not depend on its batch.
+        predict: A function from the indices (b,) of some pictures in the batch and their click maps (b, 2, h, w)
+            float32 to the network's masks (b, h, w) bool with these clicks. It is called only for pictures that get a
+            correction.
+        targets: Labels, (B, h, w) uint8.
+        rngs: A generator for each picture, or None for a picture without clicks. Nothing else is random, so a
+            picture's clicks do not depend on its batch.
 
     Returns:
-        (B, 2, h, w) float32 maps, zero for the pictures left automatic.
+        Click maps, (B, 2, h, w) float32, all zero for pictures without clicks.
     """
     size = (targets.shape[1], targets.shape[2])
     clicks: list[list[Click]] = []
@@ -138,17 +139,17 @@ def simulate_clicks(
 def click_session(
     answer: Callable[[Sequence[Click]], np.ndarray], target: np.ndarray, most: int
 ) -> Iterator[tuple[list[Click], np.ndarray]]:
-    """A user who corrects `answer` until nothing is wrong, or after `most` clicks.
+    """Simulate a user who clicks until no pixel is wrong, at most `most` times.
 
-    The first click is the object's centre, whatever the automatic mask: the protocol begins with an empty one.
+    The first click is the object's centre, because the protocol starts from an empty mask, not the automatic one.
 
     Args:
-        answer: clicks -> mask (H, W) bool.
-        target: (H, W) uint8 labels.
-        most: number of clicks.
+        answer: A function from clicks to a mask, (H, W) bool.
+        target: Labels, (H, W) uint8.
+        most: Largest number of clicks.
 
     Yields:
-        The clicks so far, one more each time, and the mask that answers them.
+        The clicks so far, one more each time, and the mask with these clicks.
     """
     clicks: list[Click] = []
     mask = np.zeros(target.shape, dtype=bool)
@@ -164,10 +165,10 @@ def ious_after_clicks(
     """IoU of each picture after each of `counts` simulated clicks, at its own size and at `threshold` (0..1).
 
     Returns:
-        (pictures, counts) float64; a session that ended early keeps its last value.
+        IoU, (pictures, counts) float64. A session that ended early keeps its last value.
 
     Raises:
-        DataError, ImageError: a file cannot be read.
+        DataError, ImageError: A file cannot be read.
     """
     rows = []
     for pair in pairs:
