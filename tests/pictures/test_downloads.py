@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
 from viewer_helpers import SIZES, picture, prob8
 
 from unet.errors import ConfigError
@@ -15,7 +17,17 @@ from unet.pictures.clicks import Click
 from unet.pictures.decode import Picture
 from unet.pictures.draw import Style, outline, outline_width, render, soft_alpha
 from unet.web.download import Download
-from unet.web.viewer import PREVIEW_PIXELS, PREVIEW_SIDE, Viewer, answer, preview_size, sample, viewer_value
+from unet.web.viewer import (
+    MODULES_PATH,
+    PREVIEW_PIXELS,
+    PREVIEW_SIDE,
+    ROUTES,
+    Viewer,
+    answer,
+    preview_size,
+    sample,
+    viewer_value,
+)
 
 EVENT = {
     "number": 3,
@@ -80,10 +92,10 @@ def test_preview_size(size):
 
 
 def test_value_after_clicks_keeps_the_picture_files():
-    before = viewer_value(picture("glass"), prob8("glass"))
+    before = viewer_value(picture("glass"), prob8("glass"), source="up.png")
     clicks = [Click(3, 4, 1)]
     after = viewer_value(picture("glass"), prob8("glass", clicks), clicks=clicks, takes_clicks=True, like=before)
-    assert (after.image.path, after.alpha.path) == (before.image.path, before.alpha.path)
+    assert (after.image.path, after.alpha.path, after.source.path) == (before.image.path, before.alpha.path, "up.png")
     assert after.prob.path != before.prob.path
     assert [(c.x, c.y, c.label) for c in after.clicks] == [(3, 4, 1)]
     assert Path(before.prob.path).exists()
@@ -94,12 +106,24 @@ def test_values_of_two_visitors_lie_apart():
     assert Path(first.prob.path).parent != Path(second.prob.path).parent
 
 
-def test_component_carries_its_modules_and_no_path():
+def test_component_names_its_modules_and_no_path_of_the_server():
     viewer = Viewer()
-    for name in ("main.js", "drawing.js", "loader.js"):
-        assert (Path("unet/web/static/viewer") / name).exists()
-    assert "drawOverlay" in viewer.js_on_load
+    assert MODULES_PATH in viewer.js_on_load
     assert str(Path.cwd()) not in json.dumps(viewer.get_config())
+
+
+def test_route_serves_the_modules_and_nothing_else():
+    client = TestClient(Starlette(routes=ROUTES))
+    for path in Path("unet/web/static/viewer").glob("*.js"):
+        response = client.get(f"{MODULES_PATH}/{path.name}")
+        if path.name == "loader.js":
+            assert response.status_code == 404
+            continue
+        assert response.text == path.read_text(encoding="utf-8")
+        assert response.headers["content-type"].startswith("text/javascript")
+        assert "immutable" in response.headers["cache-control"]
+    for name in ("viewer.html", "..%2Fpage.css", "..%2F..%2Fviewer.py", ""):
+        assert client.get(f"{MODULES_PATH}/{name}").status_code == 404
 
 
 def test_settings_are_read():
