@@ -1,4 +1,4 @@
-"""The command `python -m unet.space USER/NAME --weights USER/MODEL`; see `unet.hub.space`."""
+"""The command `python -m unet.space USER/NAME --weights USER/MODEL`, see `unet.hub.space`."""
 
 import sys
 

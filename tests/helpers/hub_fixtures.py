@@ -1,4 +1,4 @@
-"""Fixtures for tests against a local Hub; a module takes them with `pytest_plugins = ["hub_fixtures"]`."""
+"""Fixtures for tests against a local Hub; a module uses them with `pytest_plugins = ["hub_fixtures"]`."""
 
 import json
 import subprocess

@@ -1,4 +1,4 @@
-"""What the local Hub of `hub_server` answers to each request."""
+"""The answers of the local Hub of `hub_server` to each request."""
 
 import json
 import re
@@ -38,7 +38,7 @@ class Handler(Writing, BaseHTTPRequestHandler):
         url = urlsplit(self.path)
         self.query, path = parse_qs(url.query), unquote(url.path)
         self.hub.requests.append((self.command, path))
-        self.fault = self.hub.take_fault(self.command, path)
+        self.fault = self.hub.next_fault(self.command, path)
         if self.fault and self.fault.kind == "hang":
             self.hub.closing.wait()
             self.close_connection = True
@@ -92,7 +92,7 @@ class Handler(Writing, BaseHTTPRequestHandler):
         self.wfile.flush()
         self.connection.shutdown(socket.SHUT_RDWR)
 
-    # Who asks for what
+    # Permissions and lookup
     def token(self) -> str | None:
         return (self.headers.get("Authorization") or "").removeprefix("Bearer ") or None
 
@@ -103,7 +103,7 @@ class Handler(Writing, BaseHTTPRequestHandler):
         return False
 
     def find(self, kind: str, repo_id: str) -> Any:
-        """The repo, or None after having answered that there is none (for strangers: 401, as the Hub does)."""
+        """The repo, or None after an answer that there is none (401 for anonymous requests, like the Hub)."""
         token = self.token()
         if token is not None and token not in self.hub.tokens:
             message = "Invalid credentials in Authorization header"

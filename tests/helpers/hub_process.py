@@ -1,4 +1,4 @@
-"""What calls of the hub modules in processes of their own are made of (see `hub_fixtures`)."""
+"""Test data and code for calls of the hub modules in separate processes (see `hub_fixtures`)."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ FILES = {
     "README.md": b"---\nlicense: mit\n---\n# Card\n",
 }
 
-# The command line of unet.hub.space, for the program in another folder than this one.
+# The command line of unet.hub.space for a program in another folder.
 PUBLISH = "import sys, pathlib, unet.hub.space as s; s.ROOT = pathlib.Path(sys.argv.pop(1)); sys.exit(s.main())"
 
 SNIPPET = """
@@ -30,7 +30,7 @@ from unet.hub import client, publish
 from unet.hub.publish import push_weights
 call, given = sys.argv[1], json.loads(sys.argv[2])
 pace = given.pop("pace")
-# As many attempts as ever, but quicker.
+# The same number of attempts, but faster.
 client.RETRY_PAUSES = publish.RETRY_PAUSES = [pace * p for p in client.RETRY_PAUSES]
 answer, start = {}, time.monotonic()
 try:

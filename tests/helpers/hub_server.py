@@ -1,7 +1,7 @@
-"""A Hugging Face Hub of one's own: in memory, over real HTTP, with faults on order.
+"""A local Hugging Face Hub for tests: in memory, over real HTTP, with faults on request.
 
-It answers what the real `huggingface_hub` client asks when it creates repos, commits (LFS included), lists, reads and
-deletes, for models, data sets and Spaces. What it cannot show: Xet storage, permissions, the CDN, Space builds.
+It answers the requests of the real `huggingface_hub` client for creating repos, commits (with LFS), listing, reading
+and deleting, for models, datasets and Spaces. It does not cover Xet storage, permissions, the CDN and Space builds.
 
     with LocalHub() as hub:
         hub.add_repo("user/name", {"model.safetensors": b"..."})
@@ -44,7 +44,7 @@ class Repo:
     refs: dict[str, str] = field(default_factory=dict)
 
     def commit(self, files: dict[str, bytes], message: str = "commit") -> str:
-        """Put a new state of all files on main; returns its 40-hex number."""
+        """Put a new state of all files on main; returns its 40-hex hash."""
         number = hashlib.sha1(f"{self.kind}{self.id}{len(self.commits)}".encode()).hexdigest()
         self.commits[number] = dict(files)
         self.messages.append(message)
@@ -77,7 +77,7 @@ class Fault:
 
 
 class LocalHub:
-    """The server; `url` is its HF_ENDPOINT, `requests` what it was asked, as (method, path)."""
+    """The server; `url` is its HF_ENDPOINT, `requests` the list of (method, path) it received."""
 
     def __init__(self) -> None:
         self.repos: dict[tuple[str, str], Repo] = {}
@@ -165,10 +165,10 @@ class LocalHub:
         self.faults.append(Fault(re.compile(path), "trickle", "GET", float("inf"), after=chunk, pause=pause))
 
     def lose_answer(self, path: str, *, times: float = 1) -> None:
-        """Do what is asked, then close the connection without answering."""
+        """Process the request, then close the connection without answering."""
         self.faults.append(Fault(re.compile(path), "lose", None, times))
 
-    def take_fault(self, method: str, path: str) -> Fault | None:
+    def next_fault(self, method: str, path: str) -> Fault | None:
         with self.lock:
             for fault in self.faults:
                 begun = any(re.search(fault.once, asked) for _, asked in self.requests)

@@ -14,7 +14,7 @@ def sha256(content: bytes) -> str:
 
 
 def blob_id(content: bytes) -> str:
-    """The number that git gives a file of this content."""
+    """The git blob id of a file with this content."""
     return hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
 
 
@@ -23,7 +23,7 @@ def is_lfs(path: str) -> bool:
 
 
 class Writing:
-    """Mixed into the request handler, which knows the hub, reads bodies and finds repos."""
+    """Mixin of the request handler, which has the hub, reads bodies and finds repos."""
 
     hub: Any
     command: str

@@ -108,6 +108,24 @@ def test_offline_on_request_means_the_cache(hub, tmp_path):
     assert hub.requests == []
 
 
+@pytest.mark.parametrize("damaged", [False, True])
+def test_a_file_in_the_store_that_repos_share_is_checked_by_its_own_hash(hub, ask, tmp_path, damaged):
+    # The library keeps files of the Hub's Xet storage once for all repos, under their Xet hash, behind a second link.
+    head = ask("locate", source=REPO)["revision"]
+    (link,) = (tmp_path / "home").rglob(f"snapshots/{head}/model.safetensors")
+    blob = link.resolve()
+    shared = blob.parents[2] / "blobs" / "01" / ("01" * 32)
+    shared.parent.mkdir(parents=True)
+    blob.rename(shared)
+    blob.symlink_to(shared)
+    if damaged:
+        shared.write_bytes(MODEL[:1000])
+    hub.requests.clear()
+    assert content(ask("locate", source=f"{REPO}@{head}")) == MODEL
+    assert bool(hub.requests) is damaged
+    assert shared.exists() is not damaged
+
+
 def test_pickled_weights_are_refused_by_name(hub, ask):
     hub.add_repo("user/pickled", {"pytorch_model.bin": b"x", "old.pt": b"x", "config.json": b"{}"})
     answer = ask("locate", source="user/pickled")

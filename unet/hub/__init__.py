@@ -1,4 +1,4 @@
-"""The Hugging Face Hub: finding and downloading weights, publishing weights and the Space.
+"""The Hugging Face Hub: names of weights files, loading of weights, publishing of weights and the Space.
 
-Of the project, may import `unet.errors` only: it handles files and knows no networks.
+Of the project it imports only `unet.errors`: it handles files, not networks.
 """

@@ -163,14 +163,35 @@ def explain(error: Exception, repo: str, revision: str | None = None, doing: str
     """The error for the user when `doing` ("reading", "publishing to") something with `repo` failed with `error`."""
     if isinstance(error, HubError):
         return error
-    cause = root_cause(error)
-    reason = _status_reason(cause, repo, revision) if isinstance(cause, HfHubHTTPError) else _reason(cause)
-    return HubError(f"{doing} {repo}: {reason}")
+    return HubError(f"{doing} {repo}: {_reason(root_cause(error), repo, revision)}")
 
 
-def _reason(cause: BaseException) -> str:
+def _reason(cause: BaseException, repo: str, revision: str | None) -> str:
     hub, line = constants.ENDPOINT, _first_line(cause)
+    status = cause.response.status_code if isinstance(cause, HfHubHTTPError) else 0
     match cause:
+        case GatedRepoError():
+            return f"the repo is gated; ask for access on {hub}/{repo}, then log in with {LOGIN}"
+        case RevisionNotFoundError():
+            return f"there is no revision {revision or 'main'!r}; give a branch, a tag or a commit of that repo"
+        case RemoteEntryNotFoundError():
+            return f"no such file in the repo ({cause.response.url.path})"
+        case _ if status == 401 and get_token() is None:
+            # The Hub answers 401, not 404, to anonymous requests for a repo that does not exist.
+            return f"there is no such repo, or it is private and no token is set; log in with {LOGIN}"
+        case _ if status == 401:
+            return f"the Hub does not accept the token (401); log in again with {LOGIN}"
+        case _ if status == 404 or isinstance(cause, RepositoryNotFoundError):
+            return f"there is no such repo on {hub}, or your token has no access to it"
+        case _ if status == 403:
+            return "forbidden (403); your token does not have the permission for this"
+        case HfHubHTTPError() if status == 429:
+            seconds = _retry_after(cause)
+            return f"too many requests (429); try again {f'in {seconds:g} s' if seconds else 'later'}"
+        case _ if status >= 500:
+            return f"the Hub reports an internal error ({status}); try again later"
+        case HfHubHTTPError():
+            return f"the Hub answered {status}: {line}"
         case HubTimeout():
             return f"{hub} {cause}; try again later"
         case httpx.TimeoutException():
@@ -188,29 +209,3 @@ def _reason(cause: BaseException) -> str:
         case json.JSONDecodeError():
             return f"{hub} does not answer like a Hub; is there a proxy or a login page in between?"
     return f"failed with {type(cause).__name__}: {line}"
-
-
-def _status_reason(error: HfHubHTTPError, repo: str, revision: str | None) -> str:
-    hub, status = constants.ENDPOINT, error.response.status_code
-    match error:
-        case GatedRepoError():
-            return f"the repo is gated; ask for access on {hub}/{repo}, then log in with {LOGIN}"
-        case RevisionNotFoundError():
-            return f"there is no revision {revision or 'main'!r}; give a branch, a tag or a commit of that repo"
-        case RemoteEntryNotFoundError():
-            return f"no such file in the repo ({error.response.url.path})"
-    if status == 401:
-        # The Hub answers 401, not 404, to anonymous requests for a repo that does not exist.
-        if get_token() is None:
-            return f"there is no such repo, or it is private and no token is set; log in with {LOGIN}"
-        return f"the Hub does not accept the token (401); log in again with {LOGIN}"
-    if isinstance(error, RepositoryNotFoundError) or status == 404:
-        return f"there is no such repo on {hub}, or your token has no access to it"
-    if status == 403:
-        return "forbidden (403); your token does not have the permission for this"
-    if status == 429:
-        seconds = _retry_after(error)
-        return f"too many requests (429); try again {f'in {seconds:g} s' if seconds else 'later'}"
-    if status >= 500:
-        return f"the Hub reports an internal error ({status}); try again later"
-    return f"the Hub answered {status}: {_first_line(error)}"

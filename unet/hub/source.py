@@ -159,7 +159,8 @@ def _find_cached(repo: str, revision: str | None, also: Sequence[str] = ()) -> L
         paths = [Path(path) for path in found if isinstance(path, str)]
         try:
             for path in paths:
-                _check_hash(path, repo, path.resolve().name)  # the cache names a file by its hash
+                # The first link leads to a file named by its hash, which can itself be a link to a store of all repos.
+                _check_hash(path, repo, path.readlink().name if path.is_symlink() else None)
         except HubError as error:
             logger.warning("%s", error)
             continue
@@ -195,7 +196,7 @@ def file_hash(content: bytes, like: str) -> str:
 def _check_hash(path: Path, repo: str, stated: str | None) -> None:
     """Remove a cached file whose content does not have the hash `stated`, and raise `HubError`."""
     if not stated or not (_SHA256.fullmatch(stated) or _COMMIT.fullmatch(stated)):
-        return  # a cache without links, as on Windows, does not know the hash
+        return  # a cache without links, as on Windows, does not state the hash
     found = file_hash(path.read_bytes(), stated)
     if found != stated:
         path.resolve().unlink(missing_ok=True)
