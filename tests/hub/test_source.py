@@ -36,6 +36,7 @@ def test_an_existing_folder_wins_over_a_repo_of_that_name(tmp_path, monkeypatch)
     monkeypatch.chdir(tmp_path)
     found = locate(REPO)
     assert (found.folder.resolve(), found.name, found.revision) == (folder, REPO, None)
+    assert locate(f"./{REPO}/").name == f"./{REPO}/"
 
 
 def test_a_path_is_always_a_folder(tmp_path):

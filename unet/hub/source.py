@@ -77,7 +77,7 @@ def locate(source: str | Path, *, timeout: float = 10.0, also: Sequence[str] = (
         WeightsError: `source` is neither a folder nor well formed.
     """
     if Path(source).is_dir() or isinstance(source, Path):
-        return _local(Path(source))
+        return _local(source)
     repo, revision = parse_source(source)
     if constants.HF_HUB_OFFLINE or (revision and _COMMIT.fullmatch(revision)):
         cached = _find_cached(repo, revision, also)
@@ -119,22 +119,22 @@ def locate_or_embedded(
     return _local(embedded), [f"{failed} the weights that come with this program, {embedded}."]
 
 
-def _local(folder: Path) -> Location:
-    if not folder.is_dir():
+def _local(folder: str | Path) -> Location:
+    if not Path(folder).is_dir():
         raise WeightsError(f"{folder}: there is no such weights folder")
-    return Location(folder, str(folder))
+    return Location(Path(folder), str(folder))
 
 
 def _download(repo: str, revision: str | None, also: Sequence[str], watch: Watch, timeout: float) -> Location:
     api = HfApi()
-    # Only notes in the cache which commit the branch or tag stands for, and may return an old note: not the answer.
+    # Records in the cache which commit the branch or tag refers to. Its result is not used: it can be an old record.
     api.resolve_revision(repo, revision=revision)
     info = api.model_info(repo, revision=revision, timeout=timeout, files_metadata=True)
     files = _choose_files(repo, info, also)
     watch.expected = sum(file.size or 0 for file in files)
     # By commit, so that all files are of one commit even if someone pushes in the meantime.
     commit, bar = info.sha, watch.progress_bar()
-    assert commit is not None, "the Hub names no commit"
+    assert commit is not None, "the Hub does not state its commit"
     for file in files:
         path = Path(hf_hub_download(repo, file.rfilename, revision=commit, etag_timeout=timeout, tqdm_class=bar))
         _check_hash(path, repo, stated_hash(file))
