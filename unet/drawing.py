@@ -1,4 +1,4 @@
-"""Deprecated: `unet.drawing` is now `unet.pictures.draw`; `from unet import mask_from_prob, save_png` works as well."""
+"""Deprecated name of `unet.pictures.draw`, which published model cards import."""
 
 import warnings
 

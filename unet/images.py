@@ -1,4 +1,4 @@
-"""Deprecated: `unet.images` is now `unet.pictures.decode`; `from unet import read_picture` works as well."""
+"""Deprecated name of `unet.pictures.decode`, which published model cards import."""
 
 import warnings
 

@@ -1,4 +1,4 @@
-"""Datasets that are streamed: who is trained on, what a window holds, and how little memory it takes."""
+"""Streamed datasets: which rows are trained on, what a window holds, and how little memory it takes."""
 
 import json
 import os
@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
 
+import datasets
 import numpy as np
 import pytest
 from generated import draw_pair
@@ -20,7 +21,6 @@ from unet.data.stream import DatasetStream, is_hub_dataset, part_of_row
 from unet.errors import DataError
 from unet.training.checkpoint import CHECKPOINT, read_checkpoint
 
-datasets = pytest.importorskip("datasets")
 ROOT = Path(__file__).parents[2]
 LIMIT = 150 * 2**20  # bytes that streaming may take beyond what the libraries take at rest
 
@@ -146,7 +146,7 @@ sys.exit(train.main())
 def test_without_the_library_the_error_names_it(tmp_path):
     result = train(tmp_path, "--data", "user/name", program=["-c", IMPORTED])
     assert result.returncode == 1
-    assert "error: --data user/name is a dataset and needs its library: pip install datasets" in result.stderr
+    assert "error: --data user/name is a dataset, which needs a library: pip install datasets" in result.stderr
 
 
 def as_parquet(rows: list[dict], folder: Path) -> dict[str, bytes]:
@@ -177,7 +177,7 @@ def test_training_on_a_dataset_of_the_hub(tmp_path, made):
     drawn, _ = draw_pair(int(first.stem.removeprefix("train-")))
     assert np.array_equal(np.asarray(Image.open(first)), drawn)
     assert missing.returncode == 1
-    assert "error: the dataset user/nothing cannot be had" in missing.stderr
+    assert "error: the dataset user/nothing could not be loaded" in missing.stderr
     assert "Traceback" not in missing.stderr
 
 

@@ -16,7 +16,7 @@ from unet.errors import DataError
 Split = dict[str, list[str]]
 
 PARTS = ("train", "val", "test", "extra_test")
-MOST_VALIDATED = 100  # pictures of an extra folder that are used for validation
+MAX_VALIDATED = 100  # pictures of an extra folder that are used for validation
 _ATTEMPTS = 200  # attempts to place groups so that every part has exactly its number of pictures
 _LISTED = 50  # names in a message; the rest is only counted
 
@@ -53,7 +53,7 @@ def split_stems(stems: Iterable[str], *, seed: int, groups: Iterable[Sequence[st
         )
     count = sum(map(len, units))
     seventh = max(1, (2 * count + 7) // 14)
-    return _share(units, {"train": count - 2 * seventh, "val": seventh, "test": seventh}, f"split {seed}")
+    return _distribute(units, {"train": count - 2 * seventh, "val": seventh, "test": seventh}, f"split {seed}")
 
 
 def hold_out(stems: Iterable[str], *, seed: int, groups: Iterable[Sequence[str]] = ()) -> tuple[list[str], list[str]]:
@@ -77,7 +77,7 @@ def hold_out(stems: Iterable[str], *, seed: int, groups: Iterable[Sequence[str]]
         return sorted(stem for unit in units for stem in unit), []
     count = sum(map(len, units))
     tenth = max(1, (count + 5) // 10)
-    shares = _share(units, {"kept": count - tenth, "out": tenth}, f"hold out {seed}")
+    shares = _distribute(units, {"kept": count - tenth, "out": tenth}, f"hold out {seed}")
     return shares["kept"], shares["out"]
 
 
@@ -92,14 +92,14 @@ def split_held_out(
         groups: Groups of stems that must stay together, as given to `hold_out`.
 
     Returns:
-        The sorted stems for validation, which are half of them but at most `MOST_VALIDATED`, and those for testing.
+        The sorted stems for validation, which are half of them but at most `MAX_VALIDATED`, and those for testing.
     """
-    wanted = min(len(stems) // 2, MOST_VALIDATED)
+    wanted = min(len(stems) // 2, MAX_VALIDATED)
     held = set(stems)
     units = _units(stems, [group for group in groups if held.issuperset(group)])
     if not wanted or len(units) < 2:
         return [], sorted(stems)
-    shares = _share(units, {"val": wanted, "test": len(stems) - wanted}, f"validate {seed}")
+    shares = _distribute(units, {"val": wanted, "test": len(stems) - wanted}, f"validate {seed}")
     return shares["val"], shares["test"]
 
 
@@ -124,12 +124,12 @@ def _units(stems: Iterable[str], groups: Iterable[Sequence[str]]) -> list[list[s
     return units + [[stem] for stem in sorted(free - set(grouped))]
 
 
-def _share(units: Sequence[Sequence[str]], counts: Mapping[str, int], salt: str) -> Split:
+def _distribute(units: Sequence[Sequence[str]], counts: Mapping[str, int], salt: str) -> Split:
     """Distribute `units`, `counts[part]` stems to each part: the first exact attempt, or the closest one."""
     best: Split = {}
     best_error: int | None = None
     for attempt in range(_ATTEMPTS):
-        shares = _attempt(units, counts, f"{salt} {attempt}")
+        shares = _place(units, counts, f"{salt} {attempt}")
         error = sum(abs(len(shares[part]) - counts[part]) for part in counts)
         if best_error is None or error < best_error:
             best, best_error = shares, error
@@ -138,7 +138,7 @@ def _share(units: Sequence[Sequence[str]], counts: Mapping[str, int], salt: str)
     return {part: sorted(stems) for part, stems in best.items()}
 
 
-def _attempt(units: Sequence[Sequence[str]], counts: Mapping[str, int], salt: str) -> Split:
+def _place(units: Sequence[Sequence[str]], counts: Mapping[str, int], salt: str) -> Split:
     """Place the largest units first, each in a random part that has room for it, so that no part is empty."""
     draws = {unit[0]: int.from_bytes(hashlib.sha256(f"{salt} {unit[0]}".encode()).digest(), "big") for unit in units}
     ordered = sorted(units, key=lambda unit: (-len(unit), draws[unit[0]]))

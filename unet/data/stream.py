@@ -1,9 +1,9 @@
-"""Pictures with masks of a Hub dataset, streamed through the `datasets` library in constant memory.
+"""Pictures with masks of a Hub dataset, streamed with the `datasets` library in constant memory.
 
-An epoch is a window of so many rows of the stream. A window's files are kept, as they come, in a spool folder until the
-next window takes their place, so everything behind works on files as ever; memory and disk hold one window, however
-large the dataset is. Rows keep the stream's order from window to window and are shuffled within: a dataset sorted by
-what it shows should be shuffled before it is uploaded.
+An epoch is a window of a fixed number of rows. The files of a window are saved in a spool folder until the next window
+replaces them, so the rest of the training reads files as usual, and memory and disk hold one window however large the
+dataset is. Windows follow the order of the stream and are shuffled only within themselves: shuffle a dataset that is
+sorted by content before you upload it.
 
 Validation and test pictures come from the dataset's own splits of these names or, without them, from its first rows.
 """
@@ -28,24 +28,24 @@ from unet.pictures.decode import read_header
 
 IMAGE_COLUMNS = ("image", "img", "picture", "photo")
 MASK_COLUMNS = ("mask", "label", "annotation", "segmentation", "ground_truth", "gt")
-HELD_OUT_MOST = 200  # pictures in each of val and test
+MAX_HELD_OUT = 200  # pictures in val and in test, at most
 SUFFIXES = {"JPEG": ".jpg", "PNG": ".png", "WEBP": ".webp", "BMP": ".bmp"}
 ROWS_IN_TURN = 7  # of the first rows, 5 go to train, 1 to val and 1 to test, at random
-DEALT_ROWS = ROWS_IN_TURN * HELD_OUT_MOST  # all later ones are trained on
-OWN_SPLITS = {"val": "validation", "test": "test"}  # of a dataset that brings them
+DEALT_ROWS = ROWS_IN_TURN * MAX_HELD_OUT  # all later ones are trained on
+OWN_SPLITS = {"val": "validation", "test": "test"}  # names of the dataset's own splits, if it has them
 _Numbered = tuple[int, Mapping[str, Any]]
 START: Mapping[str, Any] = {"window": 0, "row": 0, "dataset": None}
 
 
 def is_hub_dataset(data: Path) -> bool:
-    """Whether `data` means USER/NAME on the Hub, or a folder of Parquet files, and no folder of pictures."""
+    """Whether `data` is USER/NAME on the Hub or a folder of Parquet files, not a folder of pictures."""
     if data.is_dir():
         return any(data.glob("**/*.parquet"))
     return not data.exists() and re.fullmatch(r"[\w.-]+/[\w.-]+", data.as_posix()) is not None
 
 
 def part_of_row(index: int, seed: int) -> str:
-    """train, val or test: a function of the row's number and the split's seed alone."""
+    """train, val or test, which depends only on the row's index and the seed of the split."""
     if index >= DEALT_ROWS:
         return "train"
     dealt = int.from_bytes(sha256(f"{seed} {index}".encode()).digest()[:8], "big") % ROWS_IN_TURN
@@ -68,17 +68,18 @@ class _Row:
 
 
 class DatasetStream:
-    """The rows of a dataset.
+    """The training, validation and test pictures of a streamed dataset.
 
     Args:
         name: USER/NAME on the Hub, or a folder of Parquet files.
-        length: rows of a window.
-        seed: of the split into train, val and test.
-        spool: folder for the files in use; what is in it is deleted.
-        skip_broken: leave out rows that cannot be used instead of raising.
+        length: Number of rows in a window.
+        seed: Seed of the split into train, val and test.
+        spool: Folder for the files in use. Its contents are deleted.
+        skip_broken: Skip unusable rows instead of raising.
 
     Raises:
-        DataError: `datasets` is not installed, or the dataset cannot be had or has no columns of pictures and masks.
+        DataError: `datasets` is not installed, or the dataset could not be loaded or has no columns of pictures and
+            masks.
     """
 
     def __init__(self, name: str, length: int, seed: int, spool: Path, skip_broken: bool = False) -> None:
@@ -91,34 +92,35 @@ class DatasetStream:
         self._window: list[Pair] = []
 
     def held_out(self) -> tuple[list[Pair], list[Pair]]:
-        """Validation and test pictures, at most `HELD_OUT_MOST` each: the dataset's own, or those dealt to them.
+        """Validation and test pictures, at most `MAX_HELD_OUT` each, from the dataset's own splits or its first rows.
 
         Raises:
-            DataError: the dataset has none, or a row cannot be used.
+            DataError: There are no such pictures, or a row is unusable.
         """
         pairs: dict[str, list[Pair]] = {"val": [], "test": []}
         folders = {part: self._folder(part) for part in pairs}
         for part in pairs:
             if part in self._splits:
                 rows = self._check_rows(OWN_SPLITS[part], enumerate(self._splits[part]))
-                pairs[part] = [_write(row, folders[part]) for row in islice(rows, HELD_OUT_MOST)]
+                pairs[part] = [_write(row, folders[part]) for row in islice(rows, MAX_HELD_OUT)]
         if len(self._splits) < 3:
             for row in self._check_rows("train", islice(enumerate(copy.deepcopy(self._splits["train"])), DEALT_ROWS)):
                 part = self._part(row)
-                if part != "train" and len(pairs[part]) < HELD_OUT_MOST:
+                if part != "train" and len(pairs[part]) < MAX_HELD_OUT:
                     pairs[part].append(_write(row, folders[part]))
         for part, found in pairs.items():
             if not found:
-                raise DataError(f"the dataset {self.name} has too few rows: there is none for {part}")
+                raise DataError(f"the dataset {self.name} has too few rows: no row is left for {part}")
         return pairs["val"], pairs["test"]
 
     def window(self, epoch: int) -> list[Pair]:
-        """The training pictures of `epoch`, from 0; behind the last row the first one follows.
+        """The training pictures of `epoch`, which counts from 0. After the last row the stream starts again.
 
-        Windows come fastest in order; any other is reached by reading on from `restore`'s, or from the first row.
+        Windows are fastest in order. For any other, rows are skipped from the state given to `restore`, or from the
+        first row.
 
         Raises:
-            DataError: there are no training rows, or one cannot be used.
+            DataError: There are no training rows, or a row is unusable.
         """
         if self._window and epoch == self._state["window"]:
             return self._window
@@ -132,15 +134,15 @@ class DatasetStream:
         return self._window
 
     def state(self) -> dict[str, Any]:
-        """Where the last window began, as plain values for a checkpoint."""
+        """The position at which the last window began, as plain values for a checkpoint."""
         return dict(self._state)
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Go on where `state` was taken, without reading all the rows before."""
+        """Continue at a position from `state()` without reading all rows before it."""
         self._state, self._rows, self._window = state, None, []
 
     def _seek(self, epoch: int) -> Iterator[_Row]:
-        """The training rows from the beginning of the window of `epoch`."""
+        """Training rows from the start of the window of `epoch`."""
         if epoch < self._state["window"]:
             self._state = START
         self._reading = copy.deepcopy(self._splits["train"])
@@ -163,7 +165,7 @@ class DatasetStream:
         return "train" if part in self._splits else part
 
     def _check_rows(self, split: str, numbered: Iterator[_Numbered]) -> Iterator[_Row]:
-        """Those that can be used."""
+        """The usable rows."""
         for index, cells in self._read(split, numbered):
             try:
                 row = _Row(split, index, *(_check(cells[column]) for column in (self._image, self._mask)))
@@ -173,23 +175,22 @@ class DatasetStream:
                 if self._skip_broken:
                     continue
                 raise DataError(
-                    f"{split} row {index} of the dataset {self.name}: {error} "
-                    "(train.py --skip-broken leaves such rows out)"
+                    f"{split} row {index} of the dataset {self.name}: {error} (train.py --skip-broken skips such rows)"
                 ) from error
             yield row
 
     def _read(self, split: str, numbered: Iterator[_Numbered]) -> Iterator[_Numbered]:
-        """`numbered`, its errors with a name."""
+        """The same rows; errors become DataErrors that name the dataset."""
         try:
             yield from numbered
-        except Exception as error:  # datasets lets through whatever fsspec, pyarrow, httpx or the Hub's client raise
+        except Exception as error:  # datasets passes on the errors of fsspec, pyarrow, httpx and the Hub's client
             raise DataError(
                 f"the {split} split of the dataset {self.name} could not be read to its end ({type(error).__name__}: "
-                f"{error}); --resume goes on from the last checkpoint"
+                f"{error}); --resume continues from the last checkpoint"
             ) from error
 
     def _training_rows(self, first: int) -> Iterator[_Row]:
-        """From row `first`, where `self._reading` stands, and round and round."""
+        """Training rows without end, from row `first`, the position of `self._reading`."""
         while True:
             found = False
             for row in self._check_rows("train", enumerate(self._reading, first)):
@@ -203,7 +204,7 @@ class DatasetStream:
 
 
 def _write(row: _Row, folder: Path) -> Pair:
-    """The row's files in `folder`; those of a short dataset, which comes round within a window, are written once."""
+    """Write the row's files to `folder`. Rows that repeat within a window are written once."""
     stem, paths = f"{row.split}-{row.index:08d}", []
     for kind, file in (("images", row.image), ("masks", row.mask)):
         paths.append(folder / kind / f"{stem}{file.suffix}")
@@ -213,10 +214,10 @@ def _write(row: _Row, folder: Path) -> Pair:
 
 
 def _check(cell: Any) -> _File:
-    """The picture in a cell of an undecoded column, or in the file that it names, checked by its header.
+    """The picture in a cell of an undecoded column, or in the file that the cell names, with its header checked.
 
     Raises:
-        DataError: there is none, it cannot be read, or its format is not one of `SUFFIXES`.
+        DataError: The cell is empty, the picture cannot be read, or its format is not one of `SUFFIXES`.
     """
     if not cell:
         raise DataError("a picture is missing")
@@ -229,19 +230,19 @@ def _check(cell: Any) -> _File:
         with Image.open(BytesIO(content)) as picture:
             return _File(content, SUFFIXES[picture.format or ""], size)
     except KeyError as error:
-        raise DataError(f"a picture is {error}, neither JPEG, PNG, WebP nor BMP") from error
+        raise DataError(f"a picture has the format {error}, which is not JPEG, PNG, WebP or BMP") from error
     except OSError as error:
-        raise DataError(f"{cell['path']} cannot be read ({error})") from error
+        raise DataError(f"{cell['path']} could not be read ({error})") from error
     except ImageError as error:
         raise DataError(str(error)) from error
 
 
 def _open(name: str) -> tuple[dict[str, Any], str, str]:
-    """The streams with undecoded pictures, by part (at least train), and their columns of pictures and masks."""
+    """The streams of undecoded pictures by part, at least train, and the names of their image and mask columns."""
     try:
         import datasets
     except ImportError as error:
-        raise DataError(f"--data {name} is a dataset and needs its library: pip install datasets") from error
+        raise DataError(f"--data {name} is a dataset, which needs a library: pip install datasets") from error
     try:
         found = datasets.load_dataset(name, streaming=True)
         splits = {part: found.get(split) for part, split in {"train": "train", **OWN_SPLITS}.items()}
@@ -250,10 +251,10 @@ def _open(name: str) -> tuple[dict[str, Any], str, str]:
             for part, stream in splits.items()
             if stream is not None
         }
-    except Exception as error:  # datasets lets through whatever fsspec, pyarrow, httpx or the Hub's client raise
+    except Exception as error:  # datasets passes on the errors of fsspec, pyarrow, httpx and the Hub's client
         raise DataError(
-            f"the dataset {name} cannot be had ({type(error).__name__}: {error}); --data takes a folder, or USER/NAME "
-            "of a Hub dataset"
+            f"the dataset {name} could not be loaded ({type(error).__name__}: {error}); --data accepts a folder or "
+            "USER/NAME of a Hub dataset"
         ) from error
     if "train" not in features:
         raise DataError(f"the dataset {name} has no train split; its splits are: {', '.join(found)}")
@@ -265,7 +266,7 @@ def _open(name: str) -> tuple[dict[str, Any], str, str]:
             f"({', '.join(MASK_COLUMNS)}); its image columns are: {', '.join(pictures) or 'none'}"
         )
     streams = {part: splits[part].decode(False).select_columns([image, mask]) for part in features}
-    # A test split is often published without its masks: then it is of no use here.
+    # Test splits are often published without their masks; they are ignored.
     return {part: s for part, s in streams.items() if part == "train" or _has_masks(s, mask)}, image, mask
 
 

@@ -15,7 +15,7 @@ from unet.evaluation.metrics import iou
 from unet.pictures.clicks import BACKGROUND, FOREGROUND, Click, click_maps
 from unet.prediction.predictor import Predictor
 
-MOST_FIRST_CLICKS = 3
+MAX_FIRST_CLICKS = 3
 ROUNDS = (0.4, 0.4, 0.2)  # probabilities of 0, 1, 2 rounds of corrections
 
 
@@ -75,7 +75,7 @@ def next_click(mask: np.ndarray, target: np.ndarray, done: Sequence[Click] = ())
 
 
 def first_clicks(rng: np.random.Generator, target: np.ndarray) -> list[Click]:
-    """One to `MOST_FIRST_CLICKS` clicks well inside the object, and sometimes some outside it.
+    """One to `MAX_FIRST_CLICKS` clicks well inside the object, and sometimes some outside it.
 
     With probability 0.5 the first click is the object's centre, as in the benchmark. A target without foreground has
     background clicks only.
@@ -86,10 +86,10 @@ def first_clicks(rng: np.random.Generator, target: np.ndarray) -> list[Click]:
         x, y, depth = _centre(inside)
         if rng.random() < 0.5:
             clicks.append(Click(x, y, FOREGROUND))
-        wanted = int(rng.integers(1, MOST_FIRST_CLICKS + 1))
+        wanted = int(rng.integers(1, MAX_FIRST_CLICKS + 1))
         clicks += _draw(rng, _depth(inside) >= depth * 0.3, wanted - len(clicks), FOREGROUND)
     if outside.any() and rng.random() < 0.5:
-        clicks += _draw(rng, outside, int(rng.integers(1, MOST_FIRST_CLICKS + 1)), BACKGROUND)
+        clicks += _draw(rng, outside, int(rng.integers(1, MAX_FIRST_CLICKS + 1)), BACKGROUND)
     return clicks
 
 
