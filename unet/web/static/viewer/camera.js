@@ -1,28 +1,29 @@
-// Which part of the picture is seen: one camera for all panes, so they stay together.
+// The visible part of the picture. All panes share one camera.
 
-const MOST = 12; // screen pixels for one pixel of the picture, at least reachable
-const DEEPEST = 8; // times the fitting size, at least reachable
+// The maximum zoom is the larger of the two.
+const MAX_PIXEL_SIZE = 12; // screen pixels per pixel of the picture
+const MAX_ZOOM = 8; // relative to the picture's size at "show all"
 
 export class Camera {
   constructor() {
     this.fit();
   }
 
-  /** Show all of it. */
+  /** Show the whole picture. */
   fit() {
     this.zoom = 1;
-    this.x = 0.5; // centre of the view, in shares of the picture
+    this.x = 0.5; // centre of the view, 0..1 across the picture
     this.y = 0.5;
   }
 
   /**
-   * Where the picture lies in a pane: `left`, `top`, `width`, `height` in pixels of the screen.
-   * The picture's edge never moves inside the pane's while there is more of it to see.
+   * Position of the picture in a pane: `left`, `top`, `width`, `height` in screen pixels.
+   * A picture larger than the pane always fills it.
    */
   place(pane, picture) {
     const fit = Math.min(pane.width / picture.width, pane.height / picture.height);
-    this.deepest = Math.max(DEEPEST, MOST / fit);
-    this.zoom = Math.max(1, Math.min(this.deepest, this.zoom));
+    this.maxZoom = Math.max(MAX_ZOOM, MAX_PIXEL_SIZE / fit);
+    this.zoom = Math.max(1, Math.min(this.maxZoom, this.zoom));
     const width = picture.width * fit * this.zoom;
     const height = picture.height * fit * this.zoom;
     const along = (room, size, centre) =>
@@ -34,10 +35,10 @@ export class Camera {
     return { left, top, width, height, scale: fit * this.zoom };
   }
 
-  /** Zoom by `factor` about a point of the pane that stays where it is; false if nothing changed. */
+  /** Zoom by `factor` around a fixed point of the pane; returns false if nothing changed. */
   zoomAt(factor, point, pane, picture) {
     const before = this.place(pane, picture);
-    const zoom = Math.max(1, Math.min(this.deepest, this.zoom * factor));
+    const zoom = Math.max(1, Math.min(this.maxZoom, this.zoom * factor));
     if (zoom === this.zoom) return false;
     const grown = zoom / this.zoom;
     this.x = (pane.width / 2 - point.x + (point.x - before.left) * grown) / (before.width * grown);
@@ -46,7 +47,7 @@ export class Camera {
     return true;
   }
 
-  /** Move what is seen by pixels of the screen. */
+  /** Move the picture by screen pixels. */
   panBy(dx, dy, pane, picture) {
     const { width, height } = this.place(pane, picture);
     this.x -= dx / width;

@@ -3,7 +3,10 @@
 const TIMEOUT = 60000; // milliseconds to wait for an answer
 
 export class Downloads {
-  /** `request(settings)` sends the event `download`; `settings()` returns the current ones; `say(text)` shows a message. */
+  /**
+   * `request(settings)` sends the event `download`, `settings()` returns the current settings, and `say(text)` shows a
+   * message.
+   */
   constructor(root, request, settings, say) {
     this.request = request;
     this.settings = settings;

@@ -1,7 +1,7 @@
-// Pixels from probabilities, in whole numbers: the same arithmetic as unet/pictures/draw.py.
+// Pixels from probabilities, in integer arithmetic as in unet/pictures/draw.py.
 //
-// A pixel is one number, 0xAABBGGRR: the bytes of ImageData as little-endian machines read them.
-// `table` stands for a threshold: 256 entries, one for each level of the probability map.
+// A pixel is one integer, 0xAABBGGRR: the bytes of ImageData on little-endian machines.
+// A `table` has 256 entries, one for each level of the probability map.
 
 const OPAQUE = 0xff000000;
 
@@ -25,7 +25,7 @@ export function maskTable(threshold, invert) {
   return Uint8Array.from({ length: 256 }, (_, level) => (level >= lowest !== invert ? 255 : 0));
 }
 
-/** As `maskTable`, but rising evenly over `softness` levels on both sides of the threshold. */
+/** Like `maskTable`, but rising linearly over `softness` levels on both sides of the threshold. */
 export function alphaTable(threshold, softness, invert) {
   const lowest = lowestLevel(threshold);
   const width = Math.min(softness, lowest, 255 - lowest);
@@ -37,7 +37,7 @@ export function alphaTable(threshold, softness, invert) {
   });
 }
 
-/** Share of foreground, 0..1, of the picture whose levels `histogram` counts. */
+/** Share of foreground, 0..1, from the picture's histogram of levels. */
 export function foregroundShare(histogram, threshold, invert) {
   const lowest = lowestLevel(threshold);
   let inside = 0;
@@ -49,7 +49,7 @@ export function foregroundShare(histogram, threshold, invert) {
   return inside / all;
 }
 
-/** `picture` with `color` laid over all of it; `opacity` is 0..1. */
+/** The whole of `picture` tinted in `color`; `opacity` is 0..1. */
 export function tint(picture, color, opacity) {
   const a = Math.floor(255 * opacity + 0.5);
   const [red, green, blue] = channels(color).map((value) =>
@@ -63,26 +63,26 @@ export function tint(picture, color, opacity) {
   return tinted;
 }
 
-/** The tinted picture inside the mask, the picture itself outside. */
+/** Draw the tinted picture inside the mask and the picture itself outside. */
 export function drawOverlay(target, picture, tinted, prob, table) {
   const choice = Int32Array.from(table, (alpha) => (alpha ? -1 : 0));
   for (let i = 0; i < target.length; i += 1) {
-    // Chooses without a branch, which the processor could not foresee along edges.
+    // Selects without a branch, which would be mispredicted along edges.
     target[i] = picture[i] ^ ((picture[i] ^ tinted[i]) & choice[prob[i]]);
   }
 }
 
-/** One colour for each level. */
+/** Draw one colour for each level. */
 export function drawLevels(target, prob, colors) {
   for (let i = 0; i < target.length; i += 1) target[i] = colors[prob[i]];
 }
 
-/** Opaque greys for the entries of a table. */
+/** An opaque grey for each entry of a table. */
 export function greys(table) {
   return Uint32Array.from(table, (value) => pixel([value, value, value]));
 }
 
-/** The picture with the table's alpha, never above the picture's own, which may be null. */
+/** Draw the picture with the table's alpha, at most `own`, the picture's own alpha or null. */
 export function drawCutout(target, picture, prob, table, own) {
   const alphas = Uint32Array.from(table, (alpha) => (alpha << 24) >>> 0);
   for (let i = 0; i < target.length; i += 1) target[i] = (picture[i] & 0xffffff) | alphas[prob[i]];
@@ -92,20 +92,21 @@ export function drawCutout(target, picture, prob, table, own) {
   }
 }
 
-/** Width of an outline in pixels, such that it looks the same on pictures of any size. */
+/** Width of an outline in pixels, in proportion to the picture's size. */
 export function outlineWidth(width, height, unit) {
   return Math.max(1, Math.floor((Math.max(width, height) + unit - 1) / unit));
 }
 
 /**
- * Colours the mask's rim: pixels with one outside the mask within `reach` pixels of their row or column. What lies
- * beyond the border does not count as outside.
+ * Colour the edge of the mask: its pixels with a pixel outside the mask within `reach` pixels in the same row or
+ * column. The area beyond the picture's border does not count as outside.
  */
 export function drawOutline(target, prob, table, width, reach, color) {
-  const rim = pixel(channels(color));
-  // From an edge inwards; a further edge on the way starts its own line.
+  const edge = pixel(channels(color));
+  // Draws from the mask's border inwards; another border on the way starts its own line.
   const line = (from, step, room) => {
-    for (let i = from, end = from + step * Math.min(reach, room); i !== end && table[prob[i]]; i += step) target[i] = rim;
+    const end = from + step * Math.min(reach, room);
+    for (let i = from; i !== end && table[prob[i]]; i += step) target[i] = edge;
   };
   const above = new Uint8Array(width);
   const height = target.length / width;

@@ -1,12 +1,12 @@
-// Pointers, wheel and keys on the stage, told apart: zoom, pan, tap.
+// Recognizes zoom, pan and tap from pointers, wheel and keys on the stage.
 
-const SLACK = 5; // pixels a pointer may move and still tap
+const TAP_SLOP = 5; // pixels that a pointer may move during a tap
 const LONG_PRESS = 600; // milliseconds
-const CALM = 300; // milliseconds without scrolling until the wheel zooms
-const KEY_PAN = 60; // pixels for an arrow key
+const SCROLL_PAUSE = 300; // milliseconds after scrolling until the wheel zooms
+const KEY_PAN = 60; // pixels per arrow key
 const KEY_ZOOM = 1.25;
 
-let scrolled = -Infinity; // when the wheel last moved the page
+let scrolled = -Infinity; // time of the wheel's last scroll of the page
 document.addEventListener(
   "wheel",
   (event) => {
@@ -16,19 +16,20 @@ document.addEventListener(
 );
 
 /**
- * Wire a stage. `on.tap(point, other)`, or `on.enter` by keyboard, gets a point of a pane, `other` for a right or
- * modified click; `on.ready()` says whether there is a picture, `on.points()` whether taps mean something.
+ * Handle the events of a stage. `on.tap(point, other)`, or `on.enter` by keyboard, takes a point of a pane; `other` is
+ * true for a right or modified click. `on.ready()` returns whether there is a picture, `on.points()` whether it takes
+ * clicks.
  */
 export function wireGestures(stage, on) {
   const { element } = stage;
-  const pointers = new Map(); // by id, where each is
-  let gesture = null; // whether it moves, and whether a tap would be an other one
+  const pointers = new Map(); // positions by pointer ID
+  let gesture = null; // {moving, other}: whether it is a pan or zoom, and whether a tap counts as a right click
 
-  let pressed; // timer of a long press: Safari on phones has no context menu that would tell of one
+  let pressed; // timer of a long press; Safari on phones sends no contextmenu event
 
   const pressLong = (x, y) => {
     if (!gesture || gesture.moving || pointers.size !== 1 || !on.points()) return;
-    gesture.moving = true; // a long press is a right click
+    gesture.moving = true; // a long press counts as a right click
     on.tap(stage.locate(x, y), true);
   };
 
@@ -48,7 +49,7 @@ export function wireGestures(stage, on) {
     const before = pointers.get(event.pointerId);
     if (!before) return;
     const now = { x: event.clientX, y: event.clientY };
-    if (!gesture.moving && Math.hypot(now.x - before.x, now.y - before.y) < SLACK) return;
+    if (!gesture.moving && Math.hypot(now.x - before.x, now.y - before.y) < TAP_SLOP) return;
     gesture.moving = true;
     element.classList.add("held");
     const others = [...pointers].filter(([id]) => id !== event.pointerId).map(([, at]) => at);
@@ -58,7 +59,7 @@ export function wireGestures(stage, on) {
       const spread = (at) => Math.max(1, Math.hypot(at.x - still.x, at.y - still.y));
       stage.zoomBy(spread(now) / spread(before), stage.locate((now.x + still.x) / 2, (now.y + still.y) / 2));
     }
-    // Of two fingers each moves the middle by half.
+    // With two fingers, each moves the centre by half its own distance.
     stage.panBy((now.x - before.x) / pointers.size, (now.y - before.y) / pointers.size);
   });
 
@@ -88,8 +89,8 @@ export function wireGestures(stage, on) {
     (event) => {
       if (!on.ready()) return;
       const pinched = event.ctrlKey || event.metaKey;
-      // Who scrolls the page past the stage does not mean to zoom.
-      if (!pinched && event.timeStamp - scrolled < CALM) return;
+      // While the page scrolls, the wheel does not zoom the stage under the pointer.
+      if (!pinched && event.timeStamp - scrolled < SCROLL_PAUSE) return;
       const pixels = event.deltaY * (event.deltaMode === 1 ? 16 : event.deltaMode === 2 ? 400 : 1);
       const factor = Math.exp(-Math.max(-300, Math.min(300, pixels)) * (pinched ? 0.01 : 0.0015));
       if (stage.zoomBy(factor, stage.locate(event.clientX, event.clientY)) || pinched) event.preventDefault();

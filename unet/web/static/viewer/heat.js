@@ -1,4 +1,4 @@
-// Colours of the probability's heat map: viridis, dark for 0 to bright for 1, readable without colour vision.
+// Colours of the heat map: viridis, from dark for 0 to bright for 1, also readable with colour blindness.
 //
 // Polynomials by Matt Zucker, "Perceptually Uniform Polynomial Colormaps" (CC0), fitted to the colours by Nathaniel
 // Smith and Stéfan van der Walt (CC0); within 3 of 255 of the originals.

@@ -1,9 +1,9 @@
-// From a value's files to arrays of pixels.
+// Loads a value's files into arrays of pixels.
 
 async function decode(url, signal) {
   const response = await fetch(url, { signal });
-  if (!response.ok) throw new Error("the result is no longer on the server; send the picture again");
-  // Pixels exactly as they stand in the file: no colour profile, no premultiplied alpha.
+  if (!response.ok) throw new Error("the result is no longer on the server; please add the picture again");
+  // The exact pixels of the file: no colour profile, no premultiplied alpha.
   const bitmap = await createImageBitmap(await response.blob(), {
     colorSpaceConversion: "none",
     premultiplyAlpha: "none",
@@ -16,16 +16,16 @@ async function decode(url, signal) {
   return { width, height, data: context.getImageData(0, 0, width, height) };
 }
 
-/** One byte for each pixel of a grey picture. */
+/** One byte per pixel of a grey picture. */
 function levels({ data }) {
   const pixels = new Uint32Array(data.data.buffer);
   return Uint8Array.from(pixels, (pixel) => pixel & 255);
 }
 
 /**
- * Everything that is drawn of one value.
+ * Load the data of one value.
  *
- * `before`, a scene or null, lends what it has in common with the new one: after a click only the probabilities differ.
+ * `before` is the previous scene or null; its picture is reused if only the probabilities have changed.
  */
 export async function loadScene(value, before, signal) {
   const same = before !== null && before.value.image.url === value.image.url;
@@ -44,7 +44,9 @@ export async function loadScene(value, before, signal) {
         picture: new Uint32Array(image.data.data.buffer),
         own: own && levels(own),
       };
-  if (prob.width !== scene.width || prob.height !== scene.height) throw new Error("picture and result differ in size");
+  if (prob.width !== scene.width || prob.height !== scene.height) {
+    throw new Error("the picture and the result differ in size");
+  }
   scene.prob = levels(prob);
   return scene;
 }

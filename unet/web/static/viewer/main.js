@@ -45,7 +45,12 @@ class Viewer {
     this.settings = new Settings(root, options, () => this.#applySettings());
     this.clicks = new Clicks((clicks) => this.#point(clicks), () => this.#showClicks());
     this.marks = new Marks([...root.querySelectorAll(".marks")], this.clicks, () => this.scene.value);
-    this.downloads = new Downloads(root, (settings) => this.#download(settings), () => this.#drawing(), (text) => this.#say(text));
+    this.downloads = new Downloads(
+      root,
+      (settings) => this.#download(settings),
+      () => this.#drawing(),
+      (text) => this.#say(text),
+    );
     wireGestures(this.stage, {
       ready: () => this.scene !== null,
       points: () => this.#pointing,
@@ -117,7 +122,7 @@ class Viewer {
     this.root.dataset.state = "ready";
     this.stage.element.tabIndex = 0;
     this.settings.enable(true);
-    this.size.textContent = `Files are PNG, ${value.width} × ${value.height} pixels.`;
+    this.size.textContent = `PNG files, ${value.width} × ${value.height} pixels.`;
     this.clickBar.hidden = !value.takes_clicks;
     this.stage.element.classList.toggle("points", value.takes_clicks);
     const keys = value.takes_clicks ? `${KEYS}, Enter clicks the middle` : KEYS;
@@ -241,7 +246,9 @@ class Viewer {
     if (!this.#pointing) return;
     this.marks.draw();
     const enabled = { undo: this.clicks.canUndo, redo: this.clicks.canRedo, clear: this.clicks.list.length > 0 };
-    for (const button of this.clickBar.querySelectorAll("[data-click]")) button.disabled = !enabled[button.dataset.click];
+    for (const button of this.clickBar.querySelectorAll("[data-click]")) {
+      button.disabled = !enabled[button.dataset.click];
+    }
   }
 
   #wireClicks() {

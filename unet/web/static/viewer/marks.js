@@ -1,17 +1,17 @@
-// Clicks as marks on the picture: seen in every pane, in one of them to be dragged, removed and reached by keyboard.
+// Clicks as marks on the picture. Every pane shows them; in the last one they can be dragged, removed and focused.
 
-const SLACK = 4; // pixels a mark may be dragged and still be clicked
+const CLICK_SLOP = 4; // pixels that the pointer may move during a click
 
-/** `size()` is the picture's {width, height}, full size; the clicks are in its pixels. */
+/** `size()` returns the full-size picture's {width, height}; clicks are in its pixels. */
 export class Marks {
   constructor(layers, clicks, size) {
-    this.layers = layers; // the last one can be used
+    this.layers = layers; // the last one is interactive
     this.clicks = clicks;
     this.size = size;
-    this.dragged = null; // the mark that a pointer holds
+    this.dragged = null; // the mark that is being dragged
   }
 
-  /** Show the clicks as they are; while one is dragged, its mark stays, and the end of the drag draws. */
+  /** Show the current clicks. During a drag nothing is drawn; the end of the drag does it. */
   draw() {
     if (this.dragged?.isConnected) return;
     const { width, height } = this.size();
@@ -22,7 +22,7 @@ export class Marks {
         const mark = live ? this.#liveMark(click, index) : document.createElement("span");
         mark.className = `mark ${click.label === 1 ? "plus" : "minus"}`;
         mark.textContent = click.label === 1 ? "+" : "−";
-        // A click stands for a pixel, whose middle is half a pixel further.
+        // A click names a pixel; its centre is half a pixel further.
         mark.style.left = `${(100 * (click.x + 0.5)) / width}%`;
         mark.style.top = `${(100 * (click.y + 0.5)) / height}%`;
         return mark;
@@ -36,7 +36,7 @@ export class Marks {
     this.layers.at(-1).lastElementChild?.focus();
   }
 
-  /** A point in shares of the picture as a pixel of it; null outside. */
+  /** The pixel at a point given in coordinates 0..1 of the picture; null outside. */
   pixelAt({ x, y }) {
     const { width, height } = this.size();
     const at = { x: Math.floor(x * width), y: Math.floor(y * height) };
@@ -52,7 +52,7 @@ export class Marks {
     const mark = document.createElement("button");
     mark.type = "button";
     mark.title = "Drag to move, click to remove";
-    const meaning = click.label === 1 ? "this" : "not this";
+    const meaning = click.label === 1 ? "object" : "background";
     mark.setAttribute("aria-label", `Click ${index + 1}, ${meaning}: arrow keys move it, Delete removes it`);
     mark.addEventListener("keydown", (event) => this.#key(event, click, index));
     mark.addEventListener("pointerdown", (event) => {
@@ -61,7 +61,7 @@ export class Marks {
       this.#drag(mark, event, click, index);
     });
     mark.addEventListener("click", (event) => {
-      if (event.detail === 0) this.clicks.remove(index); // by keyboard; pointers end in #drag
+      if (event.detail === 0) this.clicks.remove(index); // by keyboard; #drag handles pointers
     });
     return mark;
   }
@@ -74,7 +74,7 @@ export class Marks {
     this.dragged = mark;
     const move = (event) => {
       const [dx, dy] = [event.clientX - start.clientX, event.clientY - start.clientY];
-      if (to === null && Math.hypot(dx, dy) < SLACK) return;
+      if (to === null && Math.hypot(dx, dy) < CLICK_SLOP) return;
       to = this.#clamp(click.x + (dx * width) / sheet.width, click.y + (dy * height) / sheet.height);
       mark.style.left = `${(100 * (to[0] + 0.5)) / width}%`;
       mark.style.top = `${(100 * (to[1] + 0.5)) / height}%`;
@@ -84,7 +84,7 @@ export class Marks {
       mark.removeEventListener("pointerup", end);
       mark.removeEventListener("pointercancel", end);
       this.dragged = null;
-      const there = this.clicks.list[index] === click; // another picture may have come meanwhile
+      const there = this.clicks.list[index] === click; // another picture may have been loaded
       if (event.type === "pointercancel" || !there) this.draw();
       else if (to === null) this.clicks.remove(index);
       else this.clicks.move(index, ...to);

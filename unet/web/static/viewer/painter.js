@@ -1,4 +1,4 @@
-// What is on the canvases: the picture once, the result anew for every change.
+// Paints the canvases: the picture once, the result after every change.
 
 import {
   alphaTable,
@@ -22,7 +22,7 @@ export class Painter {
     this.scene = null;
   }
 
-  /** Take over a scene; `again` if only its probabilities are new. */
+  /** Use a new scene; `again` if only its probabilities are new. */
   use(scene, again) {
     this.scene = scene;
     if (again) return;
@@ -60,18 +60,19 @@ export class Painter {
   #draw(settings, threshold) {
     const { target } = this;
     const { picture, prob, own, width, height } = this.scene;
-    const { view, color, opacity, invert } = settings;
+    const { view, color, opacity, invert, softness } = settings;
     if (view === "probability") drawLevels(target, prob, HEAT);
     else if (view === "mask") drawLevels(target, prob, greys(maskTable(threshold, invert)));
-    else if (view === "cutout") drawCutout(target, picture, prob, alphaTable(threshold, settings.softness, invert), own);
+    else if (view === "cutout") drawCutout(target, picture, prob, alphaTable(threshold, softness, invert), own);
     else {
       const table = maskTable(threshold, invert);
       drawOverlay(target, picture, this.#tint(color, opacity), prob, table);
-      if (settings.outline) drawOutline(target, prob, table, width, outlineWidth(width, height, this.unit), color);
+      const reach = outlineWidth(width, height, this.unit);
+      if (settings.outline) drawOutline(target, prob, table, width, reach, color);
     }
   }
 
-  /** The whole picture in the overlay's colour, made anew only for a new picture, colour or opacity. */
+  /** The whole picture tinted in the overlay's colour; computed once per picture, colour and opacity. */
   #tint(color, opacity) {
     const key = `${color} ${opacity}`;
     if (this.tinted?.key !== key) this.tinted = { key, pixels: tint(this.scene.picture, color, opacity) };

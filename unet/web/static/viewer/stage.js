@@ -1,10 +1,10 @@
-// The stage: one or two panes with the picture in them, the divider, the scale of probabilities.
+// The stage: one or two panes with the picture, the divider and the legend of probabilities.
 
 const KEY_STEP = 2; // percent the divider moves for an arrow key
-const SHARP = 3; // screen pixels for one pixel of the picture from which on pixels are shown as squares
+const SHARP = 3; // screen pixels per pixel of the picture from which pixels are drawn as squares
 
 export class Stage {
-  /** `onchange` is called when the stage itself changed and wants to be placed anew. */
+  /** `onchange` is called when the stage needs a new layout. */
   constructor(root, camera, onchange) {
     const find = (selector) => root.querySelector(selector);
     this.element = find(".stage");
@@ -20,7 +20,7 @@ export class Stage {
     this.onchange = onchange;
     this.picture = null; // its width and height
     this.view = "side";
-    this.share = 50; // percent of the visible picture before the divider
+    this.share = 50; // percent of the visible picture on the left of the divider
     new ResizeObserver(() => this.onchange()).observe(this.element);
     this.#wireDivider();
   }
@@ -31,7 +31,7 @@ export class Stage {
     return { width, height };
   }
 
-  /** The pane under a point of the window, and the point within that pane. */
+  /** A point of the window in coordinates of the pane under it. */
   locate(clientX, clientY) {
     const shown = this.view === "side" ? this.panes : [this.panes[1]];
     const boxes = shown.map((pane) => pane.getBoundingClientRect());
@@ -40,7 +40,7 @@ export class Stage {
     return { x: clientX - left, y: clientY - top };
   }
 
-  /** A point of a pane in shares of the picture, 0..1 inside it. */
+  /** A point of a pane in coordinates of the picture, 0..1 inside it. */
   toPicture(point) {
     const place = this.camera.place(this.room, this.picture);
     return { x: (point.x - place.left) / place.width, y: (point.y - place.top) / place.height };
@@ -63,7 +63,7 @@ export class Stage {
     this.onchange();
   }
 
-  /** Lay everything out for the view and the camera. */
+  /** Lay out the panes for the current view and camera. */
   place() {
     this.element.dataset.view = this.view;
     this.element.dataset.flow = this.#flow();
@@ -71,7 +71,7 @@ export class Stage {
     this.legend.hidden = this.view !== "probability" || this.picture === null;
     if (this.picture === null) return;
     const { room } = this;
-    if (room.width === 0 || room.height === 0) return; // hidden, as in a tab that is not shown
+    if (room.width === 0 || room.height === 0) return; // hidden, for example in an inactive tab
     const at = this.camera.place(room, this.picture);
     for (const sheet of this.sheets) {
       sheet.style.width = `${at.width}px`;
@@ -83,10 +83,10 @@ export class Stage {
     this.element.classList.toggle("zoomed", this.camera.zoom > 1);
     this.level.textContent = `${Math.round(100 * this.camera.zoom)}%`;
     this.buttons.out.disabled = this.buttons.fit.disabled = this.camera.zoom === 1;
-    this.buttons.in.disabled = this.camera.zoom === this.camera.deepest;
+    this.buttons.in.disabled = this.camera.zoom === this.camera.maxZoom;
   }
 
-  /** Side by side, or one above the other where the picture gets larger that way. */
+  /** Panes side by side, or one above the other if that makes the picture larger. */
   #flow() {
     if (this.view !== "side") return "one";
     if (this.picture === null) return "row";
@@ -95,7 +95,7 @@ export class Stage {
     return Math.min(w / 2 / width, h / height) >= Math.min(w / width, h / 2 / height) ? "row" : "column";
   }
 
-  /** Left and right end of what is seen of the picture, in pixels of the pane. */
+  /** Left and right end of the visible part of the picture, in pixels of the pane. */
   #seen(at, room) {
     return [Math.max(0, at.left), Math.min(room.width, at.left + at.width)];
   }
