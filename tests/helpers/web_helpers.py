@@ -106,11 +106,12 @@ def draw_picture(path: Path, seed: int = 0, size: tuple[int, int] = (90, 120), a
 
 def ask(server, *data, endpoint="segment"):
     """The JSON answer of a `live_page` endpoint, by both ways that HTTP offers; they must agree."""
-    direct = httpx.post(f"{server.url}/gradio_api/run/{endpoint}", json={"data": data}).json()
-    event = httpx.post(f"{server.url}/gradio_api/call/{endpoint}", json={"data": data}).json()["event_id"]
-    kind, body = httpx.get(f"{server.url}/gradio_api/call/{endpoint}/{event}").text.splitlines()[:2]
+    with httpx.Client(base_url=f"{server.url}/gradio_api", timeout=60) as client:
+        direct = client.post(f"/run/{endpoint}", json={"data": data}).json()
+        event = client.post(f"/call/{endpoint}", json={"data": data}).json()["event_id"]
+        kind, body = client.get(f"/call/{endpoint}/{event}").text.splitlines()[:2]
     queued = json.loads(body.removeprefix("data: "))
     assert (kind == "event: error") == ("error" in direct)
     if "error" in direct:
-        assert queued["error"] == direct["error"]
+        assert queued["error"] == direct["error"], (queued, direct)
     return direct

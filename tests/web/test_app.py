@@ -204,7 +204,7 @@ def test_clicks_are_refused_by_weights_without_them(client, picture):
         ('[{"x": 120, "y": 2, "label": 1}]', r"outside the picture, 120 x 90"),
         ('[{"x": 1, "y": 2, "label": 1}, {"x": 1, "y": -1, "label": 1}]', "click 2 at"),
         (json.dumps([{"x": 1, "y": 2, "label": 1}] * 101), "101 clicks are too many"),
-        ("[" * 100_000, "not JSON"),
+        ("[" * 100_000, "not valid JSON"),
     ],
 )
 def test_malformed_clicks(click_client, picture, clicks, message):

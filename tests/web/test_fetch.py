@@ -152,10 +152,11 @@ def test_fetching_has_limits(reachable, monkeypatch):
 
 @pytest.mark.parametrize("encoding", ["gzip", "br", "gzip, gzip", "identity"])
 def test_nothing_compressed_is_unpacked(reachable, encoding):
-    Neighbour.answers["/bomb"] = (200, {"Content-Encoding": encoding}, gzip.compress(bytes(2**20)))
+    content = gzip.compress(bytes(2**20))
+    Neighbour.answers["/bomb"] = (200, {"Content-Encoding": encoding}, content)
     fetched = fetching.fetch(f"http://{reachable}/bomb")
     if encoding == "identity":
-        assert asyncio.run(fetched) == gzip.compress(bytes(2**20))
+        assert asyncio.run(fetched) == content
     else:
         with pytest.raises(ImageError, match="compressed form"):
             asyncio.run(fetched)

@@ -2,37 +2,27 @@
 
 from collections.abc import Mapping, Sequence
 from html import escape
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from unet.data.known_sets import describe_data
 from unet.evaluation.metrics import METRIC_LABELS
 from unet.web.cache import KEEP, STATE_SECONDS, SWEEP_EVERY
 from unet.web.recent import RECENT_SECONDS
 
+if TYPE_CHECKING:
+    from unet.network.weights import WeightsConfig
+
 TITLE = "U-Net background remover"
 HEADER = """
 <header class="page-header">
   <h1>Cut out what matters</h1>
-  <p>Drop a photograph: a U-Net finds the main object and separates it from the background. Then set the threshold
-  until the edge sits right, and download the cut-out or the mask.</p>
+  <p>Drop a photograph: a U-Net finds the main object and separates it from the background. Then adjust the
+  threshold until the edge is right, and download the cut-out or the mask.</p>
 </header>
 """
 THRESHOLD_HINT = "Starts at the value calibrated on photographs kept out of training. Lower includes more, higher less."
 
 PART_NAMES = {"val": "Validation", "test": "Test", "extra_test": "Additional test"}
-
-
-class WeightsFacts(Protocol):
-    """The part of `unet.network.weights.WeightsConfig` that is shown."""
-
-    @property
-    def threshold(self) -> float: ...  # noqa: D102
-
-    @property
-    def scores(self) -> Mapping[str, Mapping[str, Any]]: ...  # noqa: D102
-
-    @property
-    def data(self) -> Sequence[str]: ...  # noqa: D102
 
 
 def notices_html(notices: Sequence[str]) -> str:
@@ -41,7 +31,7 @@ def notices_html(notices: Sequence[str]) -> str:
     return f'<div class="page-notice" role="status">{lines}</div>'
 
 
-def facts_html(name: str, revision: str | None, config: WeightsFacts) -> str:
+def facts_html(name: str, revision: str | None, config: "WeightsConfig") -> str:
     """The weights in use, their data and measured scores, and the privacy note."""
     rows = [("Weights in use", f"<code>{escape(name)}</code>")]
     if revision and revision not in name:

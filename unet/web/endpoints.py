@@ -29,7 +29,7 @@ def add_endpoints(service: Service) -> None:
 
     # Gradio reads these docstrings line by line, so each parameter and each result has one line.
     def segment(image: str, threshold: float) -> tuple[str, str, str, dict[str, Any]]:
-        """Segment the main object of a photograph.
+        """Segment the main object of a photograph, without clicks.
 
         Args:
             image: The photograph (JPEG, PNG, WebP, HEIC, ...; at most 64 MB and 100 megapixels).
@@ -55,7 +55,7 @@ def add_endpoints(service: Service) -> None:
         return service.probability(image)
 
     def segment_batch(files: list[str], threshold: float) -> tuple[str | None, list[dict[str, Any]]]:
-        """Segment the main object of each of many photographs.
+        """Segment the main object of each photograph in a list.
 
         Args:
             files: Up to 100 photographs.

@@ -41,9 +41,4 @@ def as_gradio_errors(function: F) -> F:
 
         return generate  # type: ignore[return-value]
 
-    @functools.wraps(function)
-    def call(*args: Any, **kwargs: Any) -> Any:
-        with gradio_errors():
-            return function(*args, **kwargs)
-
-    return call  # type: ignore[return-value]
+    return gradio_errors()(function)

@@ -25,6 +25,7 @@ from unet.web.errors import gradio_errors
 from unet.web.fetch import fetch
 from unet.web.gradio_compat import API_PREFIX, GatedBlocks, get_upload_folder
 from unet.web.names import safe_stem
+from unet.web.viewer import Viewer
 
 # A picture of MAX_BYTES in base64 and the rest of the request.
 MAX_REQUEST = MAX_BYTES * 4 // 3 + 2**20
@@ -57,7 +58,7 @@ def most_files(block: Any) -> int:
     """How many files the value of an input may name."""
     if isinstance(block, Uploads):
         return MAX_PICTURES
-    return 1 if isinstance(block, Upload) else VIEWER_FILES
+    return VIEWER_FILES if isinstance(block, Viewer) else 1
 
 
 def check_count(value: Any, most: int) -> None:

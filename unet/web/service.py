@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,24 +19,8 @@ from unet.pictures.decode import Picture, read_picture
 from unet.web.download import Download
 from unet.web.names import safe_stem
 
-
-class Segmenter(Protocol):
-    """The part of `unet.prediction.predictor.Predictor` that the page needs."""
-
-    @property
-    def name(self) -> str: ...  # noqa: D102
-
-    @property
-    def threshold(self) -> float: ...  # noqa: D102
-
-    @property
-    def takes_clicks(self) -> bool: ...  # noqa: D102
-
-    def prob_small(self, rgb: np.ndarray, clicks: Sequence[Click] = ()) -> np.ndarray: ...  # noqa: D102
-
-    def upsample(  # noqa: D102
-        self, prob_small: np.ndarray, rgb: np.ndarray, clicks: Sequence[Click] = ()
-    ) -> np.ndarray: ...
+if TYPE_CHECKING:
+    from unet.prediction.predictor import Predictor
 
 
 @dataclass(frozen=True)
@@ -80,7 +64,9 @@ class Service:
         infer: Function that runs the network where a GPU must be requested; `predictor.prob_small` by default.
     """
 
-    def __init__(self, predictor: Segmenter, cache: str | Path, infer: Callable[..., np.ndarray] | None = None) -> None:
+    def __init__(
+        self, predictor: "Predictor", cache: str | Path, infer: Callable[..., np.ndarray] | None = None
+    ) -> None:
         self.predictor, self.cache = predictor, Path(cache)
         self._infer = infer or predictor.prob_small
         # The network uses every core by itself: two runs at once only slow each other down.
