@@ -11,7 +11,8 @@ from unet import Predictor, UNet
 from unet.network.weights import WeightsConfig
 from unet.training import release
 from unet.training.config import TrainConfig
-from unet.training.splits import collect
+from unet.training.run import RunProgress
+from unet.training.splits import make_splits
 
 
 @pytest.mark.parametrize(
@@ -37,7 +38,7 @@ def test_the_cards_command_shows_no_path_of_the_machine(arguments, said, tmp_pat
 def test_each_picture_is_predicted_twice_at_most_and_the_weights_are_loaded_once(tmp_path, monkeypatch):
     main, extra = (write_folder(tmp_path / name, 20, seed) for name, seed in (("shapes", 0), ("more", 100)))
     config = TrainConfig(data=main, extra_data=(extra,), output=tmp_path / "w", run_dir=tmp_path / "run")
-    splits = collect(config)
+    splits = make_splits(config)
     predicted, loaded = Counter(), []
     prob8, load = Predictor.prob8, Predictor.load
 
@@ -51,7 +52,8 @@ def test_each_picture_is_predicted_twice_at_most_and_the_weights_are_loaded_once
     torch.manual_seed(0)
     history = [{"epoch": 1, "loss": 1.0, "lr": 0.1, "val_iou": 0.5, "val_dice": 0.5}]
     settings = WeightsConfig(size=(32, 32), data=splits.names)
-    release.release(config, UNet(widths=(4, 8)), settings, splits, {"history": history, "best_epoch": 1, "seconds": 1})
+    progress = RunProgress(epoch=1, best_epoch=1, history=history)
+    release.release(config, UNet(widths=(4, 8)), settings, splits, progress)
     assert loaded == [tmp_path / "w"]
     validation, measured = sum(map(len, splits.validation_sets())), sum(map(len, splits.scored_sets().values()))
     assert sorted(predicted.values()) == [1] * (measured - validation) + [2] * validation

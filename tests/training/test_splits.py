@@ -12,7 +12,7 @@ from unet.errors import ConfigError, TrainingError
 from unet.network.weights import WeightsConfig, save_weights
 from unet.training import splits as module
 from unet.training.config import TrainConfig, check_config
-from unet.training.splits import Splits, collect, refuse_leak
+from unet.training.splits import Splits, make_splits, refuse_leak
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +28,7 @@ def folders(tmp_path_factory):
 @pytest.fixture(scope="module")
 def three(folders):
     config = TrainConfig(data=folders["shapes"], extra_data=(folders["more"], folders["most"]))
-    return config, collect(config)
+    return config, make_splits(config)
 
 
 def weights_of(folder: Path, splits: Splits, stems: dict[str, list[str]] | None = None) -> Path:
@@ -110,7 +110,7 @@ def test_the_same_split_may_start_from_its_own_weights(three, tmp_path):
 
 
 def test_pictures_that_were_kept_out_may_play_another_part_now(folders, tmp_path):
-    splits = collect(TrainConfig(data=folders["shapes"], extra_data=(folders["more"],)))
+    splits = make_splits(TrainConfig(data=folders["shapes"], extra_data=(folders["more"],)))
     kept_out = [pair.stem for pairs in (*splits.extra_val, *splits.extra_test) for pair in pairs]
     earlier = {**splits.stems(), "val": sorted(p.stem for p in splits.val), "extra_test": sorted(kept_out)}
     refuse_leak(weights_of(tmp_path, splits, earlier), splits)
@@ -119,7 +119,7 @@ def test_pictures_that_were_kept_out_may_play_another_part_now(folders, tmp_path
 def test_pictures_that_the_weights_were_trained_on_are_refused(three, tmp_path):
     config, splits = three
     weights = weights_of(tmp_path, splits)
-    other = collect(replace(config, split_seed=1))
+    other = make_splits(replace(config, split_seed=1))
     with pytest.raises(TrainingError, match="was trained with another split"):
         refuse_leak(weights, other)
     # Alone, the main folder's other split is refused, and an extra folder's is too.
@@ -131,14 +131,14 @@ def test_pictures_that_the_weights_were_trained_on_are_refused(three, tmp_path):
 
 def test_a_main_folder_of_other_pictures_is_new_to_weights_with_extra_folders(three, folders, tmp_path):
     _, splits = three
-    refuse_leak(weights_of(tmp_path, splits), collect(TrainConfig(data=folders["new"])))
+    refuse_leak(weights_of(tmp_path, splits), make_splits(TrainConfig(data=folders["new"])))
 
 
 def test_a_folder_that_the_weights_do_not_know_is_new_to_them(folders, tmp_path):
-    earlier = collect(TrainConfig(data=folders["shapes"], extra_data=(folders["more"],)))
+    earlier = make_splits(TrainConfig(data=folders["shapes"], extra_data=(folders["more"],)))
     weights = weights_of(tmp_path, earlier)
-    refuse_leak(weights, collect(TrainConfig(data=folders["shapes"], extra_data=(folders["more"], folders["new"]))))
-    refuse_leak(weights, collect(TrainConfig(data=folders["shapes"], extra_data=(folders["most"],))))
+    refuse_leak(weights, make_splits(TrainConfig(data=folders["shapes"], extra_data=(folders["more"], folders["new"]))))
+    refuse_leak(weights, make_splits(TrainConfig(data=folders["shapes"], extra_data=(folders["most"],))))
 
 
 def test_weights_without_a_split_are_not_checked(three, tmp_path):
@@ -149,4 +149,4 @@ def test_kaggles_folder_goes_by_the_name_of_the_set(folders, tmp_path, monkeypat
     (tmp_path / "versions").mkdir()
     (tmp_path / "versions/1").symlink_to(folders["new"])
     monkeypatch.setattr(module, "kaggle_folder", lambda: tmp_path / "versions/1")
-    assert collect(TrainConfig(extra_data=(folders["more"],))).names == ("iseg", "more")
+    assert make_splits(TrainConfig(extra_data=(folders["more"],))).names == ("iseg", "more")

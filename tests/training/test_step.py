@@ -13,7 +13,7 @@ from unet.pictures.clicks import click_maps
 from unet.training.batches import Batch
 from unet.training.config import TrainConfig, check_config
 from unet.training.deep_supervision import DeeplySupervised
-from unet.training.step import make_optimizer, set_learning_rate, simulate
+from unet.training.step import make_optimizer, set_learning_rate, simulate_batch
 
 
 def moved(model: UNet, config: TrainConfig, rate: float) -> tuple[float, float]:
@@ -85,7 +85,7 @@ def test_the_network_is_asked_only_about_pictures_that_get_a_correction():
     assert 0 < sum(n > 0 for n in rounds) < sum(seed is not None for seed in seeds)
     clickers = [None if seed is None else np.random.default_rng(seed) for seed in seeds]
     model = Asked().train()
-    maps = simulate(model, images, Batch(np.empty(0), targets, clickers)).numpy()
+    maps = simulate_batch(model, images, Batch(np.empty(0), targets, clickers)).numpy()
     assert model.training
     assert model.pictures == [[i for i, n in enumerate(rounds) if n > done] for done in range(max(rounds))]
     first = np.stack([click_maps(clicks, size, size) for clicks in expected_first])

@@ -1,4 +1,4 @@
-"""Runs that are told to a tracker: what it holds is the run's history, and its troubles are not the run's."""
+"""Tracked runs: the tracker holds the run's history, and its errors do not stop the run."""
 
 import json
 import os
@@ -67,8 +67,8 @@ def test_trackio_holds_the_history_and_the_sheet(photos, tmp_path):
         rows = [json.loads(row) for (row,) in connection.execute("select metrics from metrics order by step")]
     *epochs, sheet = rows
     assert len(epochs) == len(history) == 2
-    for told, epoch in zip(epochs, history, strict=True):
-        assert told == pytest.approx(epoch)
+    for logged, epoch in zip(epochs, history, strict=True):
+        assert logged == pytest.approx(epoch)
     assert "predictions" in sheet
 
 
@@ -81,15 +81,15 @@ def test_tensorboard_holds_the_history_of_two_processes_once_and_the_sheet(photo
     events = EventAccumulator(str(tmp_path / "runs/weights/tracking/unet"))
     events.Reload()
     for name in ("loss", "lr", "val_iou", "val_dice", "pictures_per_second"):
-        told = events.Scalars(name)
-        assert [event.step for event in told] == [1, 2]
-        assert [event.value for event in told] == pytest.approx([row[name] for row in history], rel=1e-6)
+        logged = events.Scalars(name)
+        assert [event.step for event in logged] == [1, 2]
+        assert [event.value for event in logged] == pytest.approx([row[name] for row in history], rel=1e-6)
     (sheet,) = events.Images("predictions")
     with (
-        Image.open(BytesIO(sheet.encoded_image_string)) as told,
+        Image.open(BytesIO(sheet.encoded_image_string)) as logged,
         Image.open(tmp_path / "runs/weights/validation.png") as drawn,
     ):
-        assert np.array_equal(np.asarray(told.convert("RGB")), np.asarray(drawn.convert("RGB")))
+        assert np.array_equal(np.asarray(logged.convert("RGB")), np.asarray(drawn.convert("RGB")))
 
 
 def test_nothing_is_tracked_unless_asked(photos, tmp_path):

@@ -9,7 +9,6 @@ from dataclasses import replace
 from importlib.metadata import version
 from itertools import chain
 from pathlib import Path
-from typing import Any
 
 from unet.data.pairs import Pair, load_resized
 from unet.data.split import save_split
@@ -22,6 +21,7 @@ from unet.prediction.predictor import Predictor
 from unet.training.card import CardFacts, write_card
 from unet.training.config import TrainConfig
 from unet.training.plots import SheetRow, plot_curves, plot_reliability, prediction_sheet
+from unet.training.run import RunProgress
 from unet.training.splits import Splits
 
 VALIDATION_SHEET = "validation.png"
@@ -68,9 +68,7 @@ def measure(
     return {"pictures": len(pairs), **{name: s.mean if s else None for name, s in summary.items()}}
 
 
-def release(
-    config: TrainConfig, model: UNet, settings: WeightsConfig, splits: Splits, progress: dict[str, Any]
-) -> None:
+def release(config: TrainConfig, model: UNet, settings: WeightsConfig, splits: Splits, progress: RunProgress) -> None:
     """Calibrate on validation, write weights, split, curves and card into `config.output`, and measure them.
 
     Args:
@@ -78,7 +76,7 @@ def release(
         model: Network with the best weights, on the CPU.
         settings: Preprocessing; threshold and scores are filled in here.
         splits: Pictures of the run.
-        progress: History, best epoch and seconds of the run.
+        progress: Progress of the finished run.
     """
     folder = config.output
     save_weights(folder, model, settings)
@@ -93,7 +91,7 @@ def release(
     settings = replace(settings, threshold=threshold, scores=scores)
     save_config(folder, model, settings)
     save_split(folder / SPLIT_FILE, splits.stems())
-    plot_curves(progress["history"], folder / CURVES_FILE)
+    plot_curves(progress.history, folder / CURVES_FILE)
     plot_reliability(reliability(list(chain(*validated))), threshold, config.run_folder / "reliability.png")
     prediction_sheet(sheet, threshold, config.run_folder / VALIDATION_SHEET)
     write_card(
@@ -107,8 +105,8 @@ def release(
             data=list(splits.names),
             seed=config.seed,
             epochs=config.epochs,
-            best_epoch=progress["best_epoch"],
-            seconds=progress["seconds"],
+            best_epoch=progress.best_epoch,
+            seconds=progress.seconds,
             init_from=config.init_from and public_path(config.init_from),
             versions={
                 "python": platform.python_version(),

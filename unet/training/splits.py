@@ -1,4 +1,4 @@
-"""The pictures of a training run by the part they play: train, val, test and extra_test."""
+"""The pictures of a training run by part: train, val, test and extra_test."""
 
 import os
 from dataclasses import dataclass
@@ -32,9 +32,9 @@ class Splits:
     extra_test: list[list[Pair]]
     """The other pictures kept out of them."""
     names: tuple[str, ...]
-    """Of the folders, the main one first."""
+    """Names of the folders, the main one first."""
     stream: DatasetStream | None = None
-    """Where the training pictures come from instead of `train`."""
+    """Source of the training pictures instead of `train`, if any."""
 
     def samples(self, config: TrainConfig, epoch: int) -> list[Pair]:
         """The pictures of an epoch, each folder's as often as `config` says; or a stream's window for the main one."""
@@ -126,7 +126,7 @@ def groups_of(config: TrainConfig, folder: Path, stems: set[str]) -> list[list[s
     return groups
 
 
-def collect_extra(config: TrainConfig) -> tuple[list[list[Pair]], list[list[Pair]], list[list[Pair]]]:
+def split_extra_folders(config: TrainConfig) -> tuple[list[list[Pair]], list[list[Pair]], list[list[Pair]]]:
     """The extra folders' pictures, a list for each folder: those to train on, to validate with and to test with."""
     parts: tuple[list[list[Pair]], list[list[Pair]], list[list[Pair]]] = ([], [], [])
     for other in config.extra_data:
@@ -139,14 +139,14 @@ def collect_extra(config: TrainConfig) -> tuple[list[list[Pair]], list[list[Pair
     return parts
 
 
-def collect(config: TrainConfig) -> Splits:
+def make_splits(config: TrainConfig) -> Splits:
     """Find, check and split the pictures that `config` names.
 
     Raises:
         DataError: a folder cannot be used as it stands; names the files.
     """
     folder = config.data or kaggle_folder()
-    extra = collect_extra(config)
+    extra = split_extra_folders(config)
     # A card has no use for the paths of one machine, and Kaggle's folder is named after a version.
     local = "iseg" if config.data is None else folder.resolve().name
     names = (local if folder.is_dir() else folder.as_posix(), *(path.resolve().name for path in config.extra_data))
@@ -167,15 +167,15 @@ def collect(config: TrainConfig) -> Splits:
 def refuse_leak(weights: Path, splits: Splits) -> None:
     """Refuse to start from weights that were trained on pictures which this run keeps out of training.
 
-    Which part a picture that was kept out then plays now does not matter: it may have been in extra_test and be in
-    val. Pictures of a folder that the weights were not trained on are new to them.
+    A picture that was kept out may be in another part now, such as val instead of extra_test. Pictures of a folder
+    that the weights were not trained on are new to them.
 
     Args:
-        weights: their folder; nothing is checked if it holds no split.json.
-        splits: of this run.
+        weights: Folder of the weights; nothing is checked if it holds no split.json.
+        splits: Pictures of this run.
 
     Raises:
-        TrainingError: names the pictures.
+        TrainingError: The weights were trained on some of these pictures; names them.
     """
     path = weights / SPLIT_FILE
     if not path.exists():
@@ -197,5 +197,5 @@ def refuse_leak(weights: Path, splits: Splits) -> None:
     if seen:
         raise TrainingError(
             f"{weights} was trained with another split: {list_names(sorted(seen))} would be tested although the "
-            "weights have seen it; use the same --split-seed, --groups and folders"
+            "weights were trained on them; use the same --split-seed, --groups and folders"
         )

@@ -47,8 +47,8 @@ def set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
         group["lr"] = rate * group.get("share", 1.0)
 
 
-def simulate(model: UNet, images: torch.Tensor, batch: Batch) -> torch.Tensor:
-    """Maps (B, 2, h, w) of clicks that a user of `model`, in its present state, could have made."""
+def simulate_batch(model: UNet, images: torch.Tensor, batch: Batch) -> torch.Tensor:
+    """Maps (B, 2, h, w) of simulated clicks, which correct the masks that `model` predicts at present."""
 
     def predict(pictures: np.ndarray, maps: np.ndarray) -> np.ndarray:
         clicks = torch.from_numpy(maps).to(images.device)
@@ -74,13 +74,13 @@ def train_step(
     """One optimizer step on this process's pictures, in `accumulate` equal micro-batches.
 
     Args:
-        accelerator: of the run.
-        model: a `DeeplySupervised`, as prepared by it.
-        optimizer: as prepared by it, with the step's learning rate set.
-        images: (B, 3, h, w) normalised.
-        clicks: (B, 2, h, w) maps, or None.
-        targets: (B, h, w) labels.
-        accumulate: number of micro-batches.
+        accelerator: Accelerator of the run.
+        model: A `DeeplySupervised`, prepared by the accelerator.
+        optimizer: Optimizer, prepared by the accelerator, with the step's learning rate set.
+        images: (B, 3, h, w) normalised pictures.
+        clicks: (B, 2, h, w) click maps, or None.
+        targets: (B, h, w) uint8 labels.
+        accumulate: Number of micro-batches.
 
     Returns:
         The mean loss over all processes.

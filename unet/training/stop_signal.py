@@ -1,24 +1,28 @@
-"""Ctrl-C and SIGTERM during training: finish the step, then stop; a second one stops at once."""
+"""Ctrl-C and SIGTERM during training: the first one stops after the current step, a second one at once."""
 
 import signal
 from types import FrameType, TracebackType
 from typing import Any
 
 
-class Interruption:
-    """Context manager; `came` tells whether the run was asked to stop."""
+class RunStopped(Exception):
+    """The run was asked to stop and has written its checkpoint."""
+
+
+class StopSignal:
+    """Context manager; `received` says whether the run was asked to stop."""
 
     def __init__(self) -> None:
-        self.came = False
+        self.received = False
         self._former: dict[signal.Signals, Any] = {}
 
-    def __enter__(self) -> "Interruption":
+    def __enter__(self) -> "StopSignal":
         for number in (signal.SIGINT, signal.SIGTERM):
-            self._former[number] = signal.signal(number, self._note)
+            self._former[number] = signal.signal(number, self._receive)
         return self
 
-    def _note(self, number: int, frame: FrameType | None) -> None:
-        self.came = True
+    def _receive(self, number: int, frame: FrameType | None) -> None:
+        self.received = True
         self._restore()
 
     def _restore(self) -> None:

@@ -1,0 +1,152 @@
+"""The state of a training run: how it starts, from new or earlier weights, and its checkpoint."""
+
+import copy
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from accelerate.utils import set_seed
+
+from unet.errors import TrainingError
+from unet.hub.source import locate
+from unet.network.contracting import encoder_class
+from unet.network.unet import UNet, with_click_layer
+from unet.network.weights import WeightsConfig, load_weights
+from unet.training.checkpoint import CHECKPOINT, blend, keep_previous, read_checkpoint, write_atomically
+from unet.training.config import FREE_ON_RESUME, TrainConfig
+from unet.training.deep_supervision import DeeplySupervised
+from unet.training.splits import Splits, make_splits, refuse_leak
+from unet.training.step import make_optimizer
+
+
+@dataclass
+class RunProgress:
+    """How far a run has come."""
+
+    epoch: int = 0  # epochs done
+    batch: int = 0  # batches done of the next one
+    loss_sum: float = 0.0  # over those batches
+    epoch_seconds: float = 0.0  # spent on them
+    seconds: float = 0.0  # spent on the epochs before
+    best_iou: float = -1.0  # mean over the validation sets, and over no, one and three clicks if they are trained
+    best_epoch: int = 0
+    history: list[dict[str, float]] = field(default_factory=list)
+
+
+@dataclass
+class Run:
+    """The state of a run on this process."""
+
+    config: TrainConfig
+    accelerator: Accelerator
+    splits: Splits
+    settings: WeightsConfig
+    model: UNet
+    supervised: DeeplySupervised
+    ema: UNet
+    optimizer: Any
+    progress: RunProgress
+    best: dict[str, torch.Tensor]
+
+
+def load_earlier(source: str, splits: Splits) -> UNet:
+    """The network of a weights folder or Hub repo that was not trained on this run's validation and test pictures.
+
+    Raises:
+        TrainingError: The weights were trained on some of these pictures.
+        HubError, WeightsError: The weights could not be loaded.
+    """
+    folder = locate(source).folder
+    refuse_leak(folder, splits)
+    return load_weights(folder)[0]
+
+
+def build_model(config: TrainConfig, splits: Splits) -> UNet:
+    """The network at the start of the run: new, from ImageNet weights, or from earlier weights.
+
+    Raises:
+        TrainingError: The earlier weights have another encoder or other widths, or were trained on pictures that this
+            run keeps out.
+    """
+    if config.init_from is not None:
+        model = load_earlier(config.init_from, splits)
+        wanted = (config.encoder or model.encoder, config.widths or model.widths)
+        if wanted != (model.encoder, model.widths):
+            raise TrainingError(
+                f"--init-from {config.init_from} holds {model.encoder} with widths {list(model.widths)}, "
+                f"not {wanted[0]} with {list(wanted[1])}"
+            )
+        return with_click_layer(model) if config.clicks else model
+    encoder = config.chosen_encoder
+    model = UNet(widths=config.widths or encoder_class(encoder).default_widths, encoder=encoder)
+    model.contracting.pretrained()
+    return with_click_layer(model) if config.clicks else model
+
+
+def _restore(
+    config: TrainConfig, splits: Splits, model: DeeplySupervised, ema: UNet, optimizer: torch.optim.Optimizer
+) -> tuple[RunProgress, Any]:
+    """Load model, average, optimizer and stream from the run's checkpoint; returns its progress and best weights.
+
+    Raises:
+        TrainingError: The checkpoint is missing or damaged, or the run had other options.
+    """
+    path = config.run_folder / CHECKPOINT
+    saved = read_checkpoint(path)
+    now = config.as_json()
+    before = {**TrainConfig().as_json(), **saved["config"]}  # options that came later had their defaults
+    changed = [
+        f"--{k.replace('_', '-')} was {before[k]!r}, is {v!r}"
+        for k, v in now.items()
+        if k not in FREE_ON_RESUME and before[k] != v
+    ]
+    if changed:
+        raise TrainingError(f"{path}: not resumed, the options differ: {'; '.join(changed)}")
+    model.load_state_dict(saved["model"])
+    ema.load_state_dict(saved["ema"])
+    optimizer.load_state_dict(saved["optimizer"])
+    if splits.stream:
+        splits.stream.restore(saved["stream"])
+    return RunProgress(**saved["progress"]), saved["best"]
+
+
+def save_checkpoint(run: Run) -> None:
+    """Write the checkpoint of `run`, whole or not at all; only the main process does."""
+    if run.accelerator.is_main_process:
+        content = {
+            "model": run.supervised.state_dict(),
+            "ema": run.ema.state_dict(),
+            "best": run.best,
+            "optimizer": run.optimizer.state_dict(),
+            "progress": asdict(run.progress),
+            "stream": run.splits.stream.state() if run.splits.stream else None,
+            "config": run.config.as_json(),
+        }
+        write_atomically(content, run.config.run_folder / CHECKPOINT)
+
+
+def start_run(config: TrainConfig, accelerator: Accelerator) -> Run:
+    """Pictures, network and optimizer, new or from the checkpoint.
+
+    Raises:
+        UnetError: Pictures, earlier weights or the checkpoint cannot be used.
+    """
+    splits = make_splits(config)
+    set_seed(config.seed)
+    model = build_model(config, splits)
+    supervised = DeeplySupervised(model)
+    ema = copy.deepcopy(model).eval()
+    if config.blend_with is not None:  # what does not fit is refused now, not after the last epoch
+        blend(model.state_dict(), load_earlier(config.blend_with, splits).state_dict(), config.blend_share)
+    side = config.serve_size or config.size
+    settings = WeightsConfig(size=(side, side), flip=config.flip, data=splits.names)
+    optimizer: Any = make_optimizer(supervised, config)
+    progress, best = RunProgress(), ema.state_dict()
+    if config.resume:
+        progress, best = _restore(config, splits, supervised, ema, optimizer)
+        accelerator.print(f"resumed after epoch {progress.epoch} and {progress.batch} batches")
+    elif accelerator.is_main_process:
+        keep_previous(config.run_folder / CHECKPOINT)
+    ema = ema.to(accelerator.device)
+    return Run(config, accelerator, splits, settings, model, supervised, ema, optimizer, progress, best)
