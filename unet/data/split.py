@@ -8,6 +8,7 @@ import hashlib
 import json
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -107,8 +108,7 @@ def _units(stems: Iterable[str], groups: Iterable[Sequence[str]]) -> list[list[s
     """The groups, each sorted, and every other stem as a unit of its own."""
     stems = list(stems)
     free = set(stems)
-    if len(free) < len(stems):
-        twice = sorted({stem for stem in stems if stems.count(stem) > 1})
+    if twice := _repeated(stems):
         raise DataError(f"these stems are given twice: {list_names(twice)}")
     units = [sorted(group) for group in groups if group]
     grouped = [stem for unit in units for stem in unit]
@@ -118,10 +118,14 @@ def _units(stems: Iterable[str], groups: Iterable[Sequence[str]]) -> list[list[s
             f"the groups name pictures that do not exist: {list_names(unknown)}; "
             "a group lists stems, that is file names without their ending"
         )
-    if len(set(grouped)) < len(grouped):
-        twice = sorted({stem for stem in grouped if grouped.count(stem) > 1})
+    if twice := _repeated(grouped):
         raise DataError(f"these stems are in two groups: {list_names(twice)}; join the groups into one line")
     return units + [[stem] for stem in sorted(free - set(grouped))]
+
+
+def _repeated(names: Iterable[str]) -> list[str]:
+    """Those that occur more than once, sorted."""
+    return sorted(name for name, count in Counter(names).items() if count > 1)
 
 
 def _distribute(units: Sequence[Sequence[str]], counts: Mapping[str, int], salt: str) -> Split:
@@ -232,10 +236,9 @@ def load_split(path: str | Path) -> Split:
     for part, stems in content.items():
         if not isinstance(stems, list) or not all(isinstance(stem, str) and stem for stem in stems):
             raise DataError(f"the split {path} must have a list of stems under {part!r}")
-        if len(set(stems)) < len(stems):
+        if _repeated(stems):
             raise DataError(f"the split {path} names a picture twice under {part!r}")
-    own = [stem for part in PARTS[:3] for stem in content[part]]  # extra_test names pictures of other folders
-    if len(set(own)) < len(own):
-        twice = sorted({stem for stem in own if own.count(stem) > 1})
+    # extra_test names pictures of other folders.
+    if twice := _repeated([stem for part in PARTS[:3] for stem in content[part]]):
         raise DataError(f"the split {path} has pictures in two of train, val and test: {list_names(twice)}")
     return {part: sorted(content[part]) for part in PARTS}

@@ -41,7 +41,7 @@ class Report:
 
 
 @dataclass(frozen=True)
-class _Share:
+class _ProcessResult:
     """The results of one process."""
 
     weights: str
@@ -79,13 +79,13 @@ def evaluate(data: Path, part: str, weights: str, precision: str, processes: Pro
         WeightsError, HubError: The weights could not be loaded.
     """
 
-    def score_share() -> _Share:
+    def score_share() -> _ProcessResult:
         pairs = find_pairs(data)
         location = locate(weights, also=(SPLIT_FILE,))
         chosen = choose_pairs(pairs, location, part)
         predictor = Predictor.from_location(location, precision=precision)
         evaluated = evaluate_pairs(predictor, processes.share(chosen), predictor.threshold)
-        return _Share(predictor.name, predictor.precision, predictor.threshold, evaluated)
+        return _ProcessResult(predictor.name, predictor.precision, predictor.threshold, evaluated)
 
     shares = processes.gather(score_share)
     evaluated = sorted((e for share in shares for e in share.evaluated), key=lambda e: e.stem)
@@ -103,20 +103,12 @@ def evaluate(data: Path, part: str, weights: str, precision: str, processes: Pro
 
 def as_json(report: Report) -> str:
     """The report as one JSON object."""
-    return json.dumps(
-        {
-            "weights": report.weights,
-            "precision": report.precision,
-            "threshold": report.threshold,
-            "data": report.data,
-            "split": report.split,
-            "pictures": report.pictures,
-            "metrics": {name: spread and asdict(spread) for name, spread in report.metrics.items()},
-            "worst": [{"stem": e.stem, **asdict(e.scores)} for e in report.worst],
-        },
-        indent=2,
-        ensure_ascii=False,
-    )
+    content = {
+        **vars(report),
+        "metrics": {name: spread and asdict(spread) for name, spread in report.metrics.items()},
+        "worst": [{"stem": e.stem, **asdict(e.scores)} for e in report.worst],
+    }
+    return json.dumps(content, indent=2, ensure_ascii=False)
 
 
 def as_text(report: Report) -> str:

@@ -1,9 +1,11 @@
-"""The one decoder: from any picture file to upright sRGB pixels, or to one sentence that says why not (no torch)."""
+"""The decoder: from a picture file to upright sRGB pixels, or to one sentence that says why not (no torch)."""
 
 import io
 import os
 import struct
 import zlib
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -18,36 +20,34 @@ Image.init()  # every plugin, so that formats can be named
 pillow_heif.register_heif_opener()
 
 MAX_PIXELS = 100_000_000
-MAX_BYTES = 64 * 2**20
-# Our own limit is checked from the header; Pillow's only warns at half of what it refuses.
+MAX_BYTES = 64 * 2**20  # of a file, also of an upload
+# Our own limit is checked from the header; Pillow only warns, and refuses twice as many pixels.
 Image.MAX_IMAGE_PIXELS = MAX_PIXELS
 
-# Pillow knows many more, some of which start other programs, hide documents, or decode pixels with the header (ICO).
+# Pillow reads more formats; some start other programs, contain documents, or decode pixels with the header (ICO).
 FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "BMP", "DIB", "TIFF", "AVIF", "HEIF", "PPM")
 PICTURE_SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".png", ".gif", ".webp", ".bmp", ".tif", ".tiff", ".avif", ".heic", ".heif"}
 )
-# What Pillow and pillow-heif raise for files that are damaged in one way or another.
+# Errors that Pillow and pillow-heif raise for damaged files.
 DECODING_ERRORS = (
     OSError,
     SyntaxError,
     ValueError,
     TypeError,
-    IndexError,
-    KeyError,
+    LookupError,
+    ArithmeticError,
     EOFError,
-    OverflowError,
     MemoryError,
     RuntimeError,
     AttributeError,
-    ZeroDivisionError,
     AssertionError,
     struct.error,
     zlib.error,
     Image.DecompressionBombError,
 )
 
-# EXIF orientation (tag 0x0112) to what makes the picture upright.
+# The transposition that makes a picture upright, by its EXIF orientation (tag 0x0112).
 TRANSPOSITIONS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -66,54 +66,52 @@ class Picture:
     """A decoded picture."""
 
     rgb: np.ndarray
-    """(H, W, 3) uint8, upright, sRGB; transparency composited on white."""
+    """Pixels, (H, W, 3) uint8: upright, sRGB, transparency composited on white."""
     alpha: np.ndarray | None
-    """(H, W) uint8, or None when the file has no transparency."""
+    """Opacity, (H, W) uint8 from 0 transparent to 255 opaque, or None if the file has no transparency."""
     name: str
-    """The file's stem, for naming results."""
+    """The file's stem, which names the results."""
 
     @property
     def height(self) -> int:
-        """In pixels."""
+        """Height in pixels."""
         return int(self.rgb.shape[0])
 
     @property
     def width(self) -> int:
-        """In pixels."""
+        """Width in pixels."""
         return int(self.rgb.shape[1])
 
 
-def _display_name(source: Source, name: str | None) -> str:
-    if name is not None:
-        return name
-    return Path(source).name if isinstance(source, str | os.PathLike) else "the picture"
-
-
-def _file_bytes(source: Source, shown: str) -> BinaryIO:
-    """The file, opened, once its size has been checked."""
-    if isinstance(source, bytes):
-        file: BinaryIO = io.BytesIO(source)
-    elif isinstance(source, str | os.PathLike):
-        try:
-            file = open(source, "rb")  # noqa: SIM115 - closed by the caller
-        except IsADirectoryError:
-            raise ImageError(f"{shown} is a folder, not a picture") from None
-        except (OSError, ValueError) as error:
-            reason = getattr(error, "strerror", None) or "not a valid path"
-            raise ImageError(f"{shown} cannot be opened: {reason}") from error
-    else:
-        file = source
-    size = file.seek(0, os.SEEK_END)
-    file.seek(0)
-    if size == 0:
-        raise ImageError(f"{shown} is empty (zero bytes)")
-    if size > MAX_BYTES:
-        raise ImageError(f"{shown} has {size / 2**20:.0f} MB; the limit is {MAX_BYTES // 2**20} MB")
-    return file
+@contextmanager
+def _opened(source: Source, name: str | None) -> Iterator[tuple[Image.Image, str]]:
+    """The picture with its header read and checked, and its name for messages."""
+    own_name = Path(source).name if isinstance(source, str | os.PathLike) else "the picture"
+    shown = own_name if name is None else name
+    with ExitStack() as stack:
+        if isinstance(source, bytes):
+            file: BinaryIO = io.BytesIO(source)
+        elif isinstance(source, str | os.PathLike):
+            try:
+                file = stack.enter_context(open(source, "rb"))
+            except IsADirectoryError:
+                raise ImageError(f"{shown} is a folder, not a picture") from None
+            except (OSError, ValueError) as error:
+                reason = getattr(error, "strerror", None) or "not a valid path"
+                raise ImageError(f"{shown} cannot be opened: {reason}") from error
+        else:
+            file = source
+        size = file.seek(0, os.SEEK_END)
+        file.seek(0)
+        if size == 0:
+            raise ImageError(f"{shown} is empty (zero bytes)")
+        if size > MAX_BYTES:
+            raise ImageError(f"{shown} has {size / 2**20:.0f} MB; the limit is {MAX_BYTES // 2**20} MB")
+        yield stack.enter_context(_open(file, shown)), shown
 
 
 def _foreign_kind(head: bytes) -> str | None:
-    """What a file that is no picture seems to be, from its first bytes."""
+    """The kind of a file that is not a picture, from its first bytes, if it is a common one."""
     text = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if text.startswith(b"%pdf"):
         return "a PDF document"
@@ -126,7 +124,7 @@ def _foreign_kind(head: bytes) -> str | None:
 
 
 def _open(file: BinaryIO, shown: str) -> Image.Image:
-    """Read the header only; check kind and pixel count."""
+    """Read the header only, and check the format and the number of pixels."""
     try:
         image = Image.open(file, formats=FORMATS)
         width, height = image.size
@@ -156,7 +154,7 @@ def _open(file: BinaryIO, shown: str) -> Image.Image:
 
 
 def _tile_pixels(image: Image.Image) -> int:
-    """Pixels of a TIFF's tiles, which are decoded whole however small the picture is; 0 without tiles."""
+    """Number of pixels in a tile of a TIFF, which is decoded whole even if the picture is smaller; 0 without tiles."""
     tags = getattr(image, "tag_v2", {})
     sides = [tags.get(tag, 0) for tag in (322, 323)]  # TileWidth, TileLength
     width, height = (max((int(s) for s in (side if isinstance(side, tuple) else (side,))), default=0) for side in sides)
@@ -167,34 +165,27 @@ def _orientation(image: Image.Image) -> int:
     """The EXIF orientation, 1 to 8; 1 = upright."""
     try:
         return int(image.getexif().get(0x0112, 1))
-    except DECODING_ERRORS:  # a damaged EXIF block does not spoil the pixels
+    except DECODING_ERRORS:  # a damaged EXIF block does not affect the pixels
         return 1
 
 
 def read_header(source: Source, name: str | None = None) -> tuple[int, int]:
-    """Width and height of the upright picture, without decoding its pixels.
+    """Read the width and height of the upright picture without decoding its pixels.
 
-    Raises:
-        ImageError: as `read_picture`, as far as the header shows it.
+    Arguments and errors are those of `read_picture`; damage behind the header is not noticed.
     """
-    shown = _display_name(source, name)
-    file = _file_bytes(source, shown)
-    try:
-        with _open(file, shown) as image:
-            width, height = image.size
-            # Of a TIFF, Pillow gives the upright size to begin with.
-            sideways = image.format != "TIFF" and _orientation(image) in (5, 6, 7, 8)
-            return (height, width) if sideways else (width, height)
-    finally:
-        if isinstance(source, str | os.PathLike):
-            file.close()
+    with _opened(source, name) as (image, _):
+        width, height = image.size
+        # For a TIFF, Pillow already gives the upright size.
+        sideways = image.format != "TIFF" and _orientation(image) in (5, 6, 7, 8)
+        return (height, width) if sideways else (width, height)
 
 
 def _grey_from_wide(image: Image.Image) -> Image.Image:
-    """16- and 32-bit grey, scaled to 8 bits instead of clipped.
+    """Scale 16- and 32-bit grey to 8 bits.
 
-    16-bit files and whole numbers up to 65535 are taken to span 0..65535; other whole numbers and floats outside 0..1
-    the range they have; floats within 0..1 that range.
+    Integers within 0..65535 are scaled from that range, and floats within 0..1 from that range. All others are scaled
+    from their own minimum and maximum.
     """
     values = np.asarray(image).astype(np.float64)
     finite = np.isfinite(values)
@@ -209,7 +200,7 @@ def _grey_from_wide(image: Image.Image) -> Image.Image:
 
 
 def _to_srgb(image: Image.Image) -> Image.Image:
-    """Colours into sRGB by the embedded profile; a missing, broken or unfitting profile is left aside."""
+    """Convert colours to sRGB with the embedded profile; a missing, damaged or unsuitable profile is ignored."""
     profile = image.info.get("icc_profile")
     if not profile or image.mode not in ("RGB", "CMYK", "L", "RGBA", "LA"):
         return image
@@ -228,14 +219,14 @@ def _to_srgb(image: Image.Image) -> Image.Image:
 
 
 def _decode(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
-    """Upright pixels of the first frame: RGB and, where the file has transparency, alpha."""
+    """Upright pixels of the first frame: RGB, and alpha if the file has transparency."""
     image.load()
     upright = TRANSPOSITIONS.get(_orientation(image))
     if image.mode.startswith("I") or image.mode == "F":
         image = _grey_from_wide(image)
     elif image.mode in ("P", "PA"):
         image = _to_srgb(image.convert("RGBA" if image.has_transparency_data else "RGB"))
-    elif image.mode in ("L", "RGB") and image.has_transparency_data:  # one colour stands for transparent
+    elif image.mode in ("L", "RGB") and image.has_transparency_data:  # one colour means transparent
         image = _to_srgb(image.convert("RGBA"))
     else:
         image = _to_srgb(image)
@@ -247,29 +238,30 @@ def _decode(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
         white = Image.new("RGB", rgba.size, (255, 255, 255))
         white.paste(rgba, mask=alpha)
         return white, alpha
-    # A picture of 48 megapixels takes 144 MB; nothing is copied without need.
+    # A picture of 48 megapixels needs 144 MB, so it is not copied without need.
     return image if image.mode == "RGB" else image.convert("RGB"), None
 
 
 def read_picture(source: Source, name: str | None = None) -> Picture:
-    """Decode a picture file: upright, in sRGB, transparency composited on white; of several frames the first.
+    """Decode a picture file (JPEG, PNG, GIF, WebP, BMP, TIFF, AVIF, HEIC or PPM).
+
+    The result is upright by the EXIF orientation, converted to sRGB, and composited on white where it is transparent.
+    Of several frames or pages the first is read.
 
     Args:
-        source: path, bytes or open binary file.
-        name: what to call it in messages and results; a path's own file name by default.
+        source: A path, the bytes of a file, or an open binary file, which stays open.
+        name: The name in error messages and of results. The default is the file name of a path.
+
+    Returns:
+        The picture: `rgb` (H, W, 3) uint8, `alpha` (H, W) uint8 or None, and `name`.
 
     Raises:
-        ImageError: not a picture, damaged, or beyond `MAX_PIXELS` or `MAX_BYTES`; one sentence names file and reason.
+        ImageError: The file is missing, not a picture, damaged, or larger than 100 megapixels (`MAX_PIXELS`) or 64 MB
+            (`MAX_BYTES`). The message is one sentence with the name and the reason.
     """
-    shown = _display_name(source, name)
-    file = _file_bytes(source, shown)
-    try:
-        with _open(file, shown) as image:
-            try:
-                rgb, alpha = _decode(image)
-                return Picture(np.asarray(rgb), None if alpha is None else np.asarray(alpha), Path(shown).stem)
-            except DECODING_ERRORS as error:
-                raise ImageError(f"{shown} is damaged or cut off: its pixels cannot be decoded") from error
-    finally:
-        if isinstance(source, str | os.PathLike):
-            file.close()
+    with _opened(source, name) as (image, shown):
+        try:
+            rgb, alpha = _decode(image)
+            return Picture(np.asarray(rgb), None if alpha is None else np.asarray(alpha), Path(shown).stem)
+        except DECODING_ERRORS as error:
+            raise ImageError(f"{shown} is damaged or cut off: its pixels cannot be decoded") from error
