@@ -1,7 +1,7 @@
-"""`python -m unet predict`: from picture files to PNG files, in chunks.
+"""`unet predict`: from picture files to PNG files, in chunks.
 
-While the network works on one chunk of pictures, threads decode the next one and draw, compress and write the one
-before. Memory stays bounded by the pixels of the chunks in flight, however many pictures there are.
+While the network works on one chunk of pictures, threads decode the next chunk and draw, compress and write the
+previous one. Memory is bounded by the pixels of the chunks in flight, however many pictures there are.
 """
 
 import os
@@ -19,9 +19,9 @@ from unet.pictures.decode import PICTURE_SUFFIXES, Picture, read_header, read_pi
 from unet.pictures.draw import render, save_png
 from unet.prediction.predictor import Predictor
 
-CHUNK_PICTURES = 8  # through the network together
+CHUNK_PICTURES = 8  # pictures in one batch of the network
 CHUNK_PIXELS = 16_000_000  # a larger picture is a chunk of its own
-FLIGHT_PIXELS = 48_000_000  # decoded or being decoded at a time; a larger picture goes alone
+FLIGHT_PIXELS = 48_000_000  # pixels in memory at a time; a larger picture is processed alone
 
 
 @dataclass(frozen=True)
@@ -36,12 +36,12 @@ Outcome = tuple[Task, UnetError | None]  # the error, or None if the file is wri
 
 
 def find_pictures(paths: Iterable[Path]) -> list[Path]:
-    """The files among `paths`, and the picture files of the folders among them, those sorted by name.
+    """List the files in `paths`, and the picture files of the folders in `paths`, sorted by name within each folder.
 
-    Subfolders and hidden files are left out. A path that does not exist is kept, to be named when it is read.
+    Subfolders and hidden files are ignored. A path that does not exist is kept: reading it reports the error.
 
     Raises:
-        ImageError: a folder holds no pictures, or cannot be listed.
+        ImageError: A folder has no pictures or cannot be listed.
     """
     files: list[Path] = []
     for path in paths:
@@ -58,16 +58,16 @@ def find_pictures(paths: Iterable[Path]) -> list[Path]:
             if entry.suffix.lower() in PICTURE_SUFFIXES and not entry.name.startswith(".") and not entry.is_dir()
         ]
         if not found:
-            raise ImageError(f"the folder {path} holds no pictures (its subfolders are not searched)")
+            raise ImageError(f"the folder {path} has no pictures (its subfolders are not searched)")
         files += found
     return files
 
 
 def plan(pictures: Sequence[Path], output: Path) -> list[Task]:
-    """What is written where: `output`/STEM.png for each of `pictures`.
+    """Plan the file to write for each of `pictures`: STEM.png in the folder `output`.
 
     Raises:
-        ConfigError: two pictures have one stem, or a result would overwrite a picture of the list.
+        ConfigError: Two pictures have the same stem, or a result would overwrite one of the pictures.
     """
     by_stem: dict[str, Path] = {}
     sources = {picture.resolve() for picture in pictures}
@@ -77,10 +77,10 @@ def plan(pictures: Sequence[Path], output: Path) -> list[Task]:
         if picture.stem in by_stem:
             raise ConfigError(
                 f"{by_stem[picture.stem]} and {picture} would both be written to {target}; "
-                "give them one after the other, with another --output"
+                "run the command once for each, with another --output"
             )
         if target.resolve() in sources:
-            raise ConfigError(f"{target} would overwrite the picture of that name; choose another --output")
+            raise ConfigError(f"{target} would overwrite a picture that is to be read; choose another --output")
         by_stem[picture.stem] = picture
         tasks.append(Task(picture, target))
     return tasks
@@ -88,7 +88,7 @@ def plan(pictures: Sequence[Path], output: Path) -> list[Task]:
 
 @dataclass
 class _Chunk:
-    """Some pictures on their way."""
+    """Pictures that are processed together."""
 
     tasks: list[Task]
     pixels: int
@@ -104,11 +104,11 @@ class _Pipeline:
         self._pool = pool
 
     def decode(self, chunk: _Chunk) -> None:
-        """Have the chunk's pictures decoded."""
+        """Start to decode the chunk's pictures."""
         chunk.decoded = [self._pool.submit(self._read, task.source) for task in chunk.tasks]
 
     def segment(self, chunk: _Chunk) -> None:
-        """Run the network on the chunk's pictures, once, and have the results written."""
+        """Run the network on the chunk's pictures, unless that is done, and start to write the results."""
         if chunk.outcomes is not None:
             return
         pictures: list[Picture | UnetError] = []
@@ -119,7 +119,7 @@ class _Pipeline:
                 pictures.append(error)
         chunk.decoded = []
         good = [picture for picture in pictures if isinstance(picture, Picture)]
-        # (h, w) each; the rest is done picture by picture in the threads.
+        # (h, w) each; the threads upsample and draw them one by one.
         small: Iterator[np.ndarray]
         if self._clicks:
             small = (self._predictor.prob_small(picture.rgb, self._clicks) for picture in good)
@@ -131,7 +131,7 @@ class _Pipeline:
         ]
 
     def finish(self, chunk: _Chunk) -> Iterator[Outcome]:
-        """Wait until the chunk is written."""
+        """Wait until the chunk is written and yield the outcome of each picture."""
         self.segment(chunk)
         for task, outcome in zip(chunk.tasks, chunk.outcomes or (), strict=True):
             if isinstance(outcome, UnetError):
@@ -159,14 +159,14 @@ class _Pipeline:
 
 
 def _chunks(tasks: Iterable[Task]) -> Iterator[_Chunk]:
-    """Share `tasks` out by number and, as the files' headers tell it, by pixels."""
+    """Divide `tasks` into chunks by number and by pixels, which are read from the files' headers."""
     chunk = _Chunk([], 0)
     for task in tasks:
         try:
             width, height = read_header(task.source)
             pixels = width * height
         except ImageError:
-            pixels = 0  # the decoder will say the same, in its turn
+            pixels = 0  # the decoder reports the error
         if chunk.tasks and (len(chunk.tasks) == CHUNK_PICTURES or chunk.pixels + pixels > CHUNK_PIXELS):
             yield chunk
             chunk = _Chunk([], 0)
@@ -179,29 +179,29 @@ def _chunks(tasks: Iterable[Task]) -> Iterator[_Chunk]:
 def predict_pictures(
     predictor: Predictor, tasks: Sequence[Task], kind: str, threshold: float, clicks: Sequence[Click] = ()
 ) -> Iterator[Outcome]:
-    """Segment the pictures of `tasks` and write what `kind` names; folders are made, files overwritten.
+    """Segment the pictures of `tasks` and write the results. Missing folders are created, existing files overwritten.
 
     Args:
-        predictor: made ready to answer.
-        tasks: as from `plan`.
-        kind: mask, prob, cutout or overlay.
-        threshold: of the mask, 0..1.
-        clicks: in pixels of every one of the pictures.
+        predictor: The predictor.
+        tasks: Pictures and the files to write, from `plan`.
+        kind: One of `unet.pictures.draw.KINDS`, or prob.
+        threshold: Threshold of the mask, 0..1.
+        clicks: Clicks in pixels of the picture, used for every picture.
 
     Yields:
-        Each task, in order, with None once its file is written, or with the error that prevented that.
+        Each task, in order, with None once its file is written, or with the error that prevented it.
 
     Raises:
-        ConfigError: the output folder cannot be made, or the weights take no clicks.
+        ConfigError: The output folder cannot be created, or clicks are given but the weights have no click layer.
     """
     for folder in dict.fromkeys(task.target.parent for task in tasks):
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise ConfigError(f"the output folder {folder} cannot be made ({error.strerror or error})") from error
+            raise ConfigError(f"the output folder {folder} could not be created ({error.strerror or error})") from error
     pool = ThreadPoolExecutor(os.cpu_count())
     pipeline = _Pipeline(predictor, kind, threshold, clicks, pool)
-    flight: deque[_Chunk] = deque()  # the one being written, the one in the network, the one being decoded
+    flight: deque[_Chunk] = deque()  # at most one being written, one in the network and one being decoded
     try:
         for chunk in _chunks(tasks):
             while flight and sum(c.pixels for c in flight) + chunk.pixels > FLIGHT_PIXELS:

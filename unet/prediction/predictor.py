@@ -1,4 +1,4 @@
-"""From a picture to its 8-bit probability map: the one place where `prob8` is made."""
+"""The predictor: a network that turns pictures into 8-bit probability maps, `prob8`."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,14 +20,14 @@ from unet.prediction.zoom_in import clicks_within, focus_box, merge_views
 
 
 def has_fast_bf16() -> bool:
-    """Whether this machine multiplies bfloat16 matrices in hardware; elsewhere it is far slower than float32."""
+    """Whether this machine multiplies bfloat16 matrices in hardware; otherwise bfloat16 is far slower than float32."""
     if torch.cuda.is_available():
         return torch.cuda.is_bf16_supported()
     return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
 
 
 def normalise(rgb: np.ndarray, config: WeightsConfig) -> Tensor:
-    """Resize (H, W, 3) uint8 to the network's size and normalise: (3, h, w) float32."""
+    """Resize a picture, (H, W, 3) uint8, to the network's size and normalise it: (3, h, w) float32."""
     height, width = config.size
     small = Image.fromarray(rgb).resize((width, height), Image.Resampling.BILINEAR)
     x = torch.from_numpy(np.asarray(small, dtype=np.float32)).permute(2, 0, 1) / 255  # (3, h, w)
@@ -35,16 +35,20 @@ def normalise(rgb: np.ndarray, config: WeightsConfig) -> Tensor:
 
 
 class Predictor:
-    """A network made ready to answer: BatchNorm folded, channels last, in the precision that is fastest here.
+    """A network prepared for prediction: BatchNorm folded, channels last, on the GPU if there is one.
+
+    Load one with `Predictor.load`. In its methods a picture `rgb` is (H, W, 3) uint8, upright sRGB of any size, as
+    `read_picture` returns it; (h, w) is the network's size. `clicks` are points in pixels of the picture, each marked
+    as foreground or background; only weights with a click layer accept them.
 
     Args:
-        model: the network; it is copied, not changed.
-        config: its preprocessing, threshold and scores.
-        location: where the weights came from.
-        precision: `auto`, `fp32` or `bf16`. `auto` takes bfloat16 where the hardware has it.
+        model: The network. It is copied, not changed.
+        config: The network's preprocessing, threshold and scores.
+        location: The source of the weights, if they were loaded.
+        precision: `fp32`, `bf16`, or `auto` for bfloat16 where the hardware supports it and float32 elsewhere.
 
     Raises:
-        ConfigError: an unknown precision.
+        ConfigError: The precision is none of these.
     """
 
     def __init__(
@@ -66,51 +70,57 @@ class Predictor:
 
     @classmethod
     def load(cls, source: str | Path = "weights", *, precision: str = "auto") -> "Predictor":
-        """Load from a folder, `user/name` or `user/name@revision`.
+        """Load weights from a folder or from the Hub.
+
+        Args:
+            source: A weights folder, or `user/name` or `user/name@revision` of a model on the Hub.
+            precision: `auto`, `fp32` or `bf16`, as for the constructor.
 
         Raises:
-            HubError, WeightsError: the weights cannot be had or are no good; there is no fallback.
+            HubError: The weights could not be downloaded.
+            WeightsError: The folder does not exist, or its weights are incomplete or damaged.
+            ConfigError: The precision is unknown.
         """
         return cls.from_location(locate(source), precision=precision)
 
     @classmethod
     def from_location(cls, location: Location, *, precision: str = "auto") -> "Predictor":
-        """Load weights that have been located already (see `unet.hub.source`)."""
+        """Load weights that `unet.hub.source.locate` has found. Arguments and errors as for `load`."""
         model, config = load_weights(location.folder)
         return cls(model, config, location, precision)
 
     @property
     def name(self) -> str:
-        """The weights' folder or Hub repo as given, with its revision."""
+        """The weights folder or Hub model as given, with its revision."""
         return self.location.name if self.location else "unsaved weights"
 
     @property
     def revision(self) -> str | None:
-        """The Hub commit of the weights, 40 hexadecimal digits, or None for a folder."""
+        """The Hub commit of the weights, 40 hexadecimal digits, or None if they come from a folder."""
         return self.location.revision if self.location else None
 
     @property
     def threshold(self) -> float:
-        """The calibrated mask threshold, 0..1."""
+        """The calibrated threshold of the mask, 0..1; the mask is foreground where `prob8 >= 255 * threshold`."""
         return self.config.threshold
 
     @property
     def takes_clicks(self) -> bool:
-        """Whether the network has a click layer."""
+        """Whether the network has a click layer, so that clicks are accepted."""
         return self._model.clicks
 
     def probabilities(self, rgbs: Sequence[np.ndarray], clicks: Sequence[Sequence[Click]] = ()) -> np.ndarray:
-        """Probabilities at the network's size, of the pictures as they are.
+        """Probabilities of foreground at the network's size, for several pictures in one batch.
 
         Args:
-            rgbs: pictures (H, W, 3) uint8, each of any size.
-            clicks: none, or one sequence of clicks for each picture.
+            rgbs: Pictures, (H, W, 3) uint8 each, of any sizes.
+            clicks: One sequence of clicks for each picture, or an empty sequence.
 
         Returns:
             (B, h, w) float32 in 0..1.
 
         Raises:
-            ConfigError: clicks for weights that take none.
+            ConfigError: Clicks are given, but the weights have no click layer.
         """
         batch = torch.stack([normalise(rgb, self.config) for rgb in rgbs])  # (B, 3, h, w)
         maps = None
@@ -129,10 +139,13 @@ class Predictor:
             return prob.squeeze(1).cpu().numpy()
 
     def prob_small(self, rgb: np.ndarray, clicks: Sequence[Click] = ()) -> np.ndarray:
-        """Probabilities (h, w) float32 in 0..1 of one picture (H, W, 3) uint8.
+        """Probabilities of foreground of one picture, (h, w) float32 in 0..1.
 
-        They have the network's size; with clicks on a small object they are finer, as the network then takes a second
-        look at its surroundings (see `unet.prediction.zoom_in`).
+        The result has the network's size. It is finer if clicks mark a small object: then the network also sees the
+        object cut out with its surroundings, and both results are averaged (see `unet.prediction.zoom_in`).
+
+        Raises:
+            ConfigError: Clicks are given, but the weights have no click layer.
         """
         whole = self.probabilities([rgb], [clicks])[0]
         size = (rgb.shape[0], rgb.shape[1])
@@ -144,19 +157,28 @@ class Predictor:
         return merge_views(whole, close, box, size)
 
     def upsample(self, prob_small: np.ndarray, rgb: np.ndarray, clicks: Sequence[Click] = ()) -> np.ndarray:
-        """`prob8 = round(255 * probability)`, (H, W) uint8, at the picture's own size.
+        """Upsample probabilities to the picture's size: `prob8 = round(255 * probability)`, (H, W) uint8.
 
-        A foreground click's own pixel is 255, a background click's 0.
+        The pixel of a foreground click becomes 255, that of a background click 0.
+
+        Args:
+            prob_small: Probabilities in 0..1, float32, as from `prob_small` or one row of `probabilities`.
+            rgb: The picture; only its size is used.
+            clicks: The clicks that `prob_small` was computed with.
         """
         prob8 = upsample_bilinear(prob_small, (rgb.shape[0], rgb.shape[1]))
         honour_clicks(prob8, clicks)
         return prob8
 
     def prob8(self, rgb: np.ndarray, clicks: Sequence[Click] = ()) -> np.ndarray:
-        """The picture's 8-bit probability map: (H, W, 3) uint8 -> (H, W) uint8."""
+        """The 8-bit probability map of a picture: (H, W) uint8, 255 times the probability of foreground.
+
+        Raises:
+            ConfigError: Clicks are given, but the weights have no click layer.
+        """
         return self.upsample(self.prob_small(rgb, clicks), rgb, clicks)
 
     def prob8_batch(self, rgbs: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """`prob8` of several pictures, through the network together."""
+        """The `prob8` of several pictures, which go through the network in one batch."""
         small = self.probabilities(rgbs)
         return [self.upsample(prob, rgb) for prob, rgb in zip(small, rgbs, strict=True)]

@@ -1,13 +1,13 @@
-"""Probabilities from the network's size to the picture's own (no torch).
+"""Upsampling of probabilities from the network's size to that of the picture (no torch).
 
-In strips, so that memory stays bounded however large the picture is. Edge-aware upsampling (the fast guided filter,
-He & Sun 2015, arXiv:1505.00996) was tried and left out: on training pictures of ECSSD it lost boundary F.
+It works in strips, so that memory stays bounded however large the picture is. Edge-aware upsampling (the fast guided
+filter, He & Sun 2015, arXiv:1505.00996) is not used: on training pictures of ECSSD it had a lower boundary F.
 """
 
 import numpy as np
 from PIL import Image
 
-STRIP_PIXELS = 2**21  # pixels of the picture handled at a time
+STRIP_PIXELS = 2**21  # pixels of the picture in a strip
 
 
 def _strips(height: int, width: int) -> list[tuple[int, int]]:
@@ -16,27 +16,23 @@ def _strips(height: int, width: int) -> list[tuple[int, int]]:
 
 
 def _resize_rows(image: Image.Image, size: tuple[int, int], top: int, bottom: int) -> np.ndarray:
-    """Rows top..bottom of `image` resized to `size` (height, width), seamless with their neighbours."""
+    """Rows `top` to `bottom` of `image` resized to `size` (height, width), without seams between strips."""
     scale = image.height / size[0]
     box = (0.0, top * scale, float(image.width), min(bottom * scale, float(image.height)))
     return np.asarray(image.resize((size[1], bottom - top), Image.Resampling.BILINEAR, box=box))
 
 
-def _float_image(values: np.ndarray) -> Image.Image:
-    return Image.fromarray(np.ascontiguousarray(values, dtype=np.float32))
-
-
 def upsample_bilinear(prob: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """`prob8 = round(255 * probability)` at the picture's size.
+    """Upsample probabilities bilinearly: `prob8 = round(255 * probability)` at the picture's size.
 
     Args:
-        prob: (h, w) float32 in 0..1.
-        size: height and width of the picture.
+        prob: Probabilities, (h, w) float32 in 0..1.
+        size: Height and width of the picture.
 
     Returns:
         (H, W) uint8.
     """
-    image = _float_image(prob * 255)
+    image = Image.fromarray(np.ascontiguousarray(prob * 255, dtype=np.float32))
     prob8 = np.empty(size, dtype=np.uint8)
     for top, bottom in _strips(*size):
         prob8[top:bottom] = np.rint(_resize_rows(image, size, top, bottom))  # (strip, W)

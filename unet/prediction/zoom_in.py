@@ -1,7 +1,7 @@
-"""A second, closer look at what clicks mean: where to look, and how both views become one map (numpy and Pillow).
+"""A second, closer view of the object that clicks mark, and how both views become one map (numpy and Pillow).
 
-The picture shrinks to the network's size, and a small object to a few pixels. Once clicks have told which object is
-meant, the network sees it again, cut out with some surroundings, and both answers are averaged: zoom-in as in f-BRS and
+The picture shrinks to the network's size, and a small object to a few pixels. When clicks have marked an object, the
+network also sees it cut out with some surroundings, and both results are averaged. This is zoom-in as in f-BRS and
 RITM (Sofiiuk et al. 2020, arXiv:2001.10331; 2021, arXiv:2102.06583), where the closer view replaces the first.
 """
 
@@ -14,30 +14,30 @@ from unet.pictures.clicks import FOREGROUND, Click
 
 Box = tuple[int, int, int, int]  # left, top, right, bottom in pixels of the picture; right and bottom are outside
 
-SURROUNDINGS = 1.4  # side of the view, in sides of the object
-SMALLEST = 0.25  # side of the view at least, in sides of the picture
-LARGEST = 0.6  # share of the picture's area from which a second look shows nothing new
+SURROUNDINGS = 1.4  # side of the view relative to that of the object
+SMALLEST = 0.25  # smallest side of the view relative to that of the picture
+LARGEST = 0.6  # share of the picture's area above which a closer view shows nothing new
 
 
 def focus_box(prob: np.ndarray, clicks: Sequence[Click], size: tuple[int, int], threshold: float) -> Box | None:
-    """Where to look again.
+    """The box of the closer view.
 
     Args:
-        prob: (h, w) probabilities of the first look at the whole picture.
-        clicks: in pixels of the picture.
-        size: height and width of the picture.
-        threshold: of the mask, 0..1.
+        prob: Probabilities of the whole picture, (h, w) in 0..1.
+        clicks: Clicks in pixels of the picture.
+        size: Height and width of the picture.
+        threshold: Threshold of the mask, 0..1.
 
     Returns:
-        A box around the mask and the foreground clicks, or None without a foreground click or if the box would be most
-        of the picture.
+        A box around the mask and the foreground clicks, or None if there is no foreground click or the box would cover
+        most of the picture.
     """
-    meant = [click for click in clicks if click.label == FOREGROUND]
-    if not meant:
+    marked = [click for click in clicks if click.label == FOREGROUND]
+    if not marked:
         return None
     ranges = []
     mask = prob >= threshold
-    for axis, values in ((0, [click.y for click in meant]), (1, [click.x for click in meant])):
+    for axis, values in ((0, [click.y for click in marked]), (1, [click.x for click in marked])):
         scale = size[axis] / prob.shape[axis]
         covered = np.flatnonzero(mask.any(axis=1 - axis))
         ends = [*values, *(np.array([covered[0], covered[-1] + 1]) * scale if len(covered) else [])]
@@ -51,7 +51,7 @@ def focus_box(prob: np.ndarray, clicks: Sequence[Click], size: tuple[int, int], 
 
 
 def clicks_within(clicks: Sequence[Click], box: Box) -> list[Click]:
-    """The clicks inside `box`, in its own pixels."""
+    """The clicks inside `box`, in pixels relative to its corner."""
     left, top, right, bottom = box
     return [
         Click(click.x - left, click.y - top, click.label)
@@ -61,16 +61,16 @@ def clicks_within(clicks: Sequence[Click], box: Box) -> list[Click]:
 
 
 def merge_views(whole: np.ndarray, close: np.ndarray, box: Box, size: tuple[int, int]) -> np.ndarray:
-    """The mean of both views, as fine as the closer one; outside of it the closer one says background.
+    """The mean of both views at the resolution of the closer one, which counts as background outside its box.
 
     Args:
-        whole: (h, w) float32 probabilities of the picture.
-        close: (h, w) float32 probabilities of what `box` cuts out.
-        box: of the closer view.
-        size: height and width of the picture.
+        whole: Probabilities of the whole picture, (h, w) float32.
+        close: Probabilities of the closer view, (h, w) float32.
+        box: The box of the closer view.
+        size: Height and width of the picture.
 
     Returns:
-        (h', w') float32, at most 1 / `SMALLEST` times as high and wide as `whole`.
+        Probabilities, (h', w') float32, at most 1 / `SMALLEST` times as high and wide as `whole`.
     """
     left, top, right, bottom = box
     height, width = (
