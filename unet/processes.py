@@ -1,4 +1,4 @@
-"""What a process owes its surroundings: its memory settings, and its share of the work that `torchrun` deals out."""
+"""Memory settings of a process, and its share of the work under `torchrun`."""
 
 import ctypes
 import gc
@@ -21,25 +21,25 @@ _VARIABLES = ("RANK", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT")
 
 @dataclass(frozen=True)
 class Processes:
-    """This process among its equals."""
+    """This process among those of its run."""
 
     rank: int = 0
     count: int = 1
 
     @property
     def is_main(self) -> bool:
-        """Whether it is the one that reports."""
+        """Whether this process prints the results."""
         return self.rank == 0
 
     def share(self, items: Sequence[T]) -> list[T]:
-        """The items that are this process's: every `count`-th."""
+        """Every `count`-th item, from this process's rank on."""
         return list(items[self.rank :: self.count])
 
     def gather(self, work: Callable[[], T]) -> list[T]:
         """Do `work` and wait for the others; returns the results of all, process after process.
 
         Raises:
-            UnetError: the work failed, here or on another process; the same error on each.
+            UnetError: The work failed, here or on another process; the same error on each.
         """
         if self.count == 1:
             return [work()]
@@ -65,7 +65,7 @@ def sharing() -> Iterator[Processes]:
     On a machine with GPUs, each of its processes takes one.
 
     Raises:
-        ConfigError: WORLD_SIZE speaks of several processes, but what else torchrun sets is missing.
+        ConfigError: WORLD_SIZE is above 1, but another variable that torchrun sets is missing.
     """
     count = int(os.environ.get("WORLD_SIZE", "1"))
     if count == 1:

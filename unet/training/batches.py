@@ -34,8 +34,8 @@ class PictureStore:
     """The decoded training pictures, at most `LONGEST_SIDE` pixels long, as many as memory has room for.
 
     Args:
-        pairs: the samples; a pair may stand there repeatedly.
-        cache_bytes: of decoded pictures to keep; by default `CACHE_SHARE` of the free memory.
+        pairs: Samples; a pair may be listed repeatedly.
+        cache_bytes: Size of the decoded pictures to keep; by default `CACHE_SHARE` of the free memory.
     """
 
     def __init__(self, pairs: Sequence[Pair], cache_bytes: int | None = None) -> None:
@@ -88,7 +88,7 @@ def to_tensor(images: np.ndarray, config: WeightsConfig, device: torch.device) -
 
 
 def paste_share(pointed: bool) -> float:
-    """Share of the pictures that get another one's foreground pasted in; only where clicks tell objects apart."""
+    """Share of the pictures that get another one's foreground pasted in; only where clicks select one of the two."""
     return POINTED_PASTE if pointed else 0.0
 
 
@@ -106,13 +106,13 @@ def make_batch(
     A picture that the store lists repeatedly is augmented differently each time.
 
     Args:
-        store: the pictures.
-        samples: their numbers in it.
-        seed: of the run.
-        epoch: from 0.
-        size: height and width of the results.
-        clicks: whether some samples get clicks, which may mean a pasted object, or the one below it.
-        min_crop: smallest share of a picture that its crop keeps.
+        store: Training pictures.
+        samples: Numbers of the samples in `store`.
+        seed: Seed of the run.
+        epoch: Number of the epoch, from 0.
+        size: Height and width of the results.
+        clicks: Whether some samples get clicks, which may mean a pasted object, or the one below it.
+        min_crop: Smallest share of a picture's area that its crop keeps.
     """
     images, targets, clickers = [], [], []
     for sample in samples:

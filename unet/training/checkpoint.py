@@ -17,7 +17,7 @@ def write_atomically(content: Any, path: Path) -> None:
     """`torch.save` `content` to `path` so that a crash at any moment leaves the old file or the new one.
 
     Raises:
-        TrainingError: the disk refuses; an earlier file at `path` is untouched.
+        TrainingError: The file cannot be written; an earlier one at `path` is untouched.
     """
     partial = path.with_name(path.name + ".partial")
     try:
@@ -34,7 +34,7 @@ def write_atomically(content: Any, path: Path) -> None:
 
 
 def keep_previous(path: Path) -> None:
-    """Set an earlier run's checkpoint aside, so that a new run does not destroy it."""
+    """Rename an earlier run's checkpoint, so that a new run does not overwrite it."""
     if path.exists():
         path.replace(path.with_name(f"{path.stem}.previous{path.suffix}"))
 
@@ -43,7 +43,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     """Load what `write_atomically` wrote.
 
     Raises:
-        TrainingError: there is no such file, or it is damaged.
+        TrainingError: The file is missing or damaged.
     """
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
@@ -79,12 +79,12 @@ def blend(state: dict[str, Tensor], earlier: dict[str, Tensor], share: float) ->
     """Weights between two networks, one fine-tuned from the other (Wortsman et al. 2022, arXiv:2109.01903).
 
     Args:
-        state: of the later network.
-        earlier: of the earlier one; tensors that it lacks stay as they are.
-        share: of `earlier` in the result, 0..1.
+        state: State dict of the later network.
+        earlier: State dict of the earlier one; tensors that it lacks stay as they are.
+        share: Share of `earlier` in the result, 0..1.
 
     Raises:
-        TrainingError: a tensor has another shape in `earlier`.
+        TrainingError: A tensor of `earlier` is unknown or has another shape.
     """
     blended = dict(state)
     for name, old in earlier.items():

@@ -1,4 +1,4 @@
-"""What a training run can be told: one frozen dataclass, from which train.py's command line is made."""
+"""The options of a training run: one frozen dataclass, from which train.py's command line is generated."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -24,69 +24,69 @@ class TrainConfig:
     """Options of a training run."""
 
     data: Path | None = None
-    """Folder of photographs with masks, or USER/NAME of a Hub dataset with image and mask columns, which is streamed;
-    without it, the Interactive Segmentation set comes from Kaggle."""
+    """Folder of photographs with masks, or USER/NAME of a Hub dataset with image and mask columns, which is streamed.
+    By default the Interactive Segmentation set is downloaded from Kaggle."""
     stream_pictures: int = 1000
-    """Pictures of a streamed dataset that make an epoch."""
+    """Number of pictures that make an epoch of a streamed dataset."""
     extra_data: Annotated[tuple[Path, ...], tyro.conf.UseAppendAction] = ()
-    """A further folder of training pictures; a tenth of it is kept out: half of that tenth, at most a hundred
-    pictures, for validation, the rest as extra_test. May be given repeatedly."""
+    """Further folder of training pictures; the option may be repeated. A tenth of the folder is kept out:
+    half of that tenth, at most a hundred pictures, for validation, and the rest as extra_test."""
     extra_repeats: tuple[int, ...] = ()
     """How often an epoch shows each picture of each extra folder, in the order of --extra-data (default: once)."""
     groups: Path | None = None
-    """File of near-duplicates that stay on one side of the split, a group a line (default: DATA/groups.txt)."""
+    """File of near-duplicates, one group per line, that stay in one part of the split (default: DATA/groups.txt)."""
     output: Path = Path("weights")
     """Weights folder to write."""
     encoder: Encoder | None = None
-    """Contracting path: the reference's, or EfficientNet-lite0 from ImageNet weights (default lite0)."""
+    """Contracting path: the reference's (plain), or EfficientNet-lite0 with ImageNet weights (default: lite0)."""
     widths: tuple[int, ...] | None = None
-    """Channels of the levels, finest first; implies --encoder plain unless an encoder is named."""
+    """Channels of the levels, finest first. Without --encoder, this option selects the plain encoder."""
     size: int = 240
-    """Height and width, in pixels, of the training pictures."""
+    """Height and width of the training pictures, in pixels."""
     serve_size: int | None = None
-    """Height and width at which the finished network sees pictures (default: those it was trained at)."""
+    """Height and width, in pixels, of the finished network's input (default: the same as --size)."""
     flip: bool = False
-    """Let the finished network average over a picture and its mirror image, at twice the time."""
+    """The finished network averages the results of a picture and its mirror image, which takes twice the time."""
     epochs: int = 30
-    """Passes over the training pictures."""
+    """Number of passes over the training pictures."""
     batch_size: int = 16
-    """Pictures to an optimizer step, over all processes."""
+    """Number of pictures per optimizer step, over all processes."""
     accumulate: int = 1
-    """Micro-batches that a step is computed in."""
+    """Number of micro-batches per optimizer step."""
     main_repeats: int = 2
-    """How often an epoch shows each picture of DATA."""
+    """How often an epoch shows each picture of the main folder, --data."""
     min_crop: float = MIN_CROP
-    """Smallest share of a picture's area that a random crop keeps; 1 shows whole pictures, as they are served."""
+    """Smallest share of a picture's area that a random crop keeps; 1 always shows the whole picture."""
     clicks: bool = False
-    """Teach the network, by simulated clicks, to answer a visitor's (lite0 only)."""
+    """Train with simulated clicks, so that the network can use a visitor's; needs an encoder such as lite0."""
     lr: float = 1e-3
     """Peak learning rate of AdamW."""
     encoder_lr: float = 1.0
-    """Share of --lr that lite0's contracting path learns at; below 1 it keeps more of what ImageNet taught it."""
+    """Learning rate of a contracting path from ImageNet, as a share of --lr; below 1 it changes less."""
     weight_decay: float = 1e-2
     """Weight decay of AdamW."""
     warmup_steps: int = 100
-    """Steps over which the learning rate rises to its peak; it falls as a cosine afterwards."""
+    """Number of steps over which the learning rate rises to its peak; afterwards it falls along a cosine."""
     ema_decay: float = 0.998
-    """Decay of the moving average of the weights, which is what is validated and kept."""
+    """Decay of the moving average of the weights. The averaged weights are validated and saved."""
     seed: int = 0
-    """Of initial weights, order and augmentation."""
+    """Seed of the initial weights, the order of the pictures and their augmentation."""
     split_seed: int = 0
-    """Of the split into train, val and test; apart from --seed, so that runs share their test pictures."""
+    """Seed of the split into train, val and test. Runs with the same value have the same test pictures."""
     init_from: str | None = None
     """Weights to start from: a folder, USER/NAME or USER/NAME@REVISION."""
     blend_with: str | None = None
-    """Earlier weights, a folder or repo, that the finished ones are averaged with, to keep what those could do."""
+    """Earlier weights, a folder or Hub repo, that are averaged into the finished ones to keep what they had learned."""
     blend_share: float = 0.15
     """Share of the --blend-with weights in the average, 0..1."""
     resume: bool = False
-    """Go on from the last checkpoint of the run with the same --output."""
+    """Continue from the last checkpoint of the run with the same --output."""
     run_dir: Path | None = None
-    """Folder of checkpoints, history and prediction sheets (default: runs/NAME-OF-OUTPUT)."""
+    """Folder for checkpoints, history and prediction sheets (default: runs/NAME-OF-OUTPUT)."""
     skip_broken: bool = False
-    """Leave out pictures that cannot be used instead of stopping; each is named."""
+    """Skip pictures that cannot be used, and name each of them, instead of stopping."""
     track: Literal["trackio", "tensorboard", "wandb"] | None = None
-    """Tell the run to this tracker (its package must be installed); errors of the tracker never stop a run."""
+    """Log the run to this tracker, whose package must be installed. An error of the tracker does not stop the run."""
     push_to_hub: str | None = None
     """Publish the weights folder as this Hub repo, USER/NAME."""
     private: bool = False
@@ -94,7 +94,7 @@ class TrainConfig:
 
     @property
     def run_folder(self) -> Path:
-        """Where this run keeps its checkpoints."""
+        """Folder of this run's checkpoints."""
         if self.run_dir is not None:
             return self.run_dir
         output, here = self.output.resolve(), Path.cwd()
@@ -108,7 +108,7 @@ class TrainConfig:
 
     @property
     def chosen_encoder(self) -> str:
-        """The encoder after the defaults are applied."""
+        """Name of the encoder after the defaults are applied."""
         return self.encoder or ("plain" if self.widths else "lite0")
 
 
@@ -125,11 +125,11 @@ def check_config(config: TrainConfig, processes: int = 1) -> None:
     """Refuse values that cannot work.
 
     Args:
-        config: of the run.
-        processes: that share each step.
+        config: Options of the run.
+        processes: Number of processes that share each step.
 
     Raises:
-        ConfigError: names the option, its value and what it may be.
+        ConfigError: A value cannot be used; names the option, its value and what it may be.
     """
     for name in _POSITIVE:
         if getattr(config, name) < 1:

@@ -19,7 +19,7 @@ class DeeplySupervised(nn.Module):
     """A network with a 1x1 head at each of the coarser levels of its expansive path.
 
     Args:
-        network: the U-Net to train; it is shared, not copied.
+        network: U-Net to train; it is shared, not copied.
     """
 
     def __init__(self, network: UNet) -> None:
@@ -41,7 +41,7 @@ def supervised_loss(outputs: Sequence[Tensor], target: Tensor) -> Tensor:
     """The loss of the network's own logits plus `WEIGHT` times that of each head's.
 
     Args:
-        outputs: of `DeeplySupervised`, each (B, 1, H, W).
+        outputs: Outputs of `DeeplySupervised`, each (B, 1, H, W).
         target: (B, H, W) uint8 labels, as for `bce_dice_loss`.
 
     Returns:

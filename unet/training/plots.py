@@ -16,7 +16,7 @@ from PIL import Image, ImageDraw, ImageFont
 from unet.errors import TrainingError
 from unet.pictures.draw import mask_from_prob, overlay
 
-# Okabe and Ito's palette: told apart in every common form of colour blindness.
+# Okabe and Ito's palette: distinguishable in every common form of colour blindness.
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#6B7280"
 DOTS_PER_INCH = 160
 _STYLE: Any = {  # matplotlib types the keys of such a dict one by one
