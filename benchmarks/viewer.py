@@ -1,9 +1,9 @@
-"""Time the viewer's redraws in Chromium, and count the requests while the threshold slider is dragged.
+"""Time the viewer's redraws in Chromium, and count the requests during a drag of the threshold slider.
 
     python benchmarks/viewer.py
 
-The page is the real one, the pictures are the astronaut (NASA, public domain) enlarged to 2 and to 12 megapixels. A
-picture too large for the viewer is previewed smaller. Writes benchmarks/viewer.md.
+The page is the one that app.py serves. The picture is the astronaut (NASA, public domain), enlarged to 2 and to 12
+megapixels; the viewer shows a smaller preview of large pictures. Writes benchmarks/viewer.md.
 """
 
 import argparse
@@ -14,7 +14,7 @@ from pathlib import Path
 
 import common
 from PIL import Image
-from playwright.sync_api import Page, Request, sync_playwright
+from playwright.sync_api import Page, sync_playwright
 
 from unet import Predictor
 from unet.web import server
@@ -29,19 +29,15 @@ MEGAPIXELS = (2, 12)
 MOVES = 100
 
 
-class Listener:
-    """Notes the address of every request of a page."""
-
-    def __init__(self, requests: list[str]) -> None:
-        self._requests = requests
-
-    def __call__(self, request: Request) -> None:
-        """Note one."""
-        self._requests.append(request.url)
+def urls_of(page: Page) -> list[str]:
+    """Collect the URLs of the page's requests in a list that grows with them."""
+    urls: list[str] = []
+    page.on("request", lambda request: urls.append(request.url))
+    return urls
 
 
 def picture(folder: Path, megapixels: int) -> Path:
-    """The astronaut, enlarged to a square of so many megapixels."""
+    """Write the astronaut, enlarged to a square of `megapixels`."""
     side = round((megapixels * 1e6) ** 0.5)
     path = folder / f"astronaut-{megapixels}.jpg"
     with Image.open(common.ROOT / "examples" / "astronaut.jpg") as image:
@@ -50,7 +46,7 @@ def picture(folder: Path, megapixels: int) -> Path:
 
 
 def drag(page: Page, requests: list[str]) -> tuple[list[float], int]:
-    """Drag the slider's handle across; returns the redraws' milliseconds and the number of requests meanwhile."""
+    """Drag the slider's handle; returns the milliseconds of each redraw and the number of requests."""
     place = page.locator("#threshold input[type=range]").bounding_box()
     assert place is not None
     page.evaluate(
@@ -75,18 +71,18 @@ def measure(page: Page, path: Path, requests: list[str]) -> list[list[str]]:
     """Rows of the table for one picture."""
     page.set_input_files("#image input[type=file]", path)
     page.wait_for_function(f"document.querySelector('{CANVAS}').dataset.foreground !== undefined", timeout=120_000)
-    page.wait_for_timeout(2000)  # for requests that the upload is still making
+    page.wait_for_load_state("networkidle")
     width, height = page.eval_on_selector(CANVAS, "c => [c.width, c.height]")
     with Image.open(path) as image:
         pixels = image.width * image.height / 1e6
     rows = []
     for value, name in VIEWS.items():
         page.locator(f"#viewer input[type=radio][value={value}]").check(force=True)
-        times, asked = drag(page, requests)
+        times, count = drag(page, requests)
         shown = f"{pixels:.1f} megapixels, shown at {width} x {height}"
         times.sort()
         worst = times[int(0.95 * len(times))]
-        rows.append([shown, name, str(len(times)), f"{statistics.median(times):.1f}", f"{worst:.1f}", str(asked)])
+        rows.append([shown, name, str(len(times)), f"{statistics.median(times):.1f}", f"{worst:.1f}", str(count)])
     return rows
 
 
@@ -107,8 +103,7 @@ def main() -> None:
         )
         for megapixels in MEGAPIXELS:
             visit = browser.new_page(viewport={"width": 1280, "height": 900})
-            requests: list[str] = []
-            visit.on("request", Listener(requests))
+            requests = urls_of(visit)
             visit.goto(f"http://127.0.0.1:{options.port}")
             visit.wait_for_selector("#image input[type=file]", state="attached")
             rows += measure(visit, picture(folder, megapixels), requests)

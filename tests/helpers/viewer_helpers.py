@@ -19,7 +19,7 @@ from unet.pictures.decode import Picture
 from unet.pictures.draw import render, save_png
 from unet.web.download import Download
 from unet.web.theme import STYLE_SHEETS, theme
-from unet.web.viewer import ROUTES, THRESHOLD_JS, Viewer, ViewerValue, answer, preview_size, viewer_value
+from unet.web.viewer import ROUTES, Viewer, ViewerValue, answer, preview_size, viewer_value
 
 # Height and width; "big" is larger than what a viewer is sent.
 SIZES = {"one": (90, 120), "tall": (160, 64), "glass": (80, 80), "big": (1400, 2000)}
@@ -77,7 +77,7 @@ def _viewer(suffix: str, takes_clicks: bool) -> None:
         return answer(path, asked)
 
     pick.change(show, pick, viewer, show_progress="hidden")
-    slider.change(None, slider, None, js=THRESHOLD_JS if not suffix else viewer.threshold_js())
+    slider.change(None, slider, None, js=viewer.threshold_js())
     viewer.on_point(point, viewer)
     viewer.on_download(download, viewer)
 

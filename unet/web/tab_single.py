@@ -20,7 +20,7 @@ from unet.web.gradio_compat import event_data
 from unet.web.recent import RecentPictures
 from unet.web.service import Service
 from unet.web.theme import STATIC
-from unet.web.viewer import THRESHOLD_JS, Viewer, ViewerValue, answer, viewer_value
+from unet.web.viewer import Viewer, ViewerValue, answer, viewer_value
 
 
 @dataclass(frozen=True)
@@ -127,7 +127,7 @@ def single_tab(service: Service) -> None:
     viewer.on_point(as_gradio_errors(visit.point), [seen, viewer], seen, **WORK)
     viewer.on_download(as_gradio_errors(visit.download), [seen, viewer], **WORK)
     examples.click(_example_path, None, image, api_visibility="private", show_progress="hidden", queue=False)
-    threshold.change(None, threshold, None, js=THRESHOLD_JS)
+    threshold.change(None, threshold, None, js=viewer.threshold_js())
 
 
 def _example_path(event: gr.EventData) -> str:

@@ -37,7 +37,6 @@ STATIC = Path(__file__).parent / "static" / "viewer"
 STYLE_SHEETS = ("frame.css", "stage.css", "empty.css", "clicks.css", "controls.css", "adapt.css")
 PREVIEW_PIXELS = 2_000_000
 PREVIEW_SIDE = 8192  # browsers limit the side of a canvas
-VIEWER_ID = "viewer"
 MIN_HEIGHT = 480  # pixels reserved before the page's script has run
 
 
@@ -152,21 +151,6 @@ def answer(path: str | Path, download: Download) -> dict[str, Any]:
     return gr.update(answer={"number": download.number, "kind": download.kind, "file": file.model_dump()})
 
 
-def send_js(elem_id: str, event: str, argument: str) -> str:
-    """JavaScript for a Gradio event that sends `argument`, a JavaScript expression of `v`, to a viewer."""
-    target = json.dumps(elem_id)
-    # The viewer reads `received` for what was sent before its script ran.
-    return (
-        f"(v) => {{ const host = document.getElementById({target}); if (host) {{ "
-        f"(host.received ??= {{}}).{event} = {argument}; "
-        f'host.dispatchEvent(new CustomEvent("viewer-{event}", {{ detail: {argument} }})); }} return []; }}'
-    )
-
-
-THRESHOLD_JS = send_js(VIEWER_ID, "threshold", "v")
-"""For `slider.change(None, slider, None, js=THRESHOLD_JS)`; makes no request to the server."""
-
-
 def _read(name: str) -> str:
     return (STATIC / name).read_text(encoding="utf-8")
 
@@ -216,7 +200,7 @@ class Viewer(gr.HTML):
         value: ViewerValue | None = None,
         threshold: float = 0.5,
         takes_clicks: bool = False,
-        elem_id: str = VIEWER_ID,
+        elem_id: str = "viewer",
         **kwargs: Any,
     ) -> None:
         self.threshold, self.takes_clicks = threshold, takes_clicks
@@ -241,29 +225,9 @@ class Viewer(gr.HTML):
             **kwargs,
         )
 
-    def preprocess(self, payload: Any) -> ViewerValue | None:  # type: ignore[override]
-        """Return the value unchanged."""
-        return payload
-
-    def postprocess(self, value: ViewerValue | None) -> ViewerValue | None:  # type: ignore[override]
-        """Return the value unchanged; None empties the viewer."""
-        return value
-
-    def example_payload(self) -> Any:
-        """An input for Gradio's generated documentation."""
-        return None
-
-    def example_value(self) -> Any:
-        """An output for Gradio's generated documentation."""
-        return None
-
-    def api_info(self) -> dict[str, Any]:
-        """The JSON schema of the value."""
-        return ViewerValue.model_json_schema()
-
     def threshold_js(self) -> str:
-        """THRESHOLD_JS for this viewer."""
-        return send_js(self.elem_id or VIEWER_ID, "threshold", "v")
+        """For `slider.change(None, slider, None, js=viewer.threshold_js())`; makes no request to the server."""
+        return self._send_js("threshold", "v")
 
     def on_download(self, function: Callable[..., Any], inputs: Any = None, **event: Any) -> Dependency:
         """Call `function` when the visitor requests a file.
@@ -294,6 +258,14 @@ class Viewer(gr.HTML):
     def _on(self, name: str, function: Callable[..., Any], inputs: Any, outputs: Any, event: dict[str, Any]) -> Any:
         options = {"api_visibility": "private", "show_progress": "hidden", "trigger_mode": "multiple", **event}
         dependency = getattr(self, name)(function, inputs, outputs, **options)
-        failed = send_js(self.elem_id or VIEWER_ID, "failed", json.dumps(name))
-        dependency.failure(None, None, None, js=failed)
+        dependency.failure(None, None, None, js=self._send_js("failed", json.dumps(name)))
         return dependency
+
+    def _send_js(self, event: str, argument: str) -> str:
+        """JavaScript for a Gradio event that sends `argument`, a JavaScript expression of `v`, to this viewer."""
+        # The viewer reads `received` for what was sent before its script ran.
+        return (
+            f"(v) => {{ const host = document.getElementById({json.dumps(self.elem_id)}); if (host) {{ "
+            f"(host.received ??= {{}}).{event} = {argument}; "
+            f'host.dispatchEvent(new CustomEvent("viewer-{event}", {{ detail: {argument} }})); }} return []; }}'
+        )
