@@ -46,7 +46,7 @@ def _click(text: str) -> Click:
     except (ValueError, IndexError):
         parts, x, y, label = [], math.nan, math.nan, 1
     if len(parts) > 3 or not (math.isfinite(x) and math.isfinite(y)) or label not in (0, 1):
-        raise argparse.ArgumentTypeError(f"{text!r} is not X,Y or X,Y,1 (this) or X,Y,0 (not this), in pixels")
+        raise argparse.ArgumentTypeError(f"{text!r} is not X,Y or X,Y,1 (object) or X,Y,0 (background), in pixels")
     return Click(x, y, label)
 
 
