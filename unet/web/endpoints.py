@@ -13,22 +13,18 @@ from unet.errors import ConfigError
 from unet.web.batch import run_batch
 from unet.web.components import Threshold, Upload, Uploads
 from unet.web.errors import as_gradio_errors
-from unet.web.service import Files, Service
+from unet.web.service import Segmented, Service
 
 # The network uses every core, decoding and compression one each: two requests at a time keep all cores busy.
 WORK: dict[str, Any] = {"concurrency_id": "pictures", "concurrency_limit": 2}
 BATCH_WORK: dict[str, Any] = {"concurrency_id": "batches", "concurrency_limit": 1}
 
 
-def _four(files: Files) -> tuple[str, str, str, dict[str, Any]]:
-    return files.overlay, files.mask, files.cutout, files.details
-
-
 def add_endpoints(service: Service) -> None:
     """Add the four public endpoints to the Blocks that are being built."""
 
     # Gradio reads these docstrings line by line, so each parameter and each result has one line.
-    def segment(image: str, threshold: float) -> tuple[str, str, str, dict[str, Any]]:
+    def segment(image: str, threshold: float) -> Segmented:
         """Segment the main object of a photograph, without clicks.
 
         Args:
@@ -41,7 +37,7 @@ def add_endpoints(service: Service) -> None:
             cutout: PNG, the object on a transparent background
             details: JSON with width, height, threshold, foreground (share of the picture's area), model, milliseconds
         """
-        return _four(service.segment(image, threshold))
+        return service.segment(image, threshold)
 
     def probability(image: str) -> str:
         """Predict for each pixel of a photograph the probability that it belongs to the main object.
@@ -68,7 +64,7 @@ def add_endpoints(service: Service) -> None:
         *_, last = run_batch(service, files, threshold)
         return last.archive, [item.details() for item in last.items]
 
-    def segment_clicks(image: str, clicks: str, threshold: float) -> tuple[str, str, str, dict[str, Any]]:
+    def segment_clicks(image: str, clicks: str, threshold: float) -> Segmented:
         """Segment the object of a photograph that clicks point at.
 
         Args:
@@ -84,7 +80,7 @@ def add_endpoints(service: Service) -> None:
         """
         if not isinstance(clicks, str):
             raise ConfigError(f"the clicks must be a JSON text, not {json.dumps(clicks)[:40]}")
-        return _four(service.segment(image, threshold, clicks))
+        return service.segment(image, threshold, clicks)
 
     with gr.Column(visible=False):
         image, threshold = Upload(label="image"), Threshold(service.threshold, label="threshold")

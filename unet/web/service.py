@@ -5,7 +5,6 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,14 +22,8 @@ if TYPE_CHECKING:
     from unet.prediction.predictor import Predictor
 
 
-@dataclass(frozen=True)
-class Files:
-    """One segmented picture, written as PNG files."""
-
-    overlay: str
-    mask: str
-    cutout: str
-    details: dict[str, Any]
+Segmented = tuple[str, str, str, dict[str, Any]]
+"""Paths of overlay, mask and cut-out, and the details."""
 
 
 def write_pngs(folder: Path, stem: str, arrays: Mapping[str, Callable[[], np.ndarray]]) -> dict[str, str]:
@@ -117,7 +110,7 @@ class Service:
         """(H, W) uint8 at the picture's own size."""
         return self.predictor.upsample(prob_small, picture.rgb, clicks)
 
-    def segment(self, path: str | Path | None, threshold: Any, clicks: str | None = None) -> Files:
+    def segment(self, path: str | Path | None, threshold: Any, clicks: str | None = None) -> Segmented:
         """Answer `/segment` and `/segment_clicks`.
 
         Args:
@@ -138,7 +131,15 @@ class Service:
         mask = draw.mask_from_prob(prob8, threshold)
         kinds = {kind: partial(draw.render, kind, picture, prob8, threshold) for kind in ("overlay", "mask", "cutout")}
         files = write_pngs(self.fresh_folder(), safe_stem(picture.name), kinds)
-        return Files(**files, details=self._details(picture, mask, threshold, started))
+        details = {
+            "width": picture.width,
+            "height": picture.height,
+            "threshold": threshold,
+            "foreground": round(draw.foreground_share(mask), 6),
+            "model": self.predictor.name,
+            "milliseconds": round(1000 * (time.perf_counter() - started)),
+        }
+        return files["overlay"], files["mask"], files["cutout"], details
 
     def probability(self, path: str | Path | None) -> str:
         """Answer `/probability` with an 8-bit grey PNG at the picture's size.
@@ -156,13 +157,3 @@ class Service:
         kind = download.kind
         kinds = {kind: partial(draw.render, kind, picture, prob8, download.threshold, download.style)}
         return write_pngs(self.fresh_folder(), safe_stem(picture.name), kinds)[kind]
-
-    def _details(self, picture: Picture, mask: np.ndarray, threshold: float, started: float) -> dict[str, Any]:
-        return {
-            "width": picture.width,
-            "height": picture.height,
-            "threshold": threshold,
-            "foreground": round(draw.foreground_share(mask), 6),
-            "model": self.predictor.name,
-            "milliseconds": round(1000 * (time.perf_counter() - started)),
-        }
