@@ -56,7 +56,8 @@ def test_prob8_has_the_pictures_size(size):
 def test_batch_equals_single(encoder):
     predictor = make(encoder)
     rgbs = [picture(70, 90, 0), picture(40, 30, 1), picture(33, 120, 2)]
-    for together, rgb in zip(predictor.prob8_batch(rgbs), rgbs, strict=True):
+    for small, rgb in zip(predictor.probabilities(rgbs), rgbs, strict=True):
+        together = predictor.upsample(small, rgb)
         assert np.abs(together.astype(int) - predictor.prob8(rgb)).max() <= 1
 
 

@@ -177,8 +177,3 @@ class Predictor:
             ConfigError: Clicks are given, but the weights have no click layer.
         """
         return self.upsample(self.prob_small(rgb, clicks), rgb, clicks)
-
-    def prob8_batch(self, rgbs: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """The `prob8` of several pictures, which go through the network in one batch."""
-        small = self.probabilities(rgbs)
-        return [self.upsample(prob, rgb) for prob, rgb in zip(small, rgbs, strict=True)]
