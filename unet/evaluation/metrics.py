@@ -13,8 +13,8 @@ import numpy as np
 from unet.data.masks import UNKNOWN
 from unet.pictures.draw import mask_from_prob
 
-BOUNDARY_TOLERANCE = 0.0075  # of the picture's diagonal
-RESAMPLES = 2000  # of the bootstrap
+BOUNDARY_TOLERANCE = 0.0075  # relative to the picture's diagonal
+RESAMPLES = 2000  # bootstrap samples
 METRIC_LABELS = {
     "iou": "IoU",
     "dice": "Dice",
@@ -22,7 +22,7 @@ METRIC_LABELS = {
     "pixel_accuracy": "pixel accuracy",
     "boundary_f": "boundary F",
 }
-"""How people read the names of the fields of `PictureScores`."""
+"""The fields of `PictureScores` as they are shown to users."""
 
 
 @dataclass(frozen=True)
