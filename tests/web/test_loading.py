@@ -26,18 +26,18 @@ def program(tiny_weights, tmp_path, monkeypatch):
 @pytest.fixture
 def asked(monkeypatch):
     """What the Hub is asked for; it answers with `asked.folder`, or says that it is away."""
-    told = SimpleNamespace(sources=[], folder=None)
+    hub = SimpleNamespace(sources=[], folder=None)
 
     def locate(source, embedded, **_):
-        told.sources.append(source)
+        hub.sources.append(source)
         if source is None or "/" not in source:
             return Location(embedded if source is None else loading.Path(source), str(source or embedded)), []
-        if told.folder is None:
+        if hub.folder is None:
             return Location(embedded, str(embedded)), [f"{source} is away."]
-        return Location(told.folder, f"{source}@{COMMIT}", COMMIT), []
+        return Location(hub.folder, f"{source}@{COMMIT}", COMMIT), []
 
     monkeypatch.setattr(loading, "locate_or_embedded", locate)
-    return told
+    return hub
 
 
 def pin(program) -> None:
