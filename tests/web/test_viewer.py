@@ -234,6 +234,14 @@ def test_modules_load_under_a_root_path(browser):
         page.close()
 
 
+def test_modules_that_do_not_load_are_reported(browser, url):
+    page = browser.new_page()
+    page.route("**/main.js", lambda route: route.abort())
+    page.goto(url)
+    page.locator("#viewer .message", has_text="could not be loaded").wait_for()
+    page.close()
+
+
 def test_two_viewers_do_not_meet(open_page):
     page = open_page()
     first, second = Shown(page), Shown(page, "-other")

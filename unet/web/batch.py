@@ -3,6 +3,7 @@
 import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -97,9 +98,11 @@ def _run_one(
     except UnetError as error:
         return Item(name, error=str(error))
     small = service.prob_small(picture)
-    mask = draw.mask_from_prob(service.prob8(picture, small), threshold)
+    prob8 = service.prob8(picture, small)
+    mask = draw.mask_from_prob(prob8, threshold)
     stem, folder = names.assign(picture.name), service.fresh_folder()
-    files = write_pngs(folder, stem, {"mask": lambda: mask, "cutout": lambda: draw.cutout(picture, mask)})
+    kinds = {kind: partial(draw.render, kind, picture, prob8, threshold) for kind in ("mask", "cutout")}
+    files = write_pngs(folder, stem, kinds)
     for file in files.values():
         archive.write(file, Path(file).name)
         Path(file).unlink()
