@@ -253,7 +253,7 @@ def train(
     options = ["--widths", 4, 8, "--size", 32, "--batch-size", 4, "--warmup-steps", 2, "--epochs", 3]
     command = [sys.executable, *program, *options, *arguments]
     return subprocess.run(
-        [str(word) for word in command], cwd=cwd, env=environment, capture_output=True, text=True, timeout=240
+        [str(word) for word in command], cwd=cwd, env=environment, capture_output=True, text=True, timeout=600
     )
 
 
@@ -306,7 +306,7 @@ def test_a_dataset_larger_than_the_memory_allowed_is_streamed(large, tmp_path, h
     assert sum(file.stat().st_size for file in large.iterdir()) > 1.5 * LIMIT
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1"}
     command = [sys.executable, "-c", LIMITED, str(large), str(tmp_path), str(LIMIT), how]
-    result = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=240, check=False)
+    result = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=600, check=False)
     if how == "as it is":
         assert result.returncode == 0, result.stderr
     else:  # the limit is one that tells the difference
