@@ -156,12 +156,6 @@ def _evaluate(args: argparse.Namespace, processes: Processes) -> int:
     return 0
 
 
-def _app(argv: Sequence[str]) -> int:
-    from unet.web.app import main as serve
-
-    return serve(argv)
-
-
 def _run(args: argparse.Namespace, processes: Processes) -> int:
     try:
         status = _predict(args, processes) if args.command == "predict" else _evaluate(args, processes)
@@ -177,7 +171,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
     words = sys.argv[1:] if argv is None else list(argv)
     if words[:1] == ["app"]:
-        return _app(words[1:])
+        from unet.web.app import main as serve
+
+        return serve(words[1:])
     args = _parser().parse_args(words)
     args.weights = args.weights or (WEIGHTS if Path(WEIGHTS).is_dir() else str(shipped(WEIGHTS)))
     try:
