@@ -24,7 +24,7 @@ import torch
 from PIL import Image
 from rivals import Segment, U2Net
 from speed_growth import growth_rows
-from speed_training import training_rows
+from speed_training import MEMORY_HEADER, memory_rows, training_rows
 
 from unet import Predictor, UNet
 from unet.data.pairs import find_pairs
@@ -256,6 +256,7 @@ def main() -> None:
     steps = common.markdown_table(header, step_rows(max(3, options.rounds // 3)))
     header = ["training", "times the reference's loop", "its pictures a second", "ours", "data", "forward"]
     training = common.markdown_table([*header, "backward", "optimizer"], training_rows(max(3, options.rounds // 2)))
+    memory = common.markdown_table(MEMORY_HEADER, memory_rows(3))
     growth = common.markdown_table(["growth", "seconds", "peak memory, MB"], growth_rows())
     report = (
         f"{common.machine()}, torch {torch.__version__}. Medians of {options.rounds} alternating "
@@ -267,7 +268,9 @@ def main() -> None:
         + (f"{agreement(options.data)}\n\n" if options.data else "")
         + f"{whole}\n\nOf the server's own time for one picture:\n\n{steps}\n\n"
         "A training step, from decoded pictures to the moving average (the reference's from tensors), and the shares "
-        f"of ours:\n\n{training}\n\nThe whole command, start included:\n\n{growth}\n\n`{common.command_line()}`"
+        f"of ours:\n\n{training}\n\ntrain.py keeps freed memory instead of returning it to the system. The same step "
+        f"both ways, in processes of their own:\n\n{memory}\n\n"
+        f"The whole command, start included:\n\n{growth}\n\n`{common.command_line()}`"
     )
     common.write_report("speed", report)
     print(f"\n{report}")

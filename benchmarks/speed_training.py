@@ -1,6 +1,14 @@
-"""Training steps side by side: the reference's loop, and train.py's with its augmentation; and where the time goes."""
+"""Training steps: the reference's loop beside train.py's, where the time goes, and what kept memory saves.
 
+python benchmarks/speed_training.py [--rounds N] [--steps N] [--batch N] [--side N]  # kept memory alone
+"""
+
+import argparse
+import json
+import resource
 import statistics
+import subprocess
+import sys
 import time
 from collections import defaultdict
 
@@ -13,8 +21,10 @@ from PIL import Image
 
 from unet import UNet
 from unet.data.pairs import Pair
+from unet.network.lite0 import LITE0_WIDTHS
 from unet.network.weights import WeightsConfig
 from unet.prediction.predictor import has_fast_bf16
+from unet.processes import keep_freed_memory
 from unet.training.batches import PictureStore, make_batch, to_tensor
 from unet.training.checkpoint import update_ema
 from unet.training.deep_supervision import DeeplySupervised, supervised_loss
@@ -23,15 +33,23 @@ from unet.training.step import train_step
 WIDTHS = {f"`plain`, width {w}": tuple(w * 2**level for level in range(4)) for w in (16, 32)}
 BATCH, SIDE = 8, 240
 LONGEST = 400  # pixels of the training pictures, as train.py keeps them
+MEMORY_NETWORKS = {
+    "`lite0`": {"encoder": "lite0", "widths": LITE0_WIDTHS},
+    "`plain`, width 32": {"encoder": "plain", "widths": (32, 64, 128, 256)},
+}
+MEMORY_HEADER = (
+    *("training", "speed-up by kept memory", "pictures a second, returned", "kept"),
+    *("page faults a step, returned", "kept", "peak memory, MB, returned", "kept"),
+)
 
 
-def _store() -> PictureStore:
-    """Eight training pictures, cut out of the astronaut, decoded and kept as train.py keeps them."""
+def _store(count: int) -> PictureStore:
+    """`count` training pictures, cut out of the astronaut, decoded and kept as train.py keeps them."""
     with Image.open(common.ROOT / "examples" / "astronaut.jpg") as image:
         whole = image.convert("RGB").resize((LONGEST, LONGEST))
     rgb = np.asarray(whole)
     target = (rgb.mean(axis=-1) > 127).astype(np.uint8)  # (H, W)
-    pairs = [Pair(str(n), common.ROOT / str(n), common.ROOT / str(n), common.ROOT) for n in range(BATCH)]
+    pairs = [Pair(str(n), common.ROOT / str(n), common.ROOT / str(n), common.ROOT) for n in range(count)]
     store = PictureStore(pairs)
     store._cache = {
         pair.image: (np.roll(rgb, 40 * n, axis=1), np.roll(target, 40 * n, axis=1)) for n, pair in enumerate(pairs)
@@ -60,19 +78,19 @@ class ReferenceLoop:
 class OurLoop:
     """A step of train.py, from the decoded pictures to the moving average."""
 
-    def __init__(self, widths: tuple[int, ...]) -> None:
+    def __init__(self, widths: tuple[int, ...], encoder: str = "plain", batch: int = BATCH, side: int = SIDE) -> None:
         self.accelerator = Accelerator(cpu=not torch.cuda.is_available())
-        self.model = UNet(widths=widths).train().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.ema = UNet(widths=widths).to(self.accelerator.device)
+        self.model, self.ema = (UNet(widths=widths, encoder=encoder).to(self.accelerator.device) for _ in range(2))
+        self.model.train().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         supervised = DeeplySupervised(self.model)
         optimizer = torch.optim.AdamW(supervised.parameters(), lr=1e-3)
         self.wrapped, self.optimizer = self.accelerator.prepare(supervised, optimizer)
-        self.store, self.config, self.epoch = _store(), WeightsConfig(size=(SIDE, SIDE)), 0
+        self.store, self.config, self.epoch = _store(batch), WeightsConfig(size=(side, side)), 0
         self.parts: dict[str, list[float]] = defaultdict(list)
 
     def _data(self) -> tuple[torch.Tensor, torch.Tensor]:
         self.epoch += 1
-        batch = make_batch(self.store, range(BATCH), 0, self.epoch, (SIDE, SIDE))
+        batch = make_batch(self.store, range(len(self.store)), 0, self.epoch, self.config.size)
         x = to_tensor(batch.images, self.config, self.accelerator.device)
         return x, torch.from_numpy(batch.targets).to(self.accelerator.device)
 
@@ -135,3 +153,76 @@ def training_rows(rounds: int) -> list[list[str]]:
         )
         print(*rows[-1], sep=" | ", flush=True)
     return rows
+
+
+def measure_steps(way: str, network: str, batch: int, side: int, steps: int) -> dict[str, float]:
+    """Median seconds and page faults of a training step of this process, and its peak memory in megabytes.
+
+    Args:
+        way: "kept" or "returned": what happens to freed memory.
+        network: Key of `MEMORY_NETWORKS`.
+        batch: Pictures of a step.
+        side: Height and width of the pictures.
+        steps: Number of steps measured, after two that are not.
+    """
+    if way == "kept":
+        keep_freed_memory()
+    loop = OurLoop(**MEMORY_NETWORKS[network], batch=batch, side=side)  # type: ignore[arg-type]
+    seconds, faults = [], []
+    for _ in range(steps + 2):
+        before, started = resource.getrusage(resource.RUSAGE_SELF).ru_minflt, time.perf_counter()
+        loop.step()
+        seconds.append(time.perf_counter() - started)
+        faults.append(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return {"seconds": statistics.median(seconds[2:]), "faults": statistics.median(faults[2:]), "peak": peak}
+
+
+def memory_rows(rounds: int, steps: int = 6, batch: int = 16, side: int = SIDE) -> list[list[str]]:
+    """Training with freed memory returned to the system and kept (`keep_freed_memory`), in processes that alternate."""
+    rows = []
+    for network in MEMORY_NETWORKS:
+        runs: dict[str, list[dict[str, float]]] = {"returned": [], "kept": []}
+        for _ in range(rounds):
+            for way, measured in runs.items():
+                sizes = ["--batch", str(batch), "--side", str(side), "--steps", str(steps)]
+                command = [sys.executable, __file__, "--way", way, "--network", network, *sizes]
+                done = subprocess.run(command, capture_output=True, text=True, check=True)
+                measured.append(json.loads(done.stdout.splitlines()[-1]))
+        middle = {
+            name: [statistics.median(run[name] for run in runs[way]) for way in ("returned", "kept")]
+            for name in ("seconds", "faults", "peak")
+        }
+        returned, kept = middle["seconds"]
+        rows.append(
+            [
+                f"{network}, batches of {batch}, {side} x {side}",
+                f"{returned / kept:.2f}",
+                *(f"{batch / seconds:.1f}" for seconds in middle["seconds"]),
+                *(f"{faults:,.0f}" for faults in middle["faults"]),
+                *(f"{peak:.0f}" for peak in middle["peak"]),
+            ]
+        )
+        print(*rows[-1], sep=" | ", flush=True)
+    return rows
+
+
+def main() -> None:
+    """Measure kept memory alone, or one of its runs."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=3, metavar="N", help="processes of each kind (default: 3)")
+    parser.add_argument("--steps", type=int, default=6, metavar="N", help="steps of each process (default: 6)")
+    parser.add_argument("--batch", type=int, default=16, metavar="N", help="pictures of a step (default: 16)")
+    parser.add_argument("--side", type=int, default=SIDE, metavar="N", help=f"size of the pictures (default: {SIDE})")
+    parser.add_argument("--way", choices=("kept", "returned"), help=argparse.SUPPRESS)  # of one process
+    parser.add_argument("--network", choices=MEMORY_NETWORKS, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.way:
+        print(json.dumps(measure_steps(options.way, options.network, options.batch, options.side, options.steps)))
+    else:
+        rows = memory_rows(options.rounds, options.steps, options.batch, options.side)
+        print("\n" + common.markdown_table(MEMORY_HEADER, rows))
+
+
+if __name__ == "__main__":
+    main()
