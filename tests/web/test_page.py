@@ -20,7 +20,7 @@ from unet.pictures.clicks import Click
 from unet.pictures.decode import read_picture
 from unet.web.examples import EXAMPLES
 
-NOTICE = "The weights <user/name> could not be had."
+NOTICE = "The weights <user/name> could not be loaded."
 
 
 @pytest.fixture(scope="module")
@@ -152,7 +152,7 @@ def test_downloads_equal_the_api(visit, server, tmp_path):
         assert np.array_equal(downloaded(download, tmp_path), np.asarray(Image.open(expected)))
 
 
-def test_a_session_that_was_forgotten_is_made_up_for(visit, server, tmp_path):
+def test_an_expired_session_is_computed_again(visit, server, tmp_path):
     path = draw_picture(tmp_path / "p.png")
     visitor = visit(accept_downloads=True)
     visitor.upload(path)
@@ -267,7 +267,7 @@ def test_many_pictures_with_one_broken(visit, tmp_path):
         assert archive.testzip() is None
 
 
-def test_a_batch_without_pictures_says_so(visit):
+def test_a_batch_without_pictures_is_refused(visit):
     visitor = visit()
     visitor.page.get_by_role("tab", name="Many pictures").click()
     visitor.page.click("#batch-start")
@@ -276,7 +276,7 @@ def test_a_batch_without_pictures_says_so(visit):
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 390])
-def test_nothing_stands_in_the_way(visit, tmp_path, scheme, width):
+def test_the_page_is_accessible_and_fits_the_screen(visit, tmp_path, scheme, width):
     """An accessibility checker finds nothing serious, and nothing is wider than the screen."""
     visitor = visit(color_scheme=scheme, viewport={"width": width, "height": 844})
     page = visitor.page

@@ -114,7 +114,7 @@ def test_cutout_stands_on_a_board_or_on_a_colour(shown):
     assert "conic-gradient" in style("backgroundImage")
 
 
-def test_probability_view_has_its_scale(shown):
+def test_probability_view_has_a_legend(shown):
     shown.show("one")
     shown.view("probability")
     pixels, levels = shown.pixels()[..., :3], prob8("one")
@@ -170,7 +170,7 @@ def test_threshold_moved_before_the_first_picture_counts(shown):
     assert shown.dataset.threshold == "0.8"
 
 
-def test_share_is_read_out_once_it_rests(shown):
+def test_screen_readers_hear_the_share_once_it_rests(shown):
     shown.show("one")
     spoken = shown.find(".spoken")
     assert spoken.get_attribute("aria-live") == "polite"
@@ -210,7 +210,7 @@ def test_late_files_of_an_earlier_picture_are_dropped(shown):
     assert shown.root.get_attribute("aria-busy") is None
 
 
-def test_lost_files_are_said_to_be_lost(shown):
+def test_damaged_files_are_reported(shown):
     page = shown.page
     page.route("**/prob.png", lambda route: route.fulfill(status=200, content_type="image/png", body=b"no picture"))
     shown.pick("one")
@@ -242,7 +242,7 @@ def test_modules_that_do_not_load_are_reported(browser, url):
     page.close()
 
 
-def test_two_viewers_do_not_meet(open_page):
+def test_two_viewers_are_independent(open_page):
     page = open_page()
     first, second = Shown(page), Shown(page, "-other")
     first.show("one")
@@ -292,7 +292,7 @@ def test_phone(open_page, width):
     assert upper["y"] + upper["height"] <= lower["y"]
 
 
-def test_motion_can_be_refused(open_page):
+def test_reduced_motion(open_page):
     shown = Shown(open_page(reduced_motion="reduce"))
     shown.show("one")
     shown.root.evaluate("root => root.classList.add('asking')")

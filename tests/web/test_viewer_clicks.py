@@ -51,7 +51,7 @@ def test_a_modifier_excludes(shown, key):
     assert_shows(shown, "one", [Click(60, 44, 0)])
 
 
-def test_the_mode_turns_clicks_round(shown):
+def test_the_mode_swaps_the_buttons(shown):
     shown.show("one")
     shown.find(".signs input[value='0']").check(force=True)
     click(shown, 60, 44, 1)
@@ -337,7 +337,7 @@ def test_copy(open_page):
         ("delete window.ClipboardItem", "cannot copy pictures"),
     ],
 )
-def test_copy_that_is_refused_is_said(shown, script, message):
+def test_a_refused_copy_is_reported(shown, script, message):
     shown.show("one")
     shown.page.evaluate(f"() => {{ {script}; }}")
     shown.find("[data-download=copy]").click()
