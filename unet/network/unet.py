@@ -71,7 +71,7 @@ class UNet(
         clicks: Whether the network takes click maps; only with an encoder that does.
 
     Raises:
-        ConfigError: the encoder does not exist, or the other arguments do not fit it.
+        ConfigError: The encoder does not exist, or the other arguments do not fit it.
     """
 
     def __init__(
@@ -118,7 +118,7 @@ class UNet(
             clicks: (B, 2, H, W) in 0..1, maps of foreground and background clicks (`unet.pictures.clicks`), or None.
 
         Raises:
-            ConfigError: clicks are given to a network without click layer.
+            ConfigError: Clicks are given to a network without click layer.
         """
         logits: Tensor = self.head(self.expansive(self.features(image, clicks)))
         return logits
@@ -159,7 +159,7 @@ def with_click_layer(model: UNet) -> UNet:
     """A network that also takes clicks, with the weights of one that does or does not, and equal to it without clicks.
 
     Raises:
-        ConfigError: the encoder takes no clicks.
+        ConfigError: The encoder takes no clicks.
     """
     if model.clicks:
         return model

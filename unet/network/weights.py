@@ -62,11 +62,11 @@ def config_from_json(content: Any, file: str) -> tuple[dict[str, Any], WeightsCo
     """Split config.json into the network's constructor arguments and the rest, each value checked.
 
     Args:
-        content: what the JSON file holds.
-        file: its name, for messages.
+        content: Content of the JSON file.
+        file: Name of the file, for messages.
 
     Raises:
-        WeightsError: a field is missing, unknown, or has a value that cannot be.
+        WeightsError: A field is missing, unknown, or has a value that cannot be used.
     """
     _check(isinstance(content, dict), file, "should hold a JSON object")
     network = {name: content.get(name) for name in ("in_channels", "out_channels", "widths", "encoder", "clicks")}
@@ -149,12 +149,12 @@ def save_weights(folder: str | Path, model: UNet, config: WeightsConfig) -> None
     """Write `model.safetensors` (half precision) and `config.json` into `folder`, each whole or not at all.
 
     Raises:
-        WeightsError: a value does not fit half precision or is not finite, or the disk refuses.
+        WeightsError: A value does not fit half precision or is not finite, or the file cannot be written.
     """
     folder = Path(folder)
     state = {name: v.detach().cpu() for name, v in model.state_dict().items()}
     if not _half_range(state):
-        raise WeightsError(f"{folder}: the weights hold values that half precision cannot (overflow or NaN)")
+        raise WeightsError(f"{folder}: the weights hold values that half precision cannot represent (overflow or NaN)")
     half = {k: (v.half() if v.is_floating_point() else v).contiguous() for k, v in state.items()}
     partial = folder / (WEIGHTS_FILE + ".partial")
     try:
@@ -179,7 +179,7 @@ def read_config(folder: Path) -> tuple[dict[str, Any], WeightsConfig]:
     """The network's constructor arguments and the rest of config.json in `folder`.
 
     Raises:
-        WeightsError: the file is missing, damaged, or holds a value that cannot be.
+        WeightsError: The file is missing, damaged, or holds a value that cannot be used.
     """
     path = folder / CONFIG_FILE
     try:
@@ -218,7 +218,7 @@ def load_weights(folder: str | Path) -> tuple[UNet, WeightsConfig]:
         The network in float32 and evaluation mode, on the CPU, and the rest of its configuration.
 
     Raises:
-        WeightsError: the folder or a file in it is missing, damaged, foreign, or does not fit the other.
+        WeightsError: The folder or a file in it is missing, damaged, foreign, or does not fit the other.
     """
     folder = Path(folder)
     if not folder.is_dir():
@@ -238,7 +238,7 @@ def check_state(model: UNet, state: dict[str, torch.Tensor], file: str) -> None:
     """Refuse a state dict that does not fit `model` or holds values that are not finite.
 
     Raises:
-        WeightsError: names the first offending tensor and what was expected.
+        WeightsError: A tensor does not fit; names the first one and what was expected.
     """
     expected = model.state_dict()
     missing, unknown = sorted(set(expected) - set(state)), sorted(set(state) - set(expected))

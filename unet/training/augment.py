@@ -25,9 +25,9 @@ def random_crop(
     """A box (left, top, right, bottom) in pixels, of random area, aspect and place inside the picture.
 
     Args:
-        rng: the picture's own generator.
-        width, height: of the picture, in pixels.
-        min_crop: smallest share of the picture's area, above 0; at 1 the box is the whole picture.
+        rng: The picture's own generator.
+        width, height: Size of the picture, in pixels.
+        min_crop: Smallest share of the picture's area, above 0; at 1 the box is the whole picture.
     """
     if min_crop == 1:
         return 0.0, 0.0, float(width), float(height)
@@ -66,10 +66,10 @@ def paste(
     """Copy the foreground of another picture onto this one (Ghiasi et al. 2021, arXiv:2012.07177).
 
     Args:
-        rng: the picture's own generator.
+        rng: The picture's own generator.
         rgb, target: (h, w, 3) and (h, w) uint8, the picture and its labels.
-        donor, donor_target: of the other picture, same size.
-        pointed: clicks will say which object is meant: the labels are those of one of the two, or of both.
+        donor, donor_target: Picture and labels of the same size to paste from.
+        pointed: Clicks will say which object is meant: the labels are those of one of the two, or of both.
             Otherwise both are foreground.
 
     Returns:
@@ -100,11 +100,11 @@ def augment(
     """A random resized crop and flip of one picture, and a colour jitter.
 
     Args:
-        rng: the picture's own generator.
+        rng: The picture's own generator.
         rgb: (H, W, 3) uint8.
         target: (H, W) uint8 labels.
-        size: height and width of the result.
-        min_crop: smallest share of the picture that a crop keeps.
+        size: Height and width of the result.
+        min_crop: Smallest share of the picture that a crop keeps.
 
     Returns:
         Picture (h, w, 3) and labels (h, w), both uint8 and C-contiguous.

@@ -68,7 +68,7 @@ def write_card(folder: str | Path, facts: CardFacts, repo_id: str | None = None)
         repo_id: Hub repo, `user/name`, that the weights are published as, if any.
 
     Raises:
-        WeightsError: the file cannot be written.
+        WeightsError: The file cannot be written.
     """
     folder = Path(folder)
     source = repo_id or _relative(folder)

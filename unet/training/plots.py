@@ -80,11 +80,11 @@ def plot_curves(history: Sequence[Mapping[str, float]], path: str | Path) -> Non
     """Draw the training loss and the validation scores over the epochs, the best epoch by IoU marked.
 
     Args:
-        history: a row an epoch with `epoch` (from 1), `loss`, `val_iou` and `val_dice`.
+        history: A row an epoch with `epoch` (from 1), `loss`, `val_iou` and `val_dice`.
         path: PNG file to write.
 
     Raises:
-        TrainingError: there is no epoch, matplotlib is not installed, or the file cannot be written.
+        TrainingError: There is no epoch, matplotlib is not installed, or the file cannot be written.
     """
     if not history:
         raise TrainingError(f"{path}: no epoch has been trained, so there are no curves to draw")
@@ -122,12 +122,12 @@ def plot_reliability(rows: Sequence[tuple[float, float, int]], threshold: float,
     """Draw how often pixels of a given probability are foreground, and how many such pixels there are.
 
     Args:
-        rows: mean probability (0..1), share that is foreground (0..1), pixels; as from `evaluation.reliability`.
-        threshold: the calibrated mask threshold, 0..1.
+        rows: Mean probability (0..1), share that is foreground (0..1), pixels; as from `evaluation.reliability`.
+        threshold: The calibrated mask threshold, 0..1.
         path: PNG file to write.
 
     Raises:
-        TrainingError: no rows, matplotlib is not installed, or the file cannot be written.
+        TrainingError: No rows, matplotlib is not installed, or the file cannot be written.
     """
     if not rows:
         raise TrainingError(f"{path}: no pixels were evaluated, so there is no reliability to draw")
@@ -171,7 +171,7 @@ def prediction_sheet(items: Sequence[SheetRow], threshold: float, path: str | Pa
         path: PNG file to write.
 
     Raises:
-        TrainingError: no items, or the file cannot be written.
+        TrainingError: No items, or the file cannot be written.
     """
     if not items:
         raise TrainingError(f"{path}: no pictures to put on the sheet")

@@ -98,7 +98,7 @@ def kaggle_folder() -> Path:
     """Download the Interactive Segmentation set from Kaggle.
 
     Raises:
-        DataError: kagglehub is not installed or Kaggle cannot be reached; says how to pass a folder instead.
+        DataError: The package kagglehub is not installed or Kaggle cannot be reached; says how to pass a folder instead.
     """
     page = f"https://www.kaggle.com/datasets/{KAGGLE_SET}"
     way_out = f"download {page}, unpack it and pass the folder with --data DIR"
@@ -143,7 +143,7 @@ def make_splits(config: TrainConfig) -> Splits:
     """Find, check and split the pictures that `config` names.
 
     Raises:
-        DataError: a folder cannot be used as it stands; names the files.
+        DataError: A folder cannot be used as it stands; names the files.
     """
     folder = config.data or kaggle_folder()
     extra = split_extra_folders(config)

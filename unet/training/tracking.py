@@ -26,7 +26,7 @@ class Tracking:
 
     Args:
         accelerator: Accelerator made with `tracker_options`.
-        name: trackio, tensorboard or wandb; None for no tracking.
+        name: One of trackio, tensorboard and wandb; None for no tracking.
         options: Options of the run, JSON values.
     """
 
