@@ -43,7 +43,7 @@ def serving(*arguments: str, cwd: Path = ROOT, **extra: str):
         process.communicate()
 
 
-def wait_until_ready(process: subprocess.Popen, url: str, seconds: float = 60) -> None:
+def wait_until_ready(process: subprocess.Popen, url: str, seconds: float = 180) -> None:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         assert process.poll() is None, process.stdout.read()
@@ -62,7 +62,7 @@ def fails(*arguments: str, **extra: str) -> str:
         env=environment(**extra),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=180,
     )
     assert result.returncode == 1, result.stderr
     assert "Traceback" not in result.stderr
