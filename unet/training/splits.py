@@ -98,7 +98,7 @@ def kaggle_folder() -> Path:
     """Download the Interactive Segmentation set from Kaggle.
 
     Raises:
-        DataError: The package kagglehub is not installed or Kaggle cannot be reached; says how to pass a folder instead.
+        DataError: The package kagglehub is not installed, or Kaggle cannot be reached; says how to use a folder.
     """
     page = f"https://www.kaggle.com/datasets/{KAGGLE_SET}"
     way_out = f"download {page}, unpack it and pass the folder with --data DIR"
