@@ -27,7 +27,7 @@ from unet.data.masks import UNKNOWN
 from unet.data.pairs import Pair, find_pairs, select_pairs
 from unet.data.split import load_split
 from unet.evaluation.evaluate import calibrate_threshold, evaluate_pairs
-from unet.hub.names import SPLIT_FILE, WEIGHTS_FILE
+from unet.hub.file_names import SPLIT_FILE, WEIGHTS_FILE
 from unet.network.weights import load_weights
 from unet.training.config import TrainConfig
 

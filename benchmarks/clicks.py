@@ -27,7 +27,7 @@ from unet.data.pairs import Pair, find_pairs, load_resized, select_pairs
 from unet.data.split import load_split
 from unet.evaluation.metrics import iou, spread
 from unet.evaluation.simulated_clicks import click_session
-from unet.hub.names import CARD_FILE, SPLIT_FILE, WEIGHTS_FILE
+from unet.hub.file_names import CARD_FILE, SPLIT_FILE, WEIGHTS_FILE
 from unet.pictures.clicks import DISK_RADIUS, FOREGROUND, Click
 
 MOST = 20

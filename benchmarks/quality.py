@@ -35,7 +35,7 @@ from unet.data.masks import UNKNOWN
 from unet.data.pairs import Pair, find_pairs, load_resized, select_pairs
 from unet.data.split import Split, load_split
 from unet.evaluation.metrics import score_picture, spread
-from unet.hub.names import SPLIT_FILE, WEIGHTS_FILE
+from unet.hub.file_names import SPLIT_FILE, WEIGHTS_FILE
 
 RUNS = common.ROOT / "runs" / "quality"
 METRICS = {"iou": "IoU", "dice": "Dice", "mae": "MAE", "boundary_f": "boundary F"}

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from unet.data.split import PARTS
 from unet.errors import ConfigError, UnetError
-from unet.hub.names import shipped
+from unet.hub.file_names import shipped
 from unet.pictures.clicks import Click
 from unet.pictures.draw import KINDS
 from unet.prediction import PRECISIONS

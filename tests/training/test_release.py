@@ -11,8 +11,8 @@ from unet import Predictor, UNet
 from unet.network.weights import WeightsConfig
 from unet.training import release
 from unet.training.config import TrainConfig
+from unet.training.datasets import make_splits
 from unet.training.run import RunProgress
-from unet.training.splits import make_splits
 
 
 @pytest.mark.parametrize(

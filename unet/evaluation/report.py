@@ -9,7 +9,7 @@ from unet.data.split import load_split
 from unet.errors import DataError
 from unet.evaluation.evaluate import Evaluated, evaluate_pairs
 from unet.evaluation.metrics import METRIC_LABELS, Summary, summarise
-from unet.hub.names import SPLIT_FILE
+from unet.hub.file_names import SPLIT_FILE
 from unet.hub.source import Location, locate
 from unet.prediction.predictor import Predictor
 from unet.processes import Processes

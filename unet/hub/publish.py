@@ -15,7 +15,7 @@ from huggingface_hub.hf_api import ModelInfo, RepoSibling, SpaceInfo
 
 from unet.errors import HubError, WeightsError
 from unet.hub.client import LOGIN, RETRY_PAUSES, Watch, explain, seconds_to_wait
-from unet.hub.names import PUBLISHED_FILES
+from unet.hub.file_names import PUBLISHED_FILES
 from unet.hub.source import file_hash, parse_source, stated_hash
 
 logger = logging.getLogger(__name__)

@@ -19,7 +19,7 @@ from huggingface_hub.utils import validate_repo_id
 
 from unet.errors import HubError, WeightsError
 from unet.hub.client import Watch, explain
-from unet.hub.names import CONFIG_FILE, LOADED_FILES, WEIGHTS_FILE
+from unet.hub.file_names import CONFIG_FILE, LOADED_FILES, WEIGHTS_FILE
 
 logger = logging.getLogger(__name__)
 

@@ -18,7 +18,7 @@ from huggingface_hub import HfApi, RepoCard, metadata_load
 
 from unet.errors import ConfigError, HubError, UnetError
 from unet.hub.client import Watch, explain
-from unet.hub.names import CARD_FILE, LOADED_FILES, PUBLISHED_FILES, WEIGHTS_FILE
+from unet.hub.file_names import CARD_FILE, LOADED_FILES, PUBLISHED_FILES, WEIGHTS_FILE
 from unet.hub.publish import ANSWER_SECONDS, Published, commit_files, open_repo
 from unet.hub.source import parse_source
 

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from unet.errors import ConfigError
-from unet.network.contracting import ContractingPath
+from unet.network.encoders import ContractingPath
 from unet.network.folding import batchnorm_scale
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)

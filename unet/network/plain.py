@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from unet.network.contracting import ContractingPath
+from unet.network.encoders import ContractingPath
 
 REFERENCE_WIDTHS = (64, 128, 256, 512)
 

@@ -1,6 +1,6 @@
 """The U-Net (Ronneberger et al. 2015, arXiv:1505.04597) in the padded, batch-normalised form of the reference.
 
-A contracting path (see `unet.network.contracting`) makes feature maps; the expansive path climbs back through them
+A contracting path (see `unet.network.encoders`) makes feature maps; the expansive path climbs back through them
 with 2x2 transposed convolutions and concatenated skips; a 1x1 convolution makes logits. The reference is
 `UNet(in_channels=3, out_channels=1, widths=(64, 128, 256, 512))`: 31,037,633 parameters.
 """
@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from unet.errors import ConfigError
 from unet.network.click_layer import ClickLayer
-from unet.network.contracting import ENCODERS, ContractingPath, encoder_class
+from unet.network.encoders import ENCODERS, ContractingPath, encoder_class
 from unet.network.plain import REFERENCE_WIDTHS, DoubleConv
 
 
@@ -67,7 +67,7 @@ class UNet(
         out_channels: Number of maps to predict.
         widths: Channels of the expansive path's levels, finest first; `plain` has the same in its contracting path,
             and twice the last at the bottom.
-        encoder: Name of the contracting path (`unet.network.contracting.ENCODERS`).
+        encoder: Name of the contracting path (`unet.network.encoders.ENCODERS`).
         clicks: Whether the network takes click maps; only with an encoder that does.
 
     Raises:

@@ -12,10 +12,10 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
 from unet.errors import ConfigError, WeightsError
-from unet.hub.names import CONFIG_FILE, WEIGHTS_FILE
+from unet.hub.file_names import CONFIG_FILE, WEIGHTS_FILE
+from unet.json_values import is_number
 from unet.network.lite0 import IMAGENET_MEAN, IMAGENET_STD
 from unet.network.unet import UNet
-from unet.values import is_number
 
 DIGEST = "sha256"  # of the values; the file's only metadata, since safetensors writes several keys in any order
 

@@ -1,4 +1,4 @@
 """Picture files and pixels: decoding, clicks, and the results drawn from a probability map.
 
-May import numpy, Pillow, `unet.errors` and `unet.values`; no torch, no Gradio.
+May import numpy, Pillow, `unet.errors` and `unet.json_values`; no torch, no Gradio.
 """

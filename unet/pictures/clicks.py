@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from unet.errors import ConfigError
-from unet.values import is_number
+from unet.json_values import is_number
 
 FOREGROUND, BACKGROUND = 1, 0
 DISK_RADIUS = 5  # pixels at the network's size

@@ -11,8 +11,8 @@ from huggingface_hub import EvalResult, ModelCardData
 from unet.data.known_sets import KNOWN_DATA, describe_data
 from unet.errors import WeightsError
 from unet.evaluation.metrics import METRIC_LABELS
-from unet.hub.names import CARD_FILE, CURVES_FILE, SPLIT_FILE
-from unet.network.contracting import encoder_class
+from unet.hub.file_names import CARD_FILE, CURVES_FILE, SPLIT_FILE
+from unet.network.encoders import encoder_class
 from unet.network.weights import WeightsConfig
 
 PART_LABELS = {"val": "validation", "test": "test", "extra_test": "extra test"}

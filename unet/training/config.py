@@ -10,7 +10,7 @@ import tyro
 
 from unet.errors import ConfigError
 from unet.evaluation.simulated_clicks import opencv
-from unet.network.contracting import ENCODERS, encoder_class
+from unet.network.encoders import ENCODERS, encoder_class
 from unet.training.augment import MIN_CROP
 
 if TYPE_CHECKING:

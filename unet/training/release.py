@@ -14,15 +14,15 @@ from unet.data.pairs import Pair, load_resized
 from unet.data.split import save_split
 from unet.evaluation.evaluate import calibrate_threshold, evaluate_pairs, reliability
 from unet.evaluation.metrics import score_picture, summarise
-from unet.hub.names import CURVES_FILE, SPLIT_FILE, WEIGHTS_FILE
+from unet.hub.file_names import CURVES_FILE, SPLIT_FILE, WEIGHTS_FILE
 from unet.network.unet import UNet, count_parameters
 from unet.network.weights import WeightsConfig, save_config, save_weights
 from unet.prediction.predictor import Predictor
 from unet.training.card import CardFacts, write_card
 from unet.training.config import TrainConfig
+from unet.training.datasets import Splits
 from unet.training.plots import SheetRow, plot_curves, plot_reliability, prediction_sheet
 from unet.training.run import RunProgress
-from unet.training.splits import Splits
 
 VALIDATION_SHEET = "validation.png"
 SHEET_PICTURES = 20

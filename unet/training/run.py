@@ -10,13 +10,13 @@ from accelerate.utils import set_seed
 
 from unet.errors import TrainingError
 from unet.hub.source import locate
-from unet.network.contracting import encoder_class
+from unet.network.encoders import encoder_class
 from unet.network.unet import UNet, with_click_layer
 from unet.network.weights import WeightsConfig, load_weights
 from unet.training.checkpoint import CHECKPOINT, blend, keep_previous, read_checkpoint, write_atomically
 from unet.training.config import FREE_ON_RESUME, TrainConfig
+from unet.training.datasets import Splits, make_splits, refuse_leak
 from unet.training.deep_supervision import DeeplySupervised
-from unet.training.splits import Splits, make_splits, refuse_leak
 from unet.training.step import make_optimizer
 
 

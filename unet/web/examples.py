@@ -13,7 +13,7 @@ import gradio as gr
 from PIL import Image
 
 from unet.errors import UnetError
-from unet.hub.names import shipped
+from unet.hub.file_names import shipped
 from unet.web import gradio_compat  # noqa: F401 - before the first class of a component
 from unet.web.service import Service
 

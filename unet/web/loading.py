@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 from unet.errors import WeightsError
-from unet.hub.names import CARD_FILE, shipped
+from unet.hub.file_names import CARD_FILE, shipped
 from unet.hub.source import locate_or_embedded
 from unet.hub.space import pinned_model
 from unet.prediction.predictor import Predictor

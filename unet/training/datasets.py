@@ -9,7 +9,7 @@ from unet.data.pairs import Pair, extra_test_names, find_pairs, prefixed_names
 from unet.data.split import PARTS, hold_out, list_names, load_split, read_groups, split_held_out, split_stems
 from unet.data.stream import DatasetStream, is_hub_dataset
 from unet.errors import DataError, TrainingError
-from unet.hub.names import SPLIT_FILE
+from unet.hub.file_names import SPLIT_FILE
 from unet.network.weights import read_config
 from unet.training.config import TrainConfig
 

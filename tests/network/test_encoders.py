@@ -14,8 +14,8 @@ from torch import nn
 
 from unet import Predictor, UNet
 from unet.errors import ConfigError
-from unet.network import contracting
-from unet.network.contracting import ENCODERS, ContractingPath, encoder_class
+from unet.network import encoders
+from unet.network.encoders import ENCODERS, ContractingPath, encoder_class
 from unet.network.folding import fold_batchnorm
 from unet.network.unet import with_click_layer
 from unet.network.weights import WeightsConfig, load_weights, save_weights
@@ -25,8 +25,8 @@ HERE = Path(__file__)
 TRAIN = f"""
 import sys
 sys.path.insert(0, {str(HERE.parent)!r})
-from unet.network.contracting import ENCODERS
-ENCODERS["stripes"] = "test_contracting.StripesPath"
+from unet.network.encoders import ENCODERS
+ENCODERS["stripes"] = "test_encoders.StripesPath"
 import train
 sys.exit(train.main())
 """
@@ -160,7 +160,7 @@ def test_clicks_need_an_encoder_that_takes_them(stripes):
 
 
 def test_nothing_outside_an_encoders_file_asks_for_its_name():
-    root = Path(contracting.__file__).parents[1]
+    root = Path(encoders.__file__).parents[1]
     asking = [
         path.name
         for path in (*root.rglob("*.py"), root.parent / "train.py")

@@ -10,9 +10,9 @@ from unet import UNet
 from unet.data.split import load_split, save_split
 from unet.errors import ConfigError, TrainingError
 from unet.network.weights import WeightsConfig, save_weights
-from unet.training import splits as module
+from unet.training import datasets as module
 from unet.training.config import TrainConfig, check_config
-from unet.training.splits import Splits, make_splits, refuse_leak
+from unet.training.datasets import Splits, make_splits, refuse_leak
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +42,10 @@ def test_every_folder_with_pictures_to_validate_with_is_a_set_of_its_own(three):
     _, splits = three
     assert splits.validation_sets() == [splits.val, *splits.extra_val]
     assert all(splits.validation_sets())
-    assert replace(splits, extra_val=[[], splits.extra_val[1]]).validation_sets() == [splits.val, splits.extra_val[1]]
+    assert replace(splits, extra_val=[[], splits.extra_val[1]]).validation_sets() == [
+        splits.val,
+        splits.extra_val[1],
+    ]
 
 
 def test_no_picture_plays_two_parts(three, folders):
