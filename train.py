@@ -31,11 +31,11 @@ from unet.network.unet import count_parameters
 from unet.prediction.predictor import Predictor
 from unet.processes import keep_freed_memory, leave_group
 from unet.training.batches import PictureStore, epoch_order, make_batch, to_tensor
-from unet.training.checkpoint import blend, ema_decay, update_ema
+from unet.training.checkpoint import ema_decay, update_ema
 from unet.training.config import TrainConfig, check_config
 from unet.training.distributed import NO_BUFFER_BROADCAST, any_process, share_of_batch
 from unet.training.release import VALIDATION_SHEET, release
-from unet.training.run import Run, load_earlier, save_checkpoint, start_run
+from unet.training.run import Run, save_checkpoint, start_run
 from unet.training.step import learning_rate, set_learning_rate, simulate_batch, train_step
 from unet.training.stop_signal import RunStopped, StopSignal
 from unet.training.tracking import Tracking, tracker_options
@@ -167,10 +167,7 @@ def train(config: TrainConfig) -> None:
             if main:
                 bar.write(" ".join(f"{name} {value:.5g}" for name, value in row.items()))
     if main:
-        best = run.best
-        if config.blend_with is not None:
-            best = blend(best, load_earlier(config.blend_with, run.splits).state_dict(), config.blend_share)
-        run.ema.load_state_dict(best)
+        run.ema.load_state_dict(run.best)
         release(config, run.ema.cpu(), run.settings, run.splits, run.progress)
         tracking.sheet(config.run_folder / VALIDATION_SHEET)
         tracking.finish()

@@ -199,6 +199,16 @@ def test_a_finished_run_resumes_to_the_same_weights(trained):
     assert (cwd / "weights/model.safetensors").read_bytes() == before
 
 
+def test_a_checkpoint_with_options_that_no_longer_exist_is_resumed(trained, tmp_path):
+    cwd, options, _ = trained
+    saved = read_checkpoint(cwd / "runs/weights" / CHECKPOINT)
+    saved["config"] |= {"blend_with": "runs/earlier", "blend_share": 0.25}
+    write_atomically(saved, tmp_path / "run" / CHECKPOINT)
+    result = train(tmp_path, *options, "--output", "weights", "--seed", 3, "--run-dir", "run", "--resume")
+    assert result.returncode == 0, result.stderr
+    assert same_weights(cwd / "weights", tmp_path / "weights")
+
+
 def test_init_from_starts_from_those_weights_and_refuses_a_leak(trained, photos, tmp_path):
     cwd, options, _ = trained
     weights = cwd / "weights"
@@ -301,24 +311,3 @@ def test_the_moving_average_is_the_textbooks():
     assert ema.num_batches_tracked == 29
     assert ema_decay(0, 0.998) == 0.1
     assert ema_decay(10**6, 0.998) == 0.998
-
-
-def test_blended_weights_lie_between_the_two(trained, photos, extra, tmp_path):
-    cwd, options, _ = trained
-    both = [*options, "--output", "weights", "--resume", "--seed", 3, "--run-dir", cwd / "runs/weights"]
-    other = ["--data", photos, "--extra-data", extra, *SMALL, "--epochs", 1, "--seed", 4]
-    assert train(tmp_path, *other, "--output", tmp_path / "other").returncode == 0
-    result = train(tmp_path, *both, "--blend-with", tmp_path / "other", "--blend-share", 0.25)
-    assert result.returncode == 0, result.stderr
-    folders = (cwd / "weights", tmp_path / "other", tmp_path / "weights")
-    mine, old, new = (load_file(folder / "model.safetensors") for folder in folders)
-    for name, value in new.items():
-        if value.is_floating_point():
-            wanted = 0.75 * mine[name].float() + 0.25 * old[name].float()
-            torch.testing.assert_close(value.float(), wanted, rtol=2e-3, atol=2e-3)
-    wide = train(tmp_path, *other, "--widths", 4, 8, 16, "--output", tmp_path / "wide")
-    assert wide.returncode == 0, wide.stderr
-    refused = train(tmp_path, *both, "--blend-with", tmp_path / "wide")
-    assert refused.returncode == 1
-    assert "of another network" in refused.stderr
-    assert "processes:" not in refused.stdout  # before the first step

@@ -73,24 +73,3 @@ def update_ema(ema: nn.Module, model: nn.Module, decay: float) -> None:
         else:
             old.copy_(new)
     torch._foreach_lerp_(averaged, current, 1 - decay)
-
-
-def blend(state: dict[str, Tensor], earlier: dict[str, Tensor], share: float) -> dict[str, Tensor]:
-    """Weights between two networks, one fine-tuned from the other (Wortsman et al. 2022, arXiv:2109.01903).
-
-    Args:
-        state: State dict of the later network.
-        earlier: State dict of the earlier one; tensors that it lacks stay as they are.
-        share: Share of `earlier` in the result, 0..1.
-
-    Raises:
-        TrainingError: A tensor of `earlier` is unknown or has another shape.
-    """
-    blended = dict(state)
-    for name, old in earlier.items():
-        if name not in state or state[name].shape != old.shape:
-            raise TrainingError(f"the weights to blend with are of another network: {name} does not fit")
-        if old.is_floating_point():
-            new = state[name].float()
-            blended[name] = torch.lerp(new, old.to(new.device, torch.float32), share)
-    return blended

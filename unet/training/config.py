@@ -75,10 +75,6 @@ class TrainConfig:
     """Seed of the split into train, val and test. Runs with the same value have the same test pictures."""
     init_from: str | None = None
     """Weights to start from: a folder, USER/NAME or USER/NAME@REVISION."""
-    blend_with: str | None = None
-    """Earlier weights, a folder or Hub repo, that are averaged into the finished ones to keep what they had learned."""
-    blend_share: float = 0.15
-    """Share of the --blend-with weights in the average, 0..1."""
     resume: bool = False
     """Continue from the last checkpoint of the run with the same --output."""
     run_dir: Path | None = None
@@ -115,7 +111,7 @@ class TrainConfig:
 # What may differ between a run and its resumption without changing the result.
 FREE_ON_RESUME = frozenset(
     {"resume", "run_dir", "output", "push_to_hub", "private", "accumulate", "track"}
-    | {"serve_size", "flip", "blend_with", "blend_share"}  # of the finished network
+    | {"serve_size", "flip"}  # of the finished network
 )
 
 _POSITIVE = ("size", "epochs", "batch_size", "accumulate", "main_repeats", "stream_pictures")
@@ -153,8 +149,6 @@ def check_config(config: TrainConfig, processes: int = 1) -> None:
         raise ConfigError(f"--encoder-lr must not be negative, not {config.encoder_lr}")
     if not 0 <= config.ema_decay < 1:
         raise ConfigError(f"--ema-decay must lie in 0..1 (1 excluded), not {config.ema_decay}")
-    if not 0 <= config.blend_share <= 1:
-        raise ConfigError(f"--blend-share must lie in 0..1, not {config.blend_share}")
     if config.clicks and not encoder_class(config.chosen_encoder).takes_clicks:
         raise ConfigError(f"--clicks needs an encoder that takes clicks; {config.chosen_encoder} does not")
     if config.clicks:

@@ -13,7 +13,7 @@ from unet.hub.source import locate
 from unet.network.encoders import encoder_class
 from unet.network.unet import UNet, with_click_layer
 from unet.network.weights import WeightsConfig, load_weights
-from unet.training.checkpoint import CHECKPOINT, blend, keep_previous, read_checkpoint, write_atomically
+from unet.training.checkpoint import CHECKPOINT, keep_previous, read_checkpoint, write_atomically
 from unet.training.config import FREE_ON_RESUME, TrainConfig
 from unet.training.datasets import Splits, make_splits, refuse_leak
 from unet.training.deep_supervision import DeeplySupervised
@@ -50,27 +50,18 @@ class Run:
     best: dict[str, torch.Tensor]
 
 
-def load_earlier(source: str, splits: Splits) -> UNet:
-    """The network of a weights folder or Hub repo that was not trained on this run's validation and test pictures.
-
-    Raises:
-        TrainingError: The weights were trained on some of these pictures.
-        HubError, WeightsError: The weights could not be loaded.
-    """
-    folder = locate(source).folder
-    refuse_leak(folder, splits)
-    return load_weights(folder)[0]
-
-
 def build_model(config: TrainConfig, splits: Splits) -> UNet:
     """The network at the start of the run: new, from ImageNet weights, or from earlier weights.
 
     Raises:
         TrainingError: The earlier weights have another encoder or other widths, or were trained on pictures that this
             run keeps out.
+        HubError, WeightsError: The earlier weights could not be loaded.
     """
     if config.init_from is not None:
-        model = load_earlier(config.init_from, splits)
+        folder = locate(config.init_from).folder
+        refuse_leak(folder, splits)
+        model, _ = load_weights(folder)
         wanted = (config.encoder or model.encoder, config.widths or model.widths)
         if wanted != (model.encoder, model.widths):
             raise TrainingError(
@@ -137,8 +128,6 @@ def start_run(config: TrainConfig, accelerator: Accelerator) -> Run:
     model = build_model(config, splits)
     supervised = DeeplySupervised(model)
     ema = copy.deepcopy(model).eval()
-    if config.blend_with is not None:  # what does not fit is refused now, not after the last epoch
-        blend(model.state_dict(), load_earlier(config.blend_with, splits).state_dict(), config.blend_share)
     side = config.serve_size or config.size
     settings = WeightsConfig(size=(side, side), flip=config.flip, data=splits.names)
     optimizer: Any = make_optimizer(supervised, config)
