@@ -24,21 +24,15 @@ DIGEST = "sha256"  # of the values; the file's only metadata, since safetensors 
 class WeightsConfig:
     """Everything of config.json but the network's own constructor arguments."""
 
-    size: tuple[int, int] = (240, 240)
-    """Height and width, in pixels, that pictures are resized to for the network."""
-    mean: tuple[float, ...] = IMAGENET_MEAN
-    """Per channel, of pictures in 0..1: subtracted first."""
-    std: tuple[float, ...] = IMAGENET_STD
-    """Per channel: divided by afterwards."""
-    flip: bool = False
-    """Whether probabilities are the mean of the picture's and its mirror image's."""
-    threshold: float = 0.5
-    """Calibrated mask threshold, 0..1."""
+    size: tuple[int, int] = (240, 240)  # height and width, in pixels, that pictures are resized to for the network
+    mean: tuple[float, ...] = IMAGENET_MEAN  # per channel, of pictures in 0..1: subtracted first
+    std: tuple[float, ...] = IMAGENET_STD  # per channel: divided by afterwards
+    flip: bool = False  # whether probabilities are the mean of the picture's and its mirror image's
+    threshold: float = 0.5  # calibrated mask threshold, 0..1
     scores: dict[str, dict[str, float | int | None]] = field(default_factory=dict)
     """Measured scores (`pictures`, `iou`, `dice`, `mae`, `pixel_accuracy`, `boundary_f`) by part of the split: `val`,
     `test`, `extra_test`; of one extra folder among several `val/FOLDER`, `extra_test/FOLDER`."""
-    data: tuple[str, ...] = ()
-    """Names of the data sets trained on."""
+    data: tuple[str, ...] = ()  # names of the data sets trained on
 
 
 def config_to_json(model: UNet, config: WeightsConfig) -> dict[str, Any]:
@@ -53,11 +47,6 @@ def config_to_json(model: UNet, config: WeightsConfig) -> dict[str, Any]:
     }
 
 
-def _check(condition: bool, file: str, message: str) -> None:
-    if not condition:
-        raise WeightsError(f"{file}: {message}")
-
-
 def config_from_json(content: Any, file: str) -> tuple[dict[str, Any], WeightsConfig]:
     """Split config.json into the network's constructor arguments and the rest, each value checked.
 
@@ -68,73 +57,41 @@ def config_from_json(content: Any, file: str) -> tuple[dict[str, Any], WeightsCo
     Raises:
         WeightsError: A field is missing, unknown, or has a value that cannot be used.
     """
-    _check(isinstance(content, dict), file, "should hold a JSON object")
+
+    def check(condition: bool, message: str) -> None:
+        if not condition:
+            raise WeightsError(f"{file}: {message}")
+
+    check(isinstance(content, dict), "should hold a JSON object")
     network = {name: content.get(name) for name in ("in_channels", "out_channels", "widths", "encoder", "clicks")}
     rest = ("preprocessing", "threshold", "scores", "data")
     missing = [name for name in (*network, *rest) if name not in content]
-    _check(not missing, file, f"lacks the fields {', '.join(missing)}")
+    check(not missing, f"lacks the fields {', '.join(missing)}")
     unknown = sorted(set(content) - set(network) - {*rest, "flip"})
-    _check(not unknown, file, f"has unknown fields {', '.join(unknown)}; is it for another program or version?")
-    widths = network["widths"]
-    _check(isinstance(widths, list), file, f"widths should be a list of whole numbers, not {widths!r}")
-    _check(
-        isinstance(network["clicks"], bool),
-        file,
-        f"clicks should be true or false, not {network['clicks']!r}",
-    )
-    prep = content["preprocessing"]
-    _check(
-        isinstance(prep, dict) and set(prep) == {"size", "mean", "std"},
-        file,
-        "preprocessing should hold size, mean and std",
-    )
-    size, mean, std = prep["size"], prep["mean"], prep["std"]
-    _check(
-        isinstance(size, list) and len(size) == 2 and all(isinstance(s, int) and 1 <= s <= 4096 for s in size),
-        file,
-        f"preprocessing.size should be [height, width] within 1..4096, not {size!r}",
-    )
-    channels = network["in_channels"]
-    for name, values in (("mean", mean), ("std", std)):
-        _check(
-            isinstance(values, list) and len(values) == channels and all(map(is_number, values)),
-            file,
-            f"preprocessing.{name} should be {channels} numbers, not {values!r}",
-        )
-    _check(all(s > 0 for s in std), file, f"preprocessing.std should be positive, not {std!r}")
-    threshold = content["threshold"]
-    _check(
-        is_number(threshold) and 0 <= threshold <= 1,
-        file,
-        f"threshold should lie in 0..1, not {threshold!r}",
-    )
+    check(not unknown, f"has unknown fields {', '.join(unknown)}; is it for another program or version?")
+    channels, widths, clicks = network["in_channels"], network["widths"], network["clicks"]
+    prep, threshold, scores, data = (content[name] for name in rest)
     flip = content.get("flip", False)  # absent from weights written before there was a choice
-    _check(isinstance(flip, bool), file, f"flip should be true or false, not {flip!r}")
-    _check(
-        isinstance(content["data"], list) and all(isinstance(d, str) for d in content["data"]),
-        file,
-        "data should be a list of names",
-    )
-    scores = content["scores"]
+    check(isinstance(widths, list), f"widths should be a list of whole numbers, not {widths!r}")
+    for name, value in (("clicks", clicks), ("flip", flip)):
+        check(isinstance(value, bool), f"{name} should be true or false, not {value!r}")
+    valid = isinstance(prep, dict) and set(prep) == {"size", "mean", "std"}
+    check(valid, "preprocessing should hold size, mean and std")
+    size, mean, std = prep["size"], prep["mean"], prep["std"]
+    valid = isinstance(size, list) and len(size) == 2 and all(isinstance(s, int) and 1 <= s <= 4096 for s in size)
+    check(valid, f"preprocessing.size should be [height, width] within 1..4096, not {size!r}")
+    for name, values in (("mean", mean), ("std", std)):
+        valid = isinstance(values, list) and len(values) == channels and all(map(is_number, values))
+        check(valid, f"preprocessing.{name} should be {channels} numbers, not {values!r}")
+    check(all(s > 0 for s in std), f"preprocessing.std should be positive, not {std!r}")
+    check(is_number(threshold) and 0 <= threshold <= 1, f"threshold should lie in 0..1, not {threshold!r}")
+    check(isinstance(data, list) and all(isinstance(d, str) for d in data), "data should be a list of names")
     valid = isinstance(scores, dict) and all(
         isinstance(row, dict) and all(v is None or is_number(v) for v in row.values()) for row in scores.values()
     )
-    _check(valid, file, "scores should hold numbers by split and name")
-    config = WeightsConfig(
-        size=(size[0], size[1]),
-        mean=tuple(mean),
-        std=tuple(std),
-        flip=flip,
-        threshold=float(threshold),
-        scores=scores,
-        data=tuple(content["data"]),
-    )
-    return network, config
-
-
-def _half_range(state: dict[str, torch.Tensor]) -> bool:
-    limit = torch.finfo(torch.float16).max
-    return all(v.abs().max() < limit for v in state.values() if v.is_floating_point() and v.numel())
+    check(valid, "scores should hold numbers by split and name")
+    height, width = size
+    return network, WeightsConfig((height, width), tuple(mean), tuple(std), flip, float(threshold), scores, tuple(data))
 
 
 def digest(state: dict[str, torch.Tensor]) -> str:
@@ -153,26 +110,33 @@ def save_weights(folder: str | Path, model: UNet, config: WeightsConfig) -> None
     """
     folder = Path(folder)
     state = {name: v.detach().cpu() for name, v in model.state_dict().items()}
-    if not _half_range(state):
+    limit = torch.finfo(torch.float16).max
+    if not all(v.abs().max() < limit for v in state.values() if v.is_floating_point() and v.numel()):
         raise WeightsError(f"{folder}: the weights hold values that half precision cannot represent (overflow or NaN)")
     half = {k: (v.half() if v.is_floating_point() else v).contiguous() for k, v in state.items()}
-    partial = folder / (WEIGHTS_FILE + ".partial")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        partial.write_bytes(save(half, metadata={DIGEST: digest(half)}))
-        partial.replace(folder / WEIGHTS_FILE)
+        _write(folder / WEIGHTS_FILE, save(half, metadata={DIGEST: digest(half)}))
         save_config(folder, model, config)
     except OSError as error:
-        with suppress(OSError):
-            partial.unlink(missing_ok=True)
         raise WeightsError(f"{folder}: the weights could not be written ({error.strerror or error})") from error
 
 
 def save_config(folder: str | Path, model: UNet, config: WeightsConfig) -> None:
     """Write `config.json` alone into an existing `folder`."""
-    partial = Path(folder) / (CONFIG_FILE + ".partial")
-    partial.write_text(json.dumps(config_to_json(model, config), indent=2) + "\n", encoding="utf-8")
-    partial.replace(Path(folder) / CONFIG_FILE)
+    _write(Path(folder) / CONFIG_FILE, (json.dumps(config_to_json(model, config), indent=2) + "\n").encode())
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Write `path` whole or not at all."""
+    partial = path.with_name(path.name + ".partial")
+    try:
+        partial.write_bytes(content)
+        partial.replace(path)
+    except OSError:
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
+        raise
 
 
 def read_config(folder: Path) -> tuple[dict[str, Any], WeightsConfig]:
@@ -185,9 +149,8 @@ def read_config(folder: Path) -> tuple[dict[str, Any], WeightsConfig]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise WeightsError(
-            f"{folder}: no {CONFIG_FILE}; a weights folder holds {WEIGHTS_FILE} and {CONFIG_FILE}"
-        ) from None
+        needed = f"a weights folder holds {WEIGHTS_FILE} and {CONFIG_FILE}"
+        raise WeightsError(f"{folder}: no {CONFIG_FILE}; {needed}") from None
     except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
         raise WeightsError(f"{path}: not readable as JSON ({error})") from error
     return config_from_json(content, str(path))
