@@ -108,13 +108,11 @@ class TrainConfig:
         return self.encoder or ("plain" if self.widths else "lite0")
 
 
-# What may differ between a run and its resumption without changing the result.
+# What may differ between a run and its resumption without changing the result, or only in the finished network.
 FREE_ON_RESUME = frozenset(
-    {"resume", "run_dir", "output", "push_to_hub", "private", "accumulate", "track"}
-    | {"serve_size", "flip"}  # of the finished network
+    {"resume", "run_dir", "output", "push_to_hub", "private", "accumulate", "track", "serve_size", "flip"}
 )
-
-_POSITIVE = ("size", "epochs", "batch_size", "accumulate", "main_repeats", "stream_pictures")
+_POSITIVE = ("size", "serve_size", "epochs", "batch_size", "accumulate", "main_repeats", "stream_pictures")
 
 
 def check_config(config: TrainConfig, processes: int = 1) -> None:
@@ -128,37 +126,29 @@ def check_config(config: TrainConfig, processes: int = 1) -> None:
         ConfigError: A value cannot be used; names the option, its value and what it may be.
     """
     for name in _POSITIVE:
-        if getattr(config, name) < 1:
-            raise ConfigError(f"--{name.replace('_', '-')} must be at least 1, not {getattr(config, name)}")
-    if config.serve_size is not None and config.serve_size < 1:
-        raise ConfigError(f"--serve-size must be at least 1, not {config.serve_size}")
-    if config.extra_repeats and len(config.extra_repeats) != len(config.extra_data):
-        raise ConfigError(
-            f"--extra-repeats gives {len(config.extra_repeats)} numbers for "
-            f"{len(config.extra_data)} --extra-data folders"
-        )
-    if config.extra_repeats and min(config.extra_repeats) < 1:
-        raise ConfigError(f"--extra-repeats must be at least 1, not {list(config.extra_repeats)}")
-    if config.widths is not None and (not config.widths or min(config.widths) < 1):
-        raise ConfigError(f"--widths must be whole numbers from 1 up, not {list(config.widths)}")
-    if not 0 < config.min_crop <= 1:
-        raise ConfigError(f"--min-crop must lie in 0..1 (0 excluded), not {config.min_crop}")
-    if not config.lr > 0:
-        raise ConfigError(f"--lr must be above 0, not {config.lr}")
-    if not config.encoder_lr >= 0:
-        raise ConfigError(f"--encoder-lr must not be negative, not {config.encoder_lr}")
-    if not 0 <= config.ema_decay < 1:
-        raise ConfigError(f"--ema-decay must lie in 0..1 (1 excluded), not {config.ema_decay}")
-    if config.clicks and not encoder_class(config.chosen_encoder).takes_clicks:
-        raise ConfigError(f"--clicks needs an encoder that takes clicks; {config.chosen_encoder} does not")
-    if config.clicks:
+        value = getattr(config, name)
+        if value is not None and value < 1:
+            raise ConfigError(f"--{name.replace('_', '-')} must be at least 1, not {value}")
+    c, repeats, encoder = config, list(config.extra_repeats), config.chosen_encoder
+    widths = None if c.widths is None else list(c.widths)
+    unequal = f"--extra-repeats gives {len(repeats)} numbers for {len(c.extra_data)} --extra-data folders"
+    clickless = c.clicks and not encoder_class(encoder).takes_clicks
+    negative = any(value < 0 for value in (c.weight_decay, c.warmup_steps, c.seed, c.split_seed))
+    parts = f"{processes} processes times --accumulate {c.accumulate} equal micro-batches"
+    for wrong, message in (
+        (repeats and len(repeats) != len(c.extra_data), unequal),
+        (min(repeats, default=1) < 1, f"--extra-repeats must be at least 1, not {repeats}"),
+        (widths is not None and min(widths, default=0) < 1, f"--widths must be whole numbers from 1 up, not {widths}"),
+        (not 0 < c.min_crop <= 1, f"--min-crop must lie in 0..1 (0 excluded), not {c.min_crop}"),
+        (not c.lr > 0, f"--lr must be above 0, not {c.lr}"),
+        (not c.encoder_lr >= 0, f"--encoder-lr must not be negative, not {c.encoder_lr}"),
+        (not 0 <= c.ema_decay < 1, f"--ema-decay must lie in 0..1 (1 excluded), not {c.ema_decay}"),
+        (clickless, f"--clicks needs an encoder that takes clicks; {encoder} does not"),
+        (negative, "--weight-decay, --warmup-steps, --seed and --split-seed must not be negative"),
+        (c.batch_size % (c.accumulate * processes), f"--batch-size {c.batch_size} does not divide into {parts}"),
+        (c.private and not c.push_to_hub, "--private goes with --push-to-hub USER/NAME"),
+    ):
+        if wrong:
+            raise ConfigError(message)
+    if c.clicks:
         opencv()
-    if config.weight_decay < 0 or config.warmup_steps < 0 or config.seed < 0 or config.split_seed < 0:
-        raise ConfigError("--weight-decay, --warmup-steps, --seed and --split-seed must not be negative")
-    if config.batch_size % (config.accumulate * processes):
-        raise ConfigError(
-            f"--batch-size {config.batch_size} does not divide into {processes} processes times "
-            f"--accumulate {config.accumulate} equal micro-batches"
-        )
-    if config.private and not config.push_to_hub:
-        raise ConfigError("--private goes with --push-to-hub USER/NAME")
