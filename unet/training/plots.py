@@ -1,13 +1,11 @@
 """Figures of a training run: learning curves, reliability of the probabilities, sheets of predictions.
 
-Curves and reliability are drawn by matplotlib, which training needs and the running app does not; it is imported
-inside the functions.
+Curves and reliability are drawn by matplotlib, which only training needs; it is imported inside the functions.
 """
 
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from types import ModuleType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -36,7 +34,6 @@ _STYLE: Any = {  # matplotlib types the keys of such a dict one by one
     "legend.frameon": False,
     "lines.linewidth": 2.0,
     "lines.solid_capstyle": "round",
-    "svg.hashsalt": "unet",
 }
 
 TILE = 240  # pixels of the longer side of a sheet's pictures
@@ -54,8 +51,20 @@ class SheetRow(NamedTuple):
     iou: float
 
 
-def _matplotlib() -> tuple[ModuleType, Any, AbstractContextManager[None]]:
-    """`matplotlib`, its `Figure` with a canvas that needs no display, and a context with this module's style."""
+@contextmanager
+def _written(path: str | Path, what: str) -> Iterator[Path]:
+    """Around writing `path`: its folder is made, and an error names the file."""
+    path = Path(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield path
+    except OSError as error:
+        raise TrainingError(f"{path}: the {what} could not be written ({error.strerror or error})") from error
+
+
+@contextmanager
+def _figure(path: str | Path, width: float, height: float) -> Iterator[Any]:
+    """A figure in this module's style, `width` x `height` inches, that needs no display; written as PNG at the end."""
     try:
         import matplotlib
         from matplotlib.figure import Figure
@@ -63,17 +72,11 @@ def _matplotlib() -> tuple[ModuleType, Any, AbstractContextManager[None]]:
         raise TrainingError(
             "curves are drawn by matplotlib, which is not installed; pip install -r requirements-dev.txt"
         ) from error
-    return matplotlib, Figure, matplotlib.rc_context(_STYLE)
-
-
-def _save(figure: Any, path: str | Path) -> None:
-    """Write `figure` as PNG, without the metadata that would make equal figures differ."""
-    path = Path(path)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(path, format="png", dpi=DOTS_PER_INCH, metadata={"Software": None})
-    except OSError as error:
-        raise TrainingError(f"{path}: the figure could not be written ({error.strerror or error})") from error
+    with matplotlib.rc_context(_STYLE):
+        figure = Figure(figsize=(width, height), layout="constrained")
+        yield figure
+        with _written(path, "figure") as file:  # without the metadata that would make equal figures differ
+            figure.savefig(file, format="png", dpi=DOTS_PER_INCH, metadata={"Software": None})
 
 
 def plot_curves(history: Sequence[Mapping[str, float]], path: str | Path) -> None:
@@ -88,34 +91,27 @@ def plot_curves(history: Sequence[Mapping[str, float]], path: str | Path) -> Non
     """
     if not history:
         raise TrainingError(f"{path}: no epoch has been trained, so there are no curves to draw")
-    matplotlib, figure_class, style = _matplotlib()
     epochs = [int(row["epoch"]) for row in history]
     marker = "o" if len(epochs) <= 15 else None  # few epochs: points, as a line of one point does not show
     best = max(history, key=lambda row: row["val_iou"])
-    with style:
-        figure = figure_class(figsize=(9.0, 3.4), layout="constrained")
+    with _figure(path, 9.0, 3.4) as figure:
+        from matplotlib.ticker import MaxNLocator
+
         left, right = figure.subplots(1, 2)
         left.plot(epochs, [row["loss"] for row in history], color=GREY, marker=marker, markersize=4)
         left.set_title("Training loss")
         left.set_ylim(bottom=0)
         for name, label, colour in (("val_dice", "Dice", GREEN), ("val_iou", "IoU", BLUE)):
             right.plot(epochs, [row[name] for row in history], color=colour, label=label, marker=marker, markersize=4)
-        right.plot(
-            [best["epoch"]],
-            [best["val_iou"]],
-            "o",
-            color=ORANGE,
-            markersize=8,
-            label=f"kept: epoch {best['epoch']:.0f}, IoU {best['val_iou']:.3f}",
-        )
+        kept = f"kept: epoch {best['epoch']:.0f}, IoU {best['val_iou']:.3f}"
+        right.plot([best["epoch"]], [best["val_iou"]], "o", color=ORANGE, markersize=8, label=kept)
         right.set_title("Validation scores at threshold 0.5")
         right.set_ylim(0, 1)
         right.legend(loc="lower right")
         for axes in (left, right):
             axes.set_xlabel("epoch")
             axes.set_xlim(epochs[0] - 0.5, epochs[-1] + 0.5)
-            axes.xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(integer=True, min_n_ticks=1))
-        _save(figure, path)
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
 
 
 def plot_reliability(rows: Sequence[tuple[float, float, int]], threshold: float, path: str | Path) -> None:
@@ -131,10 +127,8 @@ def plot_reliability(rows: Sequence[tuple[float, float, int]], threshold: float,
     """
     if not rows:
         raise TrainingError(f"{path}: no pixels were evaluated, so there is no reliability to draw")
-    _, figure_class, style = _matplotlib()
     probability, foreground, pixels = zip(*rows, strict=True)
-    with style:
-        figure = figure_class(figsize=(5.6, 5.6), layout="constrained")
+    with _figure(path, 5.6, 5.6) as figure:
         upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
         upper.plot([0, 1], [0, 1], color=GREY, linewidth=1, linestyle=(0, (4, 3)), label="perfectly calibrated")
         upper.plot(probability, foreground, color=BLUE, marker="o", markersize=5, label="measured")
@@ -146,14 +140,12 @@ def plot_reliability(rows: Sequence[tuple[float, float, int]], threshold: float,
         lower.set_ylabel("share of all pixels")
         lower.set_xlabel("predicted probability")
         lower.set_xlim(0, 1)
-        for axes in (upper, lower):
-            label = f"mask threshold {threshold:g}" if axes is upper else None
-            axes.axvline(threshold, color=ORANGE, linewidth=1.5, label=label)
+        upper.axvline(threshold, color=ORANGE, linewidth=1.5, label=f"mask threshold {threshold:g}")
+        lower.axvline(threshold, color=ORANGE, linewidth=1.5)
         upper.legend(loc="lower right")
-        _save(figure, path)
 
 
-def _tile(array: np.ndarray, resample: Image.Resampling) -> Image.Image:
+def _tile(array: np.ndarray, resample: Image.Resampling = Image.Resampling.BILINEAR) -> Image.Image:
     """(H, W) or (H, W, 3) uint8, scaled so that its longer side is `TILE` pixels."""
     scale = TILE / max(array.shape[:2])
     size = max(1, round(array.shape[1] * scale)), max(1, round(array.shape[0] * scale))
@@ -184,16 +176,8 @@ def prediction_sheet(items: Sequence[SheetRow], threshold: float, path: str | Pa
     for row, (name, rgb, target, prob8, iou) in enumerate(items):
         top = _GAP + row * row_height
         draw.text((_GAP, top), f"{name}   IoU {iou:.3f}", fill="black", font=font)
-        tiles = (
-            _tile(rgb, Image.Resampling.BILINEAR),
-            _tile(grey[target], Image.Resampling.NEAREST),
-            _tile(overlay(rgb, mask_from_prob(prob8, threshold)), Image.Resampling.BILINEAR),
-        )
-        for column, tile in enumerate(tiles):
+        cut_out = overlay(rgb, mask_from_prob(prob8, threshold))
+        for column, tile in enumerate((_tile(rgb), _tile(grey[target], Image.Resampling.NEAREST), _tile(cut_out))):
             sheet.paste(tile, (_GAP + column * (TILE + _GAP), top + _CAPTION))
-    path = Path(path)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        sheet.save(path, format="PNG")
-    except OSError as error:
-        raise TrainingError(f"{path}: the sheet could not be written ({error.strerror or error})") from error
+    with _written(path, "sheet") as file:
+        sheet.save(file, format="PNG")
