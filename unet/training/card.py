@@ -15,10 +15,7 @@ from unet.hub.file_names import CARD_FILE, CURVES_FILE, SPLIT_FILE
 from unet.network.encoders import encoder_class
 from unet.network.weights import WeightsConfig
 
-PART_LABELS = {"val": "validation", "test": "test", "extra_test": "extra test"}
 LICENSE_NAME = "mit-code-research-data"
-
-
 # The benchmark fills it in.
 CLICKS = """## Clicks
 
@@ -31,56 +28,37 @@ Not measured: `python benchmarks/clicks.py --data DIR --weights THESE` puts its 
 class CardFacts:
     """What a training run knows and measured."""
 
-    command: str
-    """The train.py command line that made the weights."""
-    config: WeightsConfig
-    """Preprocessing, threshold and measured scores."""
-    network: dict[str, Any]
-    """The constructor's arguments (`UNet.init_config`)."""
-    parameters: int
-    """Trainable values."""
-    split_counts: dict[str, int]
-    """Pictures by part: train, extra_train, val, test, extra_test."""
-    data: list[str]
-    """Names of the data folders, the main one first."""
-    seed: int
-    """Seed of the run."""
-    epochs: int
-    """Passes over the training pictures."""
-    best_epoch: int
-    """Number of the epoch whose weights were kept, from 1."""
-    seconds: float
-    """Time that training took, in seconds."""
-    init_from: str | None
-    """The weights that the run started from, if any."""
-    versions: dict[str, str]
-    """Versions of Python and the packages, by name."""
-    file_bytes: int
-    """Size of the weights file."""
+    command: str  # the train.py command line that made the weights
+    config: WeightsConfig  # preprocessing, threshold and measured scores
+    network: dict[str, Any]  # the constructor's arguments (`UNet.init_config`)
+    parameters: int  # trainable values
+    split_counts: dict[str, int]  # pictures by part: train, extra_train, val, test, extra_test
+    data: list[str]  # names of the data folders, the main one first
+    seed: int  # seed of the run
+    epochs: int  # passes over the training pictures
+    best_epoch: int  # number of the epoch whose weights were kept, from 1
+    seconds: float  # time that training took
+    init_from: str | None  # the weights that the run started from, if any
+    versions: dict[str, str]  # versions of Python and the packages, by name
+    file_bytes: int  # size of the weights file
 
 
 def write_card(folder: str | Path, facts: CardFacts, repo_id: str | None = None) -> None:
-    """Write `folder/README.md`.
-
-    Args:
-        folder: Weights folder, which exists.
-        facts: Content of the card.
-        repo_id: Hub repo, `user/name`, that the weights are published as, if any.
+    """Write `README.md` into `folder`, which exists; `repo_id`: Hub repo, `user/name`, that it is published as, if any.
 
     Raises:
         WeightsError: The file cannot be written.
     """
     folder = Path(folder)
-    source = repo_id or _relative(folder)
     sections = (
         _introduction(facts),
         _scores(facts),
         *([CLICKS] if facts.network["clicks"] else []),
-        _usage(facts, source),
+        _usage(facts, repo_id or _relative(folder)),
         _training(facts),
         _data(facts),
         _limits(facts),
-        _versions(facts),
+        "## Versions\n\n" + ", ".join(f"{name} {version}" for name, version in facts.versions.items()) + ".",
     )
     text = f"---\n{card_metadata(facts, repo_id).to_yaml()}\n---\n\n" + "\n\n".join(sections) + "\n"
     try:
@@ -135,8 +113,8 @@ def _folders_of(part: str, data: Sequence[str]) -> Sequence[str]:
 
 def part_label(part: str) -> str:
     """`val`, `test` or `extra_test`, of one folder or not, in words."""
-    part = part.partition("/")[0]
-    return PART_LABELS.get(part, part)
+    part = part.partition("/")[0].replace("_", " ")
+    return "validation" if part == "val" else part
 
 
 def _relative(folder: Path) -> str:
@@ -150,10 +128,6 @@ def _duration(seconds: float) -> str:
     if minutes < 1:
         return f"{seconds:.0f} seconds"
     return f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{minutes} min"
-
-
-def _figure(value: float | int | None) -> str:
-    return "n/a" if value is None else f"{value:.4f}"
 
 
 def _introduction(facts: CardFacts) -> str:
@@ -183,7 +157,8 @@ def _scores(facts: CardFacts) -> str:
     ]
     for part, row in scores.items():
         names = " + ".join(describe_data(name).name for name in _folders_of(part, facts.data))
-        cells = " | ".join(_figure(row.get(metric)) for metric in METRIC_LABELS)
+        values = (row.get(metric) for metric in METRIC_LABELS)
+        cells = " | ".join("n/a" if value is None else f"{value:.4f}" for value in values)
         lines.append(f"| {part_label(part)} | {names} | {row.get('pictures')} | {cells} |")
     return (
         "## Scores\n\n" + "\n".join(lines) + "\n\n"
@@ -262,8 +237,7 @@ def _data(facts: CardFacts) -> str:
 
 def _limits(facts: CardFacts) -> str:
     scores = facts.config.scores
-    lines = []
-    test = scores.get("test", {})
+    lines, test = [], scores.get("test", {})
     if (iou := test.get("iou")) is not None:
         lines.append(
             f"On the test pictures the mask and the truth share {iou:.0%} of the area that either covers, on average; "
@@ -289,7 +263,3 @@ def _limits(facts: CardFacts) -> str:
         "was not examined for differences between groups of people, and is not meant for decisions about them.",
     ]
     return "## What it cannot do\n\n" + "\n".join(f"* {line}" for line in lines)
-
-
-def _versions(facts: CardFacts) -> str:
-    return "## Versions\n\n" + ", ".join(f"{name} {version}" for name, version in facts.versions.items()) + "."
