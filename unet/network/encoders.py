@@ -26,10 +26,8 @@ class ContractingPath(nn.Module):
         widths: Channels of the expansive path's levels, finest first; only a path of variable shape needs them.
     """
 
-    default_widths: ClassVar[tuple[int, ...]]
-    """Channels of the expansive path's levels, finest first, unless others are chosen."""
-    description: ClassVar[str]
-    """What the path is, for the model card: "a U-Net with `description`"."""
+    default_widths: ClassVar[tuple[int, ...]]  # of the expansive path's levels, finest first, unless others are chosen
+    description: ClassVar[str]  # what the path is, for the model card: "a U-Net with `description`"
     imagenet: ClassVar[str] = ""
     """Where the weights that `pretrained` loads come from, a sentence for the model card; empty if there are none."""
     takes_clicks: ClassVar[bool] = False
@@ -37,14 +35,10 @@ class ContractingPath(nn.Module):
     keeps_float32: ClassVar[bool] = False
     """Whether the path stays in float32 on CPUs when the rest of the network computes in bfloat16."""
 
-    widths: tuple[int, ...]
-    """Channels of each feature map, finest first."""
-    strides: tuple[int, ...]
-    """How many picture pixels one feature pixel spans, finest first; each is double the one before."""
-    stem_width: int
-    """Channels of the first layer's output, to which click features are added."""
-    stem_stride: int
-    """Stride of the first layer."""
+    widths: tuple[int, ...]  # channels of each feature map, finest first
+    strides: tuple[int, ...]  # how many picture pixels a feature pixel spans, finest first; each double the one before
+    stem_width: int  # channels of the first layer's output, to which click features are added
+    stem_stride: int  # stride of the first layer
 
     def __init__(self, in_channels: int, widths: Sequence[int]) -> None:
         super().__init__()

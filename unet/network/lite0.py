@@ -7,7 +7,6 @@ head is left out. Module names are ours; `imagenet_state` translates those of th
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -21,26 +20,15 @@ from unet.network.folding import batchnorm_scale
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 LITE0_WIDTHS = (16, 32, 48, 96, 160)
-
-
-class Stage(NamedTuple):
-    """A run of blocks with one output width; only its first block has a stride."""
-
-    blocks: int
-    kernel: int
-    stride: int
-    expansion: int
-    width: int
-
-
+# Runs of blocks with one output width: number of blocks, kernel, stride (of the first block), expansion, width.
 STAGES = (
-    Stage(1, 3, 1, 1, 16),
-    Stage(2, 3, 2, 6, 24),
-    Stage(2, 5, 2, 6, 40),
-    Stage(3, 3, 2, 6, 80),
-    Stage(3, 5, 1, 6, 112),
-    Stage(4, 5, 2, 6, 192),
-    Stage(1, 3, 1, 6, 320),
+    (1, 3, 1, 1, 16),
+    (2, 3, 2, 6, 24),
+    (2, 5, 2, 6, 40),
+    (3, 3, 2, 6, 80),
+    (3, 5, 1, 6, 112),
+    (4, 5, 2, 6, 192),
+    (1, 3, 1, 6, 320),
 )
 STEM_WIDTH = 32
 # After these blocks (0-based, over all stages) the stride doubles or the path ends: the maps that are handed on.
@@ -85,16 +73,12 @@ class InvertedResidual(nn.Module):
     def __init__(self, in_channels: int, out_channels: int, kernel: int, stride: int, expansion: int) -> None:
         super().__init__()
         hidden = in_channels * expansion
-        self.expand = (
-            nn.Sequential(SameConv2d(in_channels, hidden, 1), normalisation(hidden), nn.ReLU6(inplace=True))
-            if expansion > 1
-            else nn.Identity()
-        )
-        self.depthwise = nn.Sequential(
-            SameConv2d(hidden, hidden, kernel, stride, groups=hidden),
-            normalisation(hidden),
-            nn.ReLU6(inplace=True),
-        )
+        self.expand = nn.Sequential()  # nothing
+        if expansion > 1:
+            expand = SameConv2d(in_channels, hidden, 1)
+            self.expand = nn.Sequential(expand, normalisation(hidden), nn.ReLU6(inplace=True))
+        depthwise = SameConv2d(hidden, hidden, kernel, stride, groups=hidden)
+        self.depthwise = nn.Sequential(depthwise, normalisation(hidden), nn.ReLU6(inplace=True))
         self.project = nn.Sequential(SameConv2d(hidden, out_channels, 1), normalisation(out_channels))
         self.residual = stride == 1 and in_channels == out_channels
 
@@ -130,11 +114,10 @@ class Lite0Path(ContractingPath):
         self.stem = SameConv2d(3, STEM_WIDTH, 3, 2)
         self.stem_rest = nn.Sequential(normalisation(STEM_WIDTH), nn.ReLU6(inplace=True))
         blocks, below = [], STEM_WIDTH
-        for stage in STAGES:
-            for index in range(stage.blocks):
-                stride = stage.stride if index == 0 else 1
-                blocks.append(InvertedResidual(below, stage.width, stage.kernel, stride, stage.expansion))
-                below = stage.width
+        for count, kernel, stride, expansion, width in STAGES:
+            for index in range(count):
+                blocks.append(InvertedResidual(below, width, kernel, stride if index == 0 else 1, expansion))
+                below = width
         self.blocks = nn.ModuleList(blocks)
 
     @property
@@ -182,25 +165,20 @@ class Lite0Path(ContractingPath):
         return factors
 
 
+# Ours for the names of the published weights: outside the blocks, and in them.
+_OUTSIDE = {"_conv_stem": "stem", "_bn0": "stem_rest.0"}
+_IN_BLOCK = {"_expand_conv": "expand.0", "_bn0": "expand.1", "_depthwise_conv": "depthwise.0", "_bn1": "depthwise.1"}
+_IN_BLOCK |= {"_project_conv": "project.0", "_bn2": "project.1"}
+
+
 def imagenet_state(published: dict[str, Tensor]) -> dict[str, Tensor]:
     """Translate the published package's state dict into one for `Lite0Path`; the classifier's head is dropped."""
     state = {}
     for name, value in published.items():
-        if name.startswith(("_conv_head", "_bn1", "_fc")):
-            continue
-        if name.startswith("_conv_stem"):
-            state[name.replace("_conv_stem", "stem")] = value
-        elif name.startswith("_bn0"):
-            state[name.replace("_bn0", "stem_rest.0")] = value
-        else:
-            _, index, layer, *rest = name.split(".")
-            part = {
-                "_expand_conv": "expand.0",
-                "_bn0": "expand.1",
-                "_depthwise_conv": "depthwise.0",
-                "_bn1": "depthwise.1",
-                "_project_conv": "project.0",
-                "_bn2": "project.1",
-            }[layer]
-            state[".".join(["blocks", index, part, *rest])] = value
+        first, *rest = name.split(".")
+        if first == "_blocks":
+            index, layer, *rest = rest
+            state[".".join(["blocks", index, _IN_BLOCK[layer], *rest])] = value
+        elif first in _OUTSIDE:
+            state[".".join([_OUTSIDE[first], *rest])] = value
     return state

@@ -125,11 +125,9 @@ class UNet(
 
     def features(self, image: Tensor, clicks: Tensor | None = None) -> list[Tensor]:
         """The contracting path's maps, finest first; arguments and errors as for `forward`."""
-        added = None
-        if clicks is not None:
-            if not self.clicks:
-                raise ConfigError("these weights have no click layer and take no clicks")
-            added = self.click_layer(clicks)
+        if clicks is not None and not self.clicks:
+            raise ConfigError("these weights have no click layer and take no clicks")
+        added = None if clicks is None else self.click_layer(clicks)
         if self.contracting.keeps_float32 and image.device.type == "cpu" and torch.is_autocast_enabled("cpu"):
             with torch.autocast("cpu", enabled=False):
                 features: list[Tensor] = self.contracting(image.float(), None if added is None else added.float())

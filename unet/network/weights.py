@@ -48,14 +48,10 @@ def config_to_json(model: UNet, config: WeightsConfig) -> dict[str, Any]:
 
 
 def config_from_json(content: Any, file: str) -> tuple[dict[str, Any], WeightsConfig]:
-    """Split config.json into the network's constructor arguments and the rest, each value checked.
-
-    Args:
-        content: Content of the JSON file.
-        file: Name of the file, for messages.
+    """Split `content` of config.json into the network's constructor arguments and the rest, each value checked.
 
     Raises:
-        WeightsError: A field is missing, unknown, or has a value that cannot be used.
+        WeightsError: A field is missing, unknown, or has a value that cannot be used; names `file` and the field.
     """
 
     def check(condition: bool, message: str) -> None:
