@@ -15,15 +15,7 @@ from concurrent.futures import Future, wait
 from typing import Any, TypeVar
 
 import httpx2 as httpx
-from huggingface_hub import constants, get_session, get_token
-from huggingface_hub.errors import (
-    GatedRepoError,
-    HfHubHTTPError,
-    OfflineModeIsEnabled,
-    RemoteEntryNotFoundError,
-    RepositoryNotFoundError,
-    RevisionNotFoundError,
-)
+from huggingface_hub import constants, errors, get_session, get_token
 from huggingface_hub.utils import hf_raise_for_status, tqdm
 
 from unet.errors import HubError
@@ -33,10 +25,8 @@ T = TypeVar("T")
 
 LOGIN = "`hf auth login` or the environment variable HF_TOKEN"
 POLL_SECONDS = 0.05
-FREE_GAP = 1.0
-"""Seconds between two arrivals of bytes that are not counted as silence."""
-RETRY_PAUSES = (0.5, 1.0, 2.0)
-"""Seconds to wait before each new attempt, after errors on the Hub's side that may pass."""
+FREE_GAP = 1.0  # seconds between two arrivals of bytes that are not counted as silence
+RETRY_PAUSES = (0.5, 1.0, 2.0)  # seconds before each new attempt, after errors on the Hub's side that may pass
 
 
 class HubTimeout(Exception):
@@ -44,19 +34,17 @@ class HubTimeout(Exception):
 
 
 class Watch:
-    """Runs one piece of work on the Hub, and gives up after `timeout` silent seconds in all.
+    """Runs one piece of work on the Hub, and gives up after `timeout` seconds, in all, in which no bytes arrive.
 
-    Args:
-        timeout: Seconds, not counting those in which bytes arrive.
-        retry: Whether to try again after errors that may pass. The client's own attempts after such answers (429,
-            5xx) are cut short then, because their number and pauses have no useful limit.
+    With `retry` it tries again after errors that may pass. The client's own attempts after such answers (429, 5xx) are
+    cut short then, because their number and pauses have no useful limit.
     """
 
     def __init__(self, timeout: float, *, retry: bool = True):
         self.timeout, self.retry = timeout, retry
         self.deadline = time.monotonic() + timeout
+        # Bytes to be downloaded. More are not progress, so a download that starts over for ever comes to an end.
         self.expected = 0
-        """Bytes to be downloaded. More are not progress, so a download that starts over for ever comes to an end."""
         self._thread: threading.Thread | None = None
         self._responses: list[httpx.Response] = []
         self._bar_bytes = 0
@@ -133,7 +121,7 @@ class Watch:
 def seconds_to_wait(error: Exception, pause: float | None) -> float | None:
     """Seconds before a new attempt: `pause`, or what the Hub asks for; None if a new attempt is useless."""
     cause = root_cause(error)
-    if isinstance(cause, HfHubHTTPError):
+    if isinstance(cause, errors.HfHubHTTPError):
         status = cause.response.status_code
         passes, asked = status == 429 or status >= 500, _retry_after(cause) if status == 429 else None
     else:  # dropped in the middle of a request or an answer; a refused connection is the same a second later
@@ -142,15 +130,16 @@ def seconds_to_wait(error: Exception, pause: float | None) -> float | None:
     return (asked or pause) if passes and pause is not None else None
 
 
-def _retry_after(error: HfHubHTTPError) -> float | None:
+def _retry_after(error: errors.HfHubHTTPError) -> float | None:
     value = error.response.headers.get("Retry-After", "")
     return float(value) if value.isdigit() else None
 
 
 def root_cause(error: BaseException) -> BaseException:
     """The error of the transport or the Hub that the client wrapped, or `error` itself."""
+    known = errors.HfHubHTTPError | httpx.TransportError | errors.OfflineModeIsEnabled
     seen: BaseException | None = error
-    while seen is not None and not isinstance(seen, HfHubHTTPError | httpx.TransportError | OfflineModeIsEnabled):
+    while seen is not None and not isinstance(seen, known):
         seen = seen.__cause__ or seen.__context__
     return seen or error
 
@@ -168,29 +157,29 @@ def explain(error: Exception, repo: str, revision: str | None = None, doing: str
 
 def _reason(cause: BaseException, repo: str, revision: str | None) -> str:
     hub, line = constants.ENDPOINT, _first_line(cause)
-    status = cause.response.status_code if isinstance(cause, HfHubHTTPError) else 0
+    status = cause.response.status_code if isinstance(cause, errors.HfHubHTTPError) else 0
     match cause:
-        case GatedRepoError():
+        case errors.GatedRepoError():
             return f"the repo is gated; ask for access on {hub}/{repo}, then log in with {LOGIN}"
-        case RevisionNotFoundError():
+        case errors.RevisionNotFoundError():
             return f"there is no revision {revision or 'main'!r}; give a branch, a tag or a commit of that repo"
-        case RemoteEntryNotFoundError():
+        case errors.RemoteEntryNotFoundError():
             return f"no such file in the repo ({cause.response.url.path})"
         case _ if status == 401 and get_token() is None:
             # The Hub answers 401, not 404, to anonymous requests for a repo that does not exist.
             return f"there is no such repo, or it is private and no token is set; log in with {LOGIN}"
         case _ if status == 401:
             return f"the Hub does not accept the token (401); log in again with {LOGIN}"
-        case _ if status == 404 or isinstance(cause, RepositoryNotFoundError):
+        case _ if status == 404 or isinstance(cause, errors.RepositoryNotFoundError):
             return f"there is no such repo on {hub}, or your token has no access to it"
         case _ if status == 403:
             return "forbidden (403); your token does not have the permission for this"
-        case HfHubHTTPError() if status == 429:
+        case errors.HfHubHTTPError() if status == 429:
             seconds = _retry_after(cause)
             return f"too many requests (429); try again {f'in {seconds:g} s' if seconds else 'later'}"
         case _ if status >= 500:
             return f"the Hub reports an internal error ({status}); try again later"
-        case HfHubHTTPError():
+        case errors.HfHubHTTPError():
             return f"the Hub answered {status}: {line}"
         case HubTimeout():
             return f"{hub} {cause}; try again later"
@@ -200,7 +189,7 @@ def _reason(cause: BaseException, repo: str, revision: str | None) -> str:
             return f"{hub} cannot be reached ({line}); check the network connection"
         case httpx.TransportError():
             return f"the connection to {hub} broke ({line}); try again"
-        case OfflineModeIsEnabled():
+        case errors.OfflineModeIsEnabled():
             return "HF_HUB_OFFLINE is set and the repo is not in the local cache; unset it once to download the repo"
         case OSError() if "Consistency check failed" in line:
             return f"a file arrived incomplete ({line}); try again"

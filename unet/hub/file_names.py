@@ -8,10 +8,8 @@ SPLIT_FILE = "split.json"
 CURVES_FILE = "curves.png"
 CARD_FILE = "README.md"
 
-LOADED_FILES = (WEIGHTS_FILE, CONFIG_FILE)
-"""What a predictor needs."""
-PUBLISHED_FILES = (*LOADED_FILES, SPLIT_FILE, CURVES_FILE, CARD_FILE)
-"""What training writes, and what is published together."""
+LOADED_FILES = (WEIGHTS_FILE, CONFIG_FILE)  # what a predictor needs
+PUBLISHED_FILES = (*LOADED_FILES, SPLIT_FILE, CURVES_FILE, CARD_FILE)  # what training writes
 
 
 def shipped(name: str) -> Path:

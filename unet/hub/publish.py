@@ -21,20 +21,16 @@ from unet.hub.source import file_hash, parse_source, stated_hash
 logger = logging.getLogger(__name__)
 
 ANSWER_SECONDS = 30.0
-SLOWEST_UPLOAD = 50_000
-"""Bytes per second; a slower upload counts as stuck."""
+SLOWEST_UPLOAD = 50_000  # bytes per second; a slower upload counts as stuck
 
 
 @dataclass(frozen=True)
 class Published:
     """What was published on the Hub; `str()` is a sentence for the user."""
 
-    repo: str
-    """`user/name`."""
-    revision: str
-    """40-hex commit with all files."""
-    url: str
-    """Address of that commit."""
+    repo: str  # user/name
+    revision: str  # 40-hex commit with all files
+    url: str  # of that commit
 
     def __str__(self) -> str:
         return f"published in one commit: {self.repo}@{self.revision} ({self.url})"
@@ -56,10 +52,7 @@ def check_target(repo_id: str) -> None:
 def push_weights(folder: str | Path, repo_id: str, *, private: bool = False) -> Published:
     """Publish a weights folder as a model repo: exactly `PUBLISHED_FILES`, in one commit.
 
-    Args:
-        folder: Folder with those files; other files in it are not published.
-        repo_id: `user/name`, created if it does not exist.
-        private: Whether the repo should be private.
+    The repo, `user/name`, is created if it does not exist. With `private`, an existing public one is refused.
 
     Raises:
         WeightsError: A file is missing, or `repo_id` has another form.
@@ -84,7 +77,7 @@ def open_repo(
     hardware: str | None = None,
     prepare: Callable[[], object] = lambda: None,
 ) -> list[RepoSibling]:
-    """Make sure that a repo exists and can be written to.
+    """Make sure that a repo exists and can be written to, and list its files.
 
     Args:
         api: Client of the Hub.
@@ -94,9 +87,6 @@ def open_repo(
         hardware: Hardware of a new Space, by its name on the Hub.
         prepare: Called once the repo exists, within the same time limit.
 
-    Returns:
-        The files in the repo.
-
     Raises:
         WeightsError: `repo_id` is not of the form `user/name`.
         HubError: No token, no permission, or no answer.
@@ -104,13 +94,12 @@ def open_repo(
     check_target(repo_id)
 
     def work() -> list[RepoSibling]:
-        sdk = "gradio" if kind == "space" else None
         api.create_repo(
             repo_id,
             repo_type=kind,
             private=private or None,
             exist_ok=True,
-            space_sdk=sdk,
+            space_sdk="gradio" if kind == "space" else None,
             space_hardware=hardware,  # type: ignore[arg-type]  # a plain string is sent as it is
         )
         info = _describe(api, repo_id, kind)
@@ -135,24 +124,16 @@ def commit_files(
     kind: str = "model",
     delete: Sequence[str] = (),
 ) -> Published:
-    """Upload `files` to a repo in one commit.
+    """Upload `files`, content by path, to a repo in one commit that also deletes the paths `delete`.
 
-    Args:
-        api: Client of the Hub.
-        repo_id: `user/name`.
-        files: Content by path.
-        before: Files in the repo now (see `open_repo`).
-        message: Commit message.
-        kind: `model` or `space`.
-        delete: Paths to delete in the same commit.
+    `before` are the files in the repo now, from `open_repo`, whose `repo_id` and `kind` are given again.
 
     Raises:
         HubError: Says whether the repo is unchanged, or that this is unknown.
     """
-    operations: list[CommitOperationAdd | CommitOperationCopy | CommitOperationDelete] = [
-        CommitOperationAdd(path_in_repo=path, path_or_fileobj=content) for path, content in files.items()
-    ]
-    operations += [CommitOperationDelete(path_in_repo=path) for path in delete]
+    operations: list[CommitOperationAdd | CommitOperationCopy | CommitOperationDelete]
+    operations = [CommitOperationAdd(path, content) for path, content in files.items()]
+    operations += [CommitOperationDelete(path) for path in delete]
     timeout = ANSWER_SECONDS + sum(map(len, files.values())) / SLOWEST_UPLOAD
     for pause in (*RETRY_PAUSES, None):
         try:
@@ -200,6 +181,5 @@ def _find_published(
 def _has_files(listing: Sequence[RepoSibling], files: Mapping[str, bytes], delete: Sequence[str]) -> bool:
     """Whether a repo's listing has all of `files` with the same content, and none of `delete`."""
     hashes = {file.rfilename: stated_hash(file) or "" for file in listing}
-    return not any(path in hashes for path in delete) and all(
-        path in hashes and hashes[path] == file_hash(content, hashes[path]) for path, content in files.items()
-    )
+    same = (path in hashes and hashes[path] == file_hash(content, hashes[path]) for path, content in files.items())
+    return hashes.keys().isdisjoint(delete) and all(same)

@@ -5,6 +5,7 @@ commit). Only the weights file and `config.json` are downloaded from a repo, nev
 with the hash that the Hub states for it.
 """
 
+import contextlib
 import hashlib
 import logging
 import re
@@ -23,9 +24,8 @@ from unet.hub.file_names import CONFIG_FILE, LOADED_FILES, WEIGHTS_FILE
 
 logger = logging.getLogger(__name__)
 
+# Shorter than the time-out of `locate`: the page should open within 15 s, imports and loading included.
 FALLBACK_SECONDS = 7.0
-"""Shorter than the time-out of `locate`: the page should open within 15 s, imports and loading included."""
-
 PICKLED_SUFFIXES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -35,12 +35,9 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 class Location:
     """A folder that holds weights, and where they come from."""
 
-    folder: Path
-    """Holds `model.safetensors` and `config.json`."""
-    name: str
-    """The folder as given, or `user/name@commit`."""
-    revision: str | None = None
-    """40-hex commit, None for a folder."""
+    folder: Path  # holds model.safetensors and config.json
+    name: str  # the folder as given, or user/name@commit
+    revision: str | None = None  # 40-hex commit, None for a folder
 
 
 def parse_source(source: str) -> tuple[str, str | None]:
@@ -50,16 +47,12 @@ def parse_source(source: str) -> tuple[str, str | None]:
         WeightsError: `source` does not have that form.
     """
     repo, at, revision = source.partition("@")
-    try:
+    with contextlib.suppress(HFValidationError):
         validate_repo_id(repo)
-        well_formed = repo.count("/") == 1 and (not at or re.fullmatch(r"(?!.*\.\.)[\w.+/-]+", revision))
-    except HFValidationError:
-        well_formed = False
-    if not well_formed:
-        raise WeightsError(
-            f"{source}: there is no such folder, and it is not a repo on the Hub (user/name or user/name@revision)"
-        )
-    return repo, revision or None
+        if repo.count("/") == 1 and (not at or re.fullmatch(r"(?!.*\.\.)[\w.+/-]+", revision)):
+            return repo, revision or None
+    form = "(user/name or user/name@revision)"
+    raise WeightsError(f"{source}: there is no such folder, and it is not a repo on the Hub {form}")
 
 
 def locate(source: str | Path, *, timeout: float = 10.0, also: Sequence[str] = ()) -> Location:
@@ -94,12 +87,9 @@ def locate(source: str | Path, *, timeout: float = 10.0, also: Sequence[str] = (
 def locate_or_embedded(
     source: str | None, embedded: Path, *, timeout: float = FALLBACK_SECONDS
 ) -> tuple[Location, list[str]]:
-    """Like `locate`, but falls back to the cache, then to the folder `embedded`, when the Hub fails.
+    """Like `locate`, but falls back to the cache, then to the weights folder `embedded`, when the Hub fails.
 
-    Args:
-        source: As for `locate`; None means `embedded`, without a request to the Hub.
-        embedded: Weights folder that comes with the program.
-        timeout: As for `locate`, but shorter, see `FALLBACK_SECONDS`.
+    Without a `source` the location is `embedded`, and the Hub is not asked.
 
     Returns:
         The location, and sentences for log and page about what happened (empty if nothing failed).

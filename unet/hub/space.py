@@ -24,14 +24,12 @@ from unet.hub.source import parse_source
 
 ROOT = Path(__file__).resolve().parents[2]
 PLAIN_FILES = ("app.py", "requirements.txt", CARD_FILE, "LICENSE")
-FOLDERS = ("unet", "examples")
-"""Uploaded with all their files except caches and hidden files."""
-
+FOLDERS = ("unet", "examples")  # uploaded with all their files except caches and hidden files
+# The Hub's name of each choice; that of ZeroGPU still contains its first GPU.
 HARDWARE = {"cpu": "cpu-basic", "zerogpu": "zero-a10g"}
-"""The Hub's name of each choice; that of ZeroGPU still contains its first GPU."""
+# ZeroGPU supports certain versions only, see https://huggingface.co/docs/hub/spaces-zerogpu.
 ZEROGPU_PYTHON = "3.12"
 ZEROGPU_TORCH = "2.8.0"
-"""ZeroGPU supports certain versions only, see https://huggingface.co/docs/hub/spaces-zerogpu."""
 SPACES_PACKAGE = "spaces==0.51.3"
 VARIABLES = {"GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_DISABLE_TELEMETRY": "1"}
 
@@ -39,10 +37,7 @@ _LOCAL_LINK = re.compile(r"""\]\(([^)\s]+)|(?:src|href)=["']([^"']+)["']""")
 
 
 def pinned_model(readme: Path) -> str | None:
-    """The model that publishing wrote into a Space's header, as `user/name@commit`; None if there is none.
-
-    Args:
-        readme: README.md of the Space; may be missing.
+    """The model that publishing wrote into the header of `readme`, as `user/name@commit`; None if there is none.
 
     Raises:
         ConfigError: The header is not valid YAML, or its list of models has another form.
@@ -66,13 +61,9 @@ def pinned_model(readme: Path) -> str | None:
 
 
 def space_files(root: Path, model: str, commit: str, *, hardware: str = "cpu") -> dict[str, bytes]:
-    """The content of all files of the Space, by path.
+    """The content, by path, of all files of a Space that serves the program in `root` with `model` at `commit`.
 
-    Args:
-        root: Folder of the program.
-        model: `user/name` of the weights in use.
-        commit: 40-hex commit of that repo.
-        hardware: Key of `HARDWARE`.
+    `model` is `user/name`, `commit` has 40 hex digits, and `hardware` is a key of `HARDWARE`.
 
     Raises:
         ConfigError: A file that the Space needs is missing, or README.md or requirements.txt cannot be adapted.
@@ -161,13 +152,7 @@ def find_model(api: HfApi, source: str) -> tuple[str, str]:
 
 
 def publish_space(
-    space: str,
-    weights: str,
-    *,
-    hardware: str = "cpu",
-    private: bool = False,
-    variables: Mapping[str, str] | None = None,
-    root: Path | None = None,
+    space: str, weights: str, *, hardware: str = "cpu", private: bool = False, variables: Mapping[str, str] = {}
 ) -> Published:
     """Create or update a Space that serves `weights`: variables first, then all files in one commit.
 
@@ -177,7 +162,6 @@ def publish_space(
         hardware: `cpu` or `zerogpu`.
         private: Whether the Space should be private.
         variables: Environment variables in addition to `VARIABLES`; anyone can read them.
-        root: Folder of the program; None is the checkout of this module.
 
     Raises:
         UnetError: The Space was not published; says why.
@@ -186,10 +170,10 @@ def publish_space(
         raise ConfigError(f"unknown hardware {hardware!r}; choose from {', '.join(HARDWARE)}")
     api = HfApi()
     model, commit = find_model(api, weights)
-    files = space_files(root or ROOT, model, commit, hardware=hardware)
+    files = space_files(ROOT, model, commit, hardware=hardware)
 
     def prepare() -> None:
-        for key, value in {**VARIABLES, **(variables or {})}.items():
+        for key, value in {**VARIABLES, **variables}.items():
             api.add_space_variable(space, key, value)
         if hardware == "zerogpu":  # an existing CPU Space may have been given better hardware by hand
             api.request_space_hardware(space, HARDWARE[hardware])  # type: ignore[arg-type]
@@ -211,19 +195,16 @@ def _variable(text: str) -> tuple[str, str]:
 def main(argv: Sequence[str] | None = None) -> int:
     """Command line of the module; returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m unet.space", description="Publish the page as a Space.")
-    parser.add_argument("space", metavar="USER/NAME", help="the Space, created if it does not exist")
-    parser.add_argument("--weights", required=True, metavar="USER/MODEL[@REVISION]", help=f"repo with {WEIGHTS_FILE}")
-    parser.add_argument("--hardware", choices=tuple(HARDWARE), default="cpu")
-    parser.add_argument("--private", action="store_true", help="create the Space private")
-    parser.add_argument("--variable", type=_variable, action="append", default=[], metavar="KEY=VALUE")
+    add = parser.add_argument
+    add("space", metavar="USER/NAME", help="the Space, created if it does not exist")
+    add("--weights", required=True, metavar="USER/MODEL[@REVISION]", help=f"repo with {WEIGHTS_FILE}")
+    add("--hardware", choices=tuple(HARDWARE), default="cpu")
+    add("--private", action="store_true", help="create the Space private")
+    add("--variable", dest="variables", type=_variable, action="append", default=[], metavar="KEY=VALUE")
     given = parser.parse_args(argv)
+    given.variables = dict(given.variables)
     try:
-        variables = dict(given.variable)
-        print(
-            publish_space(
-                given.space, given.weights, hardware=given.hardware, private=given.private, variables=variables
-            )
-        )
+        print(publish_space(**vars(given)))
     except UnetError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
