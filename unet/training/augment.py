@@ -22,12 +22,9 @@ GAMMA = 1.25  # exponent between 1 / this and this
 def random_crop(
     rng: np.random.Generator, width: int, height: int, min_crop: float = MIN_CROP
 ) -> tuple[float, float, float, float]:
-    """A box (left, top, right, bottom) in pixels, of random area, aspect and place inside the picture.
+    """A box (left, top, right, bottom) of random area, aspect and place inside a picture, all in pixels.
 
-    Args:
-        rng: The picture's own generator.
-        width, height: Size of the picture, in pixels.
-        min_crop: Smallest share of the picture's area, above 0; at 1 the box is the whole picture.
+    `min_crop` is the smallest share of the picture's area, above 0; at 1 the box is the whole picture.
     """
     if min_crop == 1:
         return 0.0, 0.0, float(width), float(height)
@@ -101,8 +98,7 @@ def augment(
 
     Args:
         rng: The picture's own generator.
-        rgb: (H, W, 3) uint8.
-        target: (H, W) uint8 labels.
+        rgb, target: (H, W, 3) and (H, W) uint8, the picture and its labels.
         size: Height and width of the result.
         min_crop: Smallest share of the picture that a crop keeps.
 

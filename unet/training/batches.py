@@ -69,14 +69,9 @@ class PictureStore:
 
 
 def epoch_order(samples: int, batch_size: int, seed: int, epoch: int) -> np.ndarray:
-    """The shuffled sample numbers of an epoch, the first ones repeated until the last batch is full.
-
-    Returns:
-        (batches, batch_size) int64.
-    """
+    """(batches, batch_size) int64: an epoch's samples, shuffled, the first repeated until the last batch is full."""
     order = np.random.default_rng([seed, epoch]).permutation(samples)
-    batches = -(-samples // batch_size)
-    return np.resize(order, (batches, batch_size))
+    return np.resize(order, (-(-samples // batch_size), batch_size))
 
 
 def to_tensor(images: np.ndarray, config: WeightsConfig, device: torch.device) -> Tensor:
@@ -101,15 +96,12 @@ def make_batch(
     clicks: bool = False,
     min_crop: float = MIN_CROP,
 ) -> Batch:
-    """Draw and augment a batch.
-
-    A picture that the store lists repeatedly is augmented differently each time.
+    """Draw and augment a batch; a picture that the store lists repeatedly is augmented differently each time.
 
     Args:
         store: Training pictures.
         samples: Numbers of the samples in `store`.
-        seed: Seed of the run.
-        epoch: Number of the epoch, from 0.
+        seed, epoch: Seed of the run, and number of the epoch, from 0.
         size: Height and width of the results.
         clicks: Whether some samples get clicks, which may mean a pasted object, or the one below it.
         min_crop: Smallest share of a picture's area that its crop keeps.

@@ -116,11 +116,7 @@ _POSITIVE = ("size", "serve_size", "epochs", "batch_size", "accumulate", "main_r
 
 
 def check_config(config: TrainConfig, processes: int = 1) -> None:
-    """Refuse values that cannot work.
-
-    Args:
-        config: Options of the run.
-        processes: Number of processes that share each step.
+    """Refuse values that cannot work when `processes` share each step.
 
     Raises:
         ConfigError: A value cannot be used; names the option, its value and what it may be.

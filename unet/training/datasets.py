@@ -25,16 +25,11 @@ class Splits:
     train: list[Pair]
     val: list[Pair]
     test: list[Pair]
-    extra: list[list[Pair]]
-    """The extra folders' training pictures."""
-    extra_val: list[list[Pair]]
-    """Pictures kept out of the extra folders to validate with."""
-    extra_test: list[list[Pair]]
-    """The other pictures kept out of them."""
-    names: tuple[str, ...]
-    """Names of the folders, the main one first."""
-    stream: DatasetStream | None = None
-    """Source of the training pictures instead of `train`, if any."""
+    extra: list[list[Pair]]  # the extra folders' training pictures
+    extra_val: list[list[Pair]]  # pictures kept out of the extra folders to validate with
+    extra_test: list[list[Pair]]  # the other pictures kept out of them
+    names: tuple[str, ...]  # names of the folders, the main one first
+    stream: DatasetStream | None = None  # source of the training pictures instead of `train`, if any
 
     def samples(self, config: TrainConfig, epoch: int) -> list[Pair]:
         """The pictures of an epoch, each folder's as often as `config` says; or a stream's window for the main one."""
@@ -61,7 +56,8 @@ class Splits:
         sets = {"val": self.val, "test": self.test}
         for name, val, test in zip(self.names[1:], self.extra_val, self.extra_test, strict=True):
             sets |= {f"val/{name}": val, "extra_test" if len(self.names) == 2 else f"extra_test/{name}": test}
-        return {name: sets[name] for name in sorted(sets, key=_part_order) if sets[name]}
+        by_part = sorted(sets, key=lambda name: PARTS.index(name.split("/")[0]))
+        return {name: sets[name] for name in by_part if sets[name]}
 
     def stems(self) -> dict[str, list[str]]:
         """The content of split.json."""
@@ -90,10 +86,6 @@ def _extra_repeats(config: TrainConfig) -> tuple[int, ...]:
     return config.extra_repeats or (1,) * len(config.extra_data)
 
 
-def _part_order(name: str) -> int:
-    return PARTS.index(name.split("/")[0])
-
-
 def kaggle_folder() -> Path:
     """Download the Interactive Segmentation set from Kaggle.
 
@@ -109,9 +101,8 @@ def kaggle_folder() -> Path:
     try:
         return Path(kagglehub.dataset_download(KAGGLE_SET))
     except Exception as error:  # kagglehub lets through whatever requests, ssl, zipfile or json raise
-        raise DataError(
-            f"no --data given and Kaggle could not be reached ({type(error).__name__}); {way_out}"
-        ) from error
+        reason = f"Kaggle could not be reached ({type(error).__name__})"
+        raise DataError(f"no --data given and {reason}; {way_out}") from error
 
 
 def groups_of(config: TrainConfig, folder: Path, stems: set[str]) -> list[list[str]]:
@@ -156,12 +147,10 @@ def make_splits(config: TrainConfig) -> Splits:
         stream = DatasetStream(name, config.stream_pictures, config.split_seed, spool, config.skip_broken)
         val, test = stream.held_out()
         return Splits([], val, test, *extra, names, stream)
-    pairs = find_pairs(folder, skip_broken=config.skip_broken, decode=True)
-    by_stem = {pair.stem: pair for pair in pairs}
-    groups = groups_of(config, folder, set(by_stem))
-    split = split_stems(by_stem, seed=config.split_seed, groups=groups)
-    parts = {name: [by_stem[stem] for stem in split[name]] for name in ("train", "val", "test")}
-    return Splits(parts["train"], parts["val"], parts["test"], *extra, names)
+    by_stem = {pair.stem: pair for pair in find_pairs(folder, skip_broken=config.skip_broken, decode=True)}
+    split = split_stems(by_stem, seed=config.split_seed, groups=groups_of(config, folder, set(by_stem)))
+    train, val, test = ([by_stem[stem] for stem in split[name]] for name in ("train", "val", "test"))
+    return Splits(train, val, test, *extra, names)
 
 
 def refuse_leak(weights: Path, splits: Splits) -> None:
@@ -170,9 +159,7 @@ def refuse_leak(weights: Path, splits: Splits) -> None:
     A picture that was kept out may be in another part now, such as val instead of extra_test. Pictures of a folder
     that the weights were not trained on are new to them.
 
-    Args:
-        weights: Folder of the weights; nothing is checked if it holds no split.json.
-        splits: Pictures of this run.
+    Nothing is checked if the folder `weights` holds no split.json.
 
     Raises:
         TrainingError: The weights were trained on some of these pictures; names them.
