@@ -19,9 +19,7 @@ def batchnorm_scale(norm: nn.BatchNorm2d) -> Tensor:
 
 def fold_sequences(module: nn.Module) -> None:
     """Fold, in place, each BatchNorm that follows a convolution in an `nn.Sequential` of `module`."""
-    for child in module.modules():
-        if not isinstance(child, nn.Sequential):
-            continue
+    for child in (m for m in module.modules() if isinstance(m, nn.Sequential)):
         for index in range(len(child) - 1):
             conv, norm = child[index], child[index + 1]
             if isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):

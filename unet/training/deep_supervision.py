@@ -31,21 +31,16 @@ class DeeplySupervised(nn.Module):
     def forward(self, image: Tensor, clicks: Tensor | None = None) -> list[Tensor]:
         """Logits (B, out_channels, H, W) of the network, then of each head, at the size of `image` (B, C, H, W)."""
         *coarse, finest = self.network.expansive.levels(self.network.features(image, clicks))
-        logits = [self.network.head(finest)]
-        for head, level in zip(self.heads, coarse, strict=False):
-            logits.append(F.interpolate(head(level), size=image.shape[-2:], mode="bilinear"))
-        return logits
+        small = (head(level) for head, level in zip(self.heads, coarse, strict=False))
+        return [self.network.head(finest), *(F.interpolate(x, size=image.shape[-2:], mode="bilinear") for x in small)]
 
 
 def supervised_loss(outputs: Sequence[Tensor], target: Tensor) -> Tensor:
-    """The loss of the network's own logits plus `WEIGHT` times that of each head's.
+    """A scalar >= 0, the loss of the network's own logits plus `WEIGHT` times that of each head's.
 
     Args:
         outputs: Outputs of `DeeplySupervised`, each (B, 1, H, W).
         target: (B, H, W) uint8 labels, as for `bce_dice_loss`.
-
-    Returns:
-        A scalar >= 0.
     """
     own, *others = (bce_dice_loss(logits, target) for logits in outputs)
     return own + WEIGHT * sum(others, own.new_zeros(()))

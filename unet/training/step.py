@@ -33,9 +33,9 @@ def make_optimizer(model: DeeplySupervised, config: TrainConfig) -> torch.optim.
     Groups of parameters that learn at a part of the rate carry it as "share".
     """
     groups: list[dict[str, Any]] = [{"params": list(model.parameters())}]
-    network = model.network
-    if network.contracting.imagenet and config.encoder_lr != 1:
-        pretrained = list(network.contracting.parameters())
+    contracting = model.network.contracting
+    if contracting.imagenet and config.encoder_lr != 1:
+        pretrained = list(contracting.parameters())
         others = [p for name, p in model.named_parameters() if not name.startswith("network.contracting.")]
         groups = [{"params": pretrained, "share": config.encoder_lr}, {"params": others, "share": 1.0}]
     return torch.optim.AdamW(groups, lr=config.lr, weight_decay=config.weight_decay)
@@ -74,13 +74,11 @@ def train_step(
     """One optimizer step on this process's pictures, in `accumulate` equal micro-batches.
 
     Args:
-        accelerator: Accelerator of the run.
         model: A `DeeplySupervised`, prepared by the accelerator.
         optimizer: Optimizer, prepared by the accelerator, with the step's learning rate set.
         images: (B, 3, h, w) normalised pictures.
         clicks: (B, 2, h, w) click maps, or None.
         targets: (B, h, w) uint8 labels.
-        accumulate: Number of micro-batches.
 
     Returns:
         The mean loss over all processes.
