@@ -157,10 +157,7 @@ def prediction_sheet(items: Sequence[SheetRow], threshold: float, path: str | Pa
 
     Such sheets show the data itself: they belong under runs/, not into a repository.
 
-    Args:
-        items: Rows of the sheet.
-        threshold: Mask threshold, 0..1.
-        path: PNG file to write.
+    `threshold` is the mask threshold, 0..1, and `path` the PNG file to write.
 
     Raises:
         TrainingError: No items, or the file cannot be written.

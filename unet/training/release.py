@@ -51,11 +51,7 @@ def measure(
 ) -> dict[str, float | int | None]:
     """Mean scores over `pairs` at `threshold` (0..1), as config.json keeps them.
 
-    Args:
-        predictor: The weights.
-        pairs: Pictures with masks.
-        threshold: Mask threshold, 0..1.
-        sheet: The first `SHEET_PICTURES` are added here, with their predictions.
+    The first `SHEET_PICTURES` are added to `sheet`, with their predictions.
     """
     scores = []
     for pair in pairs:
@@ -71,12 +67,7 @@ def measure(
 def release(config: TrainConfig, model: UNet, settings: WeightsConfig, splits: Splits, progress: RunProgress) -> None:
     """Calibrate on validation, write weights, split, curves and card into `config.output`, and measure them.
 
-    Args:
-        config: Options of the run.
-        model: Network with the best weights, on the CPU.
-        settings: Preprocessing; threshold and scores are filled in here.
-        splits: Pictures of the run.
-        progress: Progress of the finished run.
+    `model` has the best weights and is on the CPU; threshold and scores are filled into `settings`.
     """
     folder = config.output
     save_weights(folder, model, settings)
@@ -94,6 +85,7 @@ def release(config: TrainConfig, model: UNet, settings: WeightsConfig, splits: S
     plot_curves(progress.history, folder / CURVES_FILE)
     plot_reliability(reliability(list(chain(*validated))), threshold, config.run_folder / "reliability.png")
     prediction_sheet(sheet, threshold, config.run_folder / VALIDATION_SHEET)
+    versions = {"python": platform.python_version(), **{p: version(p) for p in ("torch", "numpy", "pillow")}}
     write_card(
         folder,
         CardFacts(
@@ -108,10 +100,7 @@ def release(config: TrainConfig, model: UNet, settings: WeightsConfig, splits: S
             best_epoch=progress.best_epoch,
             seconds=progress.seconds,
             init_from=config.init_from and public_path(config.init_from),
-            versions={
-                "python": platform.python_version(),
-                **{p: version(p) for p in ("torch", "numpy", "pillow")},
-            },
+            versions=versions,
             file_bytes=(folder / WEIGHTS_FILE).stat().st_size,
         ),
         repo_id=config.push_to_hub,
