@@ -12,13 +12,11 @@ from unet.errors import DataError
 from unet.pictures.decode import PICTURE_SUFFIXES
 
 # Names of the two subfolders, in lower case and with "_" for "-" and " ".
-IMAGE_FOLDERS = frozenset(
-    {"images", "image", "imgs", "img", "photos", "photo", "pictures", "picture", "inputs", "jpegimages"}
-)
-MASK_FOLDERS = frozenset(
-    {"masks", "mask", "images_gt", "image_gt", "imgs_gt", "img_gt", "gt", "gts", "groundtruth", "ground_truth"}
-    | {"labels", "label", "annotations", "annotation", "segmentation", "segmentations", "segmentationclass"}
-)
+IMAGE_FOLDERS = {"images", "image", "imgs", "img", "photos", "photo", "pictures", "picture", "inputs", "jpegimages"}
+MASK_FOLDERS = {
+    *("masks", "mask", "images_gt", "image_gt", "imgs_gt", "img_gt", "gt", "gts", "groundtruth", "ground_truth"),
+    *("labels", "label", "annotations", "annotation", "segmentation", "segmentations", "segmentationclass"),
+}
 # Stems of masks that have a suffix: cat_mask.png, cat-gt.png, "cat mask.png".
 _MASK_STEM = re.compile(
     r"(?P<stem>.+?)[_\-. ](masks?|gt|ground[_-]?truth|labels?|seg|segmentation|annotation)", re.IGNORECASE
@@ -30,8 +28,8 @@ class FolderFiles:
     """The files of a data folder by stem, and the faults found in them by kind."""
 
     root: Path
-    images: dict[str, list[Path]] = field(default_factory=dict)
-    masks: dict[str, list[Path]] = field(default_factory=dict)
+    images: dict[str, list[Path]]
+    masks: dict[str, list[Path]]
     faults: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
 
     def relative(self, path: Path) -> str:
@@ -57,33 +55,30 @@ def list_folder(folder: str | Path) -> FolderFiles:
 
 def _sort_files(folder: Path, given: str) -> FolderFiles:
     """Find the pictures and masks in `folder`, which messages call `given`."""
-    found = FolderFiles(folder)
     folders, files = _list(folder)
     while not files and len(folders) == 1:  # an unpacked archive often is a folder in a folder
-        folder = folders[0]
-        folders, files = _list(folder)
+        folders, files = _list(folders[0])
     image_folder = _choose(folders, IMAGE_FOLDERS, "pictures", given)
     mask_folder = _choose(folders, MASK_FOLDERS, "masks", given)
     if image_folder and mask_folder:
-        for part in (image_folder, mask_folder):
-            if not _list(part)[1]:
+        images, masks = _list(image_folder)[1], _list(mask_folder)[1]
+        for part, content in ((image_folder, images), (mask_folder, masks)):
+            if not content:
                 raise DataError(f"the data folder {given} is empty: {part.name}/ has no pictures")
-        found.images = _by_stem(_list(image_folder)[1])
-        found.masks = _by_stem(_list(mask_folder)[1], found.images)
     elif files:
         stems = {_stem(path) for path in files}
         # gas_mask.jpg is a picture if there is a gas_mask_mask.png, and a mask otherwise.
         with_mask = {match["stem"] for stem in stems if (match := _MASK_STEM.fullmatch(stem))}
         masks = [path for path in files if _MASK_STEM.fullmatch(_stem(path)) and _stem(path) not in with_mask]
-        found.images = _by_stem([path for path in files if path not in set(masks)])
-        found.masks = _by_stem(masks, found.images)
+        images = [path for path in files if path not in set(masks)]
     else:
         names = f"; it has the folders {list_names([f.name for f in folders])}" if folders else ""
         raise DataError(
             f"the data folder {given} is empty: it needs pictures in images/ and masks in masks/, "
             f"or pairs such as cat.jpg and cat_mask.png{names}"
         )
-    return found
+    by_stem = _by_stem(images)
+    return FolderFiles(folder, by_stem, _by_stem(masks, by_stem))
 
 
 def _list(folder: Path) -> tuple[list[Path], list[Path]]:
@@ -94,16 +89,14 @@ def _list(folder: Path) -> tuple[list[Path], list[Path]]:
     return folders, files
 
 
-def _choose(folders: Sequence[Path], names: frozenset[str], what: str, given: str) -> Path | None:
+def _choose(folders: Sequence[Path], names: set[str], what: str, given: str) -> Path | None:
     """The folder that has one of `names`; if several have, the one with pictures in it."""
     found = [path for path in folders if re.sub("[- ]", "_", path.name.lower()) in names]
     if len(found) > 1:
         found = [path for path in found if _list(path)[1]] or found[:1]
     if len(found) > 1:
-        raise DataError(
-            f"the data folder {given} has several folders of {what}: {list_names([f.name for f in found])}; "
-            "keep only one of them"
-        )
+        several = list_names([path.name for path in found])
+        raise DataError(f"the data folder {given} has several folders of {what}: {several}; keep only one of them")
     return found[0] if found else None
 
 

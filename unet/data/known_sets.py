@@ -56,9 +56,7 @@ def describe_data(folder: str) -> DataSet:
     if folder.lower() in KNOWN_DATA:
         return KNOWN_DATA[folder.lower()]
     if re.fullmatch(r"[\w.-]+/[\w.-]+", folder):
-        page = f"https://huggingface.co/datasets/{folder}"
-        return DataSet(
-            folder, folder, f"photographs with masks, streamed from the Hub; see [its card]({page}) for terms."
-        )
+        card = f"[its card](https://huggingface.co/datasets/{folder})"
+        return DataSet(folder, folder, f"photographs with masks, streamed from the Hub; see {card} for terms.")
     identifier = re.sub(r"[^a-z0-9._/-]+", "-", folder.lower()).strip("-") or "data"
     return DataSet(folder, identifier, "photographs with masks from a folder of this name; ask its owner for terms.")

@@ -16,7 +16,7 @@ _logger = logging.getLogger(__name__)
 
 
 def read_mask(path: str | Path) -> np.ndarray:
-    """Read a mask file as upright labels.
+    """Read a mask file as upright labels, (H, W) uint8: 0 background, 1 foreground, 255 unknown (`UNKNOWN`).
 
     Palette masks are read by index: 0 is background, 255 unknown, every other index foreground. All other masks are
     read by grey level: below 64 is background, 64 to 191 unknown, above 191 foreground. The grey level of a colour is
@@ -24,12 +24,6 @@ def read_mask(path: str | Path) -> np.ndarray:
     mask without values above 1, 1 is foreground; a mask with values above 255 is 16-bit and is divided by 257; a mask
     of only 0, 1 and 255 that has more 1 than 255 is a PASCAL VOC mask without its palette, where 1 is foreground and
     255 unknown. A mask without both background and foreground is logged as a warning, once.
-
-    Args:
-        path: Path of the mask file.
-
-    Returns:
-        Labels, (H, W) uint8: 0 background, 1 foreground, 255 unknown (`UNKNOWN`).
 
     Raises:
         DataError: The file is not a picture, is damaged, or has values outside 0..65535.

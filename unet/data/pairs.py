@@ -6,6 +6,7 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -96,15 +97,12 @@ def _sizes_match(files: FolderFiles, image: Path, mask: Path) -> bool:
             sizes.append(read_header(path))
         except ImageError as error:
             files.faults["file that cannot be read"].append(f"{files.relative(path)} ({error})")
-    if len(sizes) < 2:
-        return False
-    if sizes[0] != sizes[1]:
-        (width, height), (mask_width, mask_height) = sizes
-        files.faults["mask of another size than its picture"].append(
-            f"{files.relative(mask)} ({mask_width} x {mask_height}, {files.relative(image)} {width} x {height})"
-        )
-        return False
-    return True
+    if len(sizes) < 2 or sizes[0] == sizes[1]:
+        return len(sizes) == 2
+    ours, other = (f"{width} x {height}" for width, height in sizes)
+    fault = f"{files.relative(mask)} ({other}, {files.relative(image)} {ours})"
+    files.faults["mask of another size than its picture"].append(fault)
+    return False
 
 
 def _decodable(files: FolderFiles, pairs: Sequence[Pair]) -> list[Pair]:
@@ -119,23 +117,15 @@ def _decodable(files: FolderFiles, pairs: Sequence[Pair]) -> list[Pair]:
                 found.append(f"{files.relative(path)} ({error})")
         return found
 
-    whole = []
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for pair, found in zip(pairs, pool.map(faults, pairs), strict=True):
-            if found:
-                files.faults["file that cannot be read"] += found
-            else:
-                whole.append(pair)
-    return whole
+        found = list(pool.map(faults, pairs))
+    if any(found):
+        files.faults["file that cannot be read"] += chain(*found)
+    return [pair for pair, broken in zip(pairs, found, strict=True) if not broken]
 
 
 def load_resized(pair: Pair, size: tuple[int, int] | None = None) -> tuple[np.ndarray, np.ndarray]:
-    """Read a picture and its mask, and resize both if a size is given.
-
-    Args:
-        pair: The pair to read.
-        size: Height and width in pixels, or None to keep the size. Pictures are resized bilinearly, masks by nearest
-            neighbour.
+    """Read a picture and its mask, and resize both, bilinearly and by nearest neighbour, to `size` (height, width).
 
     Returns:
         The picture, (H, W, 3) uint8 sRGB, and its labels, (H, W) uint8: 0 background, 1 foreground, 255 unknown.
@@ -161,11 +151,9 @@ def prefixed_names(pairs: Sequence[Pair]) -> list[str]:
         DataError: Two folders have the same name.
     """
     roots = {pair.root for pair in pairs}
-    names = [_folder_name(root) for root in roots]
-    if len(set(names)) < len(names):
-        raise DataError(
-            f"the extra folders {list_names(sorted(map(str, roots)))} need different names; rename one of them"
-        )
+    if len({_folder_name(root) for root in roots}) < len(roots):
+        folders = list_names(sorted(map(str, roots)))
+        raise DataError(f"the extra folders {folders} need different names; rename one of them")
     return sorted(f"{_folder_name(pair.root)}/{pair.stem}" for pair in pairs)
 
 
@@ -187,15 +175,9 @@ def _folder_name(root: Path) -> str:
 
 
 def select_pairs(pairs: Sequence[Pair], split: Mapping[str, Sequence[str]], part: str) -> list[Pair]:
-    """Select the pairs of a folder that belong to one part of a split.
+    """Select those of a folder's pairs (see `find_pairs`) that belong to `part` of `split` (see `load_split`).
 
-    Args:
-        pairs: The pairs of one folder, from `find_pairs`.
-        split: The split, from `load_split`.
-        part: The part's name: train, val, test or extra_test.
-
-    Returns:
-        The selected pairs, sorted by stem.
+    `part` is train, val, test or extra_test; the result is sorted by stem.
 
     Raises:
         DataError: The part has no pictures of this folder, or the folder lacks some of them.

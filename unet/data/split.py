@@ -6,6 +6,7 @@ a seed gives the same split on every machine, with every Python version and in e
 
 import hashlib
 import json
+import math
 import re
 import unicodedata
 from collections import Counter
@@ -34,11 +35,6 @@ def split_stems(stems: Iterable[str], *, seed: int, groups: Iterable[Sequence[st
     Val and test get a seventh each, rounded, but at least one picture; train gets the rest. All stems of a group go to
     one part. The counts are exact unless the sizes of the groups make that impossible.
 
-    Args:
-        stems: Stems of the pictures, in any order.
-        seed: Seed of the split.
-        groups: Groups of stems that must stay together.
-
     Returns:
         The sorted stems of "train", "val" and "test".
 
@@ -47,12 +43,12 @@ def split_stems(stems: Iterable[str], *, seed: int, groups: Iterable[Sequence[st
             pictures or groups, so that a part would be empty.
     """
     units = _units(stems, groups)
+    count = sum(map(len, units))
     if len(units) < 3:
         raise DataError(
-            f"{sum(map(len, units))} pictures in {len(units)} groups cannot be split into train, val and test; "
+            f"{count} pictures in {len(units)} groups cannot be split into train, val and test; "
             "at least three groups or single pictures are needed"
         )
-    count = sum(map(len, units))
     seventh = max(1, (2 * count + 7) // 14)
     return _distribute(units, {"train": count - 2 * seventh, "val": seventh, "test": seventh}, f"split {seed}")
 
@@ -60,12 +56,7 @@ def split_stems(stems: Iterable[str], *, seed: int, groups: Iterable[Sequence[st
 def hold_out(stems: Iterable[str], *, seed: int, groups: Iterable[Sequence[str]] = ()) -> tuple[list[str], list[str]]:
     """Hold a random tenth of an extra folder out of training, rounded: 79 of 790.
 
-    At least one of two or more pictures is held out; a single picture is not.
-
-    Args:
-        stems: Stems of the pictures, in any order.
-        seed: Seed of the choice.
-        groups: Groups of stems that must stay together.
+    At least one of two or more pictures is held out; a single picture is not. All stems of a group stay together.
 
     Returns:
         The sorted stems to train on and the sorted stems held out.
@@ -85,12 +76,7 @@ def hold_out(stems: Iterable[str], *, seed: int, groups: Iterable[Sequence[str]]
 def split_held_out(
     stems: Sequence[str], *, seed: int, groups: Iterable[Sequence[str]] = ()
 ) -> tuple[list[str], list[str]]:
-    """Divide the held-out pictures of an extra folder into validation and test pictures.
-
-    Args:
-        stems: Stems of the pictures that `hold_out` held out.
-        seed: Seed of the choice.
-        groups: Groups of stems that must stay together, as given to `hold_out`.
+    """Divide the pictures that `hold_out` held out, with the same groups, into validation and test pictures.
 
     Returns:
         The sorted stems for validation, which are half of them but at most `MAX_VALIDATED`, and those for testing.
@@ -112,8 +98,7 @@ def _units(stems: Iterable[str], groups: Iterable[Sequence[str]]) -> list[list[s
         raise DataError(f"these stems are given twice: {list_names(twice)}")
     units = [sorted(group) for group in groups if group]
     grouped = [stem for unit in units for stem in unit]
-    unknown = sorted(set(grouped) - free)
-    if unknown:
+    if unknown := sorted(set(grouped) - free):
         raise DataError(
             f"the groups name pictures that do not exist: {list_names(unknown)}; "
             "a group lists stems, that is file names without their ending"
@@ -131,11 +116,11 @@ def _repeated(names: Iterable[str]) -> list[str]:
 def _distribute(units: Sequence[Sequence[str]], counts: Mapping[str, int], salt: str) -> Split:
     """Distribute `units`, `counts[part]` stems to each part: the first exact attempt, or the closest one."""
     best: Split = {}
-    best_error: int | None = None
+    best_error = math.inf
     for attempt in range(_ATTEMPTS):
         shares = _place(units, counts, f"{salt} {attempt}")
         error = sum(abs(len(shares[part]) - counts[part]) for part in counts)
-        if best_error is None or error < best_error:
+        if error < best_error:
             best, best_error = shares, error
         if not error:
             break
@@ -166,16 +151,10 @@ def _place(units: Sequence[Sequence[str]], counts: Mapping[str, int], salt: str)
 
 
 def read_groups(source: str | Path) -> list[list[str]]:
-    """Read the groups of near-duplicates that must stay in one part of a split.
+    """Read the groups of near-duplicates that must stay in one part of a split, in the order of the file.
 
     Each line of the file is a group: stems separated by white space, in double quotes if they contain spaces. `#`
-    starts a comment.
-
-    Args:
-        source: A groups file, or a data folder, whose groups.txt is read if it exists.
-
-    Returns:
-        The groups, in the order of the file; an empty list for a folder without groups.txt.
+    starts a comment. For a data folder its groups.txt is read; without one there are no groups.
 
     Raises:
         DataError: The file is missing, cannot be read, or is not UTF-8 text.
@@ -217,10 +196,7 @@ def save_split(path: str | Path, split: Mapping[str, Collection[str]]) -> None:
 
 
 def load_split(path: str | Path) -> Split:
-    """Read a split.json.
-
-    Returns:
-        The sorted stems of "train", "val", "test" and "extra_test".
+    """Read a split.json: the sorted stems of "train", "val", "test" and "extra_test".
 
     Raises:
         DataError: The file is missing or not such a JSON object, or has a picture in two of train, val and test.

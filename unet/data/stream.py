@@ -99,10 +99,9 @@ class DatasetStream:
         """
         pairs: dict[str, list[Pair]] = {"val": [], "test": []}
         folders = {part: self._folder(part) for part in pairs}
-        for part in pairs:
-            if part in self._splits:
-                rows = self._check_rows(OWN_SPLITS[part], enumerate(self._splits[part]))
-                pairs[part] = [_write(row, folders[part]) for row in islice(rows, MAX_HELD_OUT)]
+        for part in [part for part in pairs if part in self._splits]:
+            rows = self._check_rows(OWN_SPLITS[part], enumerate(self._splits[part]))
+            pairs[part] = [_write(row, folders[part]) for row in islice(rows, MAX_HELD_OUT)]
         if len(self._splits) < 3:
             for row in self._check_rows("train", islice(enumerate(copy.deepcopy(self._splits["train"])), DEALT_ROWS)):
                 part = self._part(row)
@@ -174,9 +173,8 @@ class DatasetStream:
             except DataError as error:
                 if self._skip_broken:
                     continue
-                raise DataError(
-                    f"{split} row {index} of the dataset {self.name}: {error} (train.py --skip-broken skips such rows)"
-                ) from error
+                place = f"{split} row {index} of the dataset {self.name}"
+                raise DataError(f"{place}: {error} (train.py --skip-broken skips such rows)") from error
             yield row
 
     def _read(self, split: str, numbered: Iterator[_Numbered]) -> Iterator[_Numbered]:
@@ -214,11 +212,7 @@ def _write(row: _Row, folder: Path) -> Pair:
 
 
 def _check(cell: Any) -> _File:
-    """The picture in a cell of an undecoded column, or in the file that the cell names, with its header checked.
-
-    Raises:
-        DataError: The cell is empty, the picture cannot be read, or its format is not one of `SUFFIXES`.
-    """
+    """The picture in a cell of an undecoded column, or in the file that the cell names, with its header checked."""
     if not cell:
         raise DataError("a picture is missing")
     content = cell["bytes"]
@@ -245,12 +239,8 @@ def _open(name: str) -> tuple[dict[str, Any], str, str]:
         raise DataError(f"--data {name} is a dataset, which needs a library: pip install datasets") from error
     try:
         found = datasets.load_dataset(name, streaming=True)
-        splits = {part: found.get(split) for part, split in {"train": "train", **OWN_SPLITS}.items()}
-        features = {
-            part: stream.features or stream._resolve_features().features
-            for part, stream in splits.items()
-            if stream is not None
-        }
+        splits = {part: found[split] for part, split in {"train": "train", **OWN_SPLITS}.items() if split in found}
+        features = {part: s.features or s._resolve_features().features for part, s in splits.items()}
     except Exception as error:  # datasets passes on the errors of fsspec, pyarrow, httpx and the Hub's client
         raise DataError(
             f"the dataset {name} could not be loaded ({type(error).__name__}: {error}); --data accepts a folder or "
@@ -265,7 +255,7 @@ def _open(name: str) -> tuple[dict[str, Any], str, str]:
             f"the dataset {name} needs a column of pictures ({', '.join(IMAGE_COLUMNS)}) and one of masks "
             f"({', '.join(MASK_COLUMNS)}); its image columns are: {', '.join(pictures) or 'none'}"
         )
-    streams = {part: splits[part].decode(False).select_columns([image, mask]) for part in features}
+    streams = {part: stream.decode(False).select_columns([image, mask]) for part, stream in splits.items()}
     # Test splits are often published without their masks; they are ignored.
     return {part: s for part, s in streams.items() if part == "train" or _has_masks(s, mask)}, image, mask
 
