@@ -68,16 +68,13 @@ def train_epoch(run: Run, wrapped: torch.nn.Module, store: PictureStore, bar: An
         clicks = simulate_batch(run.model, x, batch) if config.clicks else None  # (B, 2, h, w)
         loss = train_step(accelerator, wrapped, run.optimizer, x, clicks, y, config.accumulate)
         if not math.isfinite(loss):
-            names = ", ".join(str(store.pairs[sample].image) for sample in row)
-            raise TrainingError(
-                f"the loss became {loss} at step {step} (epoch {progress.epoch + 1}); pictures: {names}"
-            )
+            place, names = f"step {step} (epoch {progress.epoch + 1})", [str(store.pairs[n].image) for n in row]
+            raise TrainingError(f"the loss became {loss} at {place}; pictures: {', '.join(names)}")
         update_ema(run.ema, run.model, ema_decay(step, config.ema_decay))
         progress.batch, progress.loss_sum = progress.batch + 1, progress.loss_sum + loss
         progress.epoch_seconds += time.monotonic() - started
-        bar.set_postfix(
-            None, False, loss=f"{progress.loss_sum / progress.batch:.4f}", val_iou=f"{progress.best_iou:.3f}"
-        )
+        mean_loss = progress.loss_sum / progress.batch
+        bar.set_postfix(None, False, loss=f"{mean_loss:.4f}", val_iou=f"{progress.best_iou:.3f}")
         bar.update()
         stopping = any_process(accelerator, stop.received)  # if one stopped alone, the others would wait for it
         if stopping or time.monotonic() - saved > CHECKPOINT_SECONDS:

@@ -68,10 +68,10 @@ def build_model(config: TrainConfig, splits: Splits) -> UNet:
                 f"--init-from {config.init_from} holds {model.encoder} with widths {list(model.widths)}, "
                 f"not {wanted[0]} with {list(wanted[1])}"
             )
-        return with_click_layer(model) if config.clicks else model
-    encoder = config.chosen_encoder
-    model = UNet(widths=config.widths or encoder_class(encoder).default_widths, encoder=encoder)
-    model.contracting.pretrained()
+    else:
+        encoder = config.chosen_encoder
+        model = UNet(widths=config.widths or encoder_class(encoder).default_widths, encoder=encoder)
+        model.contracting.pretrained()
     return with_click_layer(model) if config.clicks else model
 
 

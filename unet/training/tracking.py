@@ -35,21 +35,20 @@ class Tracking:
         self._on = name is not None and accelerator.is_main_process
         if self._on and not accelerator.log_with:
             self._stop(f"the package {name} is not installed: pip install {name}")
-        plain = {
-            key: value if isinstance(value, bool | int | float | str) else str(value) for key, value in options.items()
-        }
+        plain = {key: v if isinstance(v, bool | int | float | str) else str(v) for key, v in options.items()}
         self._attempt(lambda: accelerator.init_trackers(PROJECT, config=plain))
 
     def _stop(self, reason: str) -> None:
         print(f"warning: not tracked by {self._name} any more: {reason}", file=sys.stderr)
         self._on = False
 
-    def _attempt(self, call: Callable[[], None]) -> None:
-        """Run `call` unless nothing is tracked; an error ends the tracking."""
+    def _attempt(self, *calls: Callable[[], None]) -> None:
+        """Run `calls` unless nothing is tracked; an error ends the tracking."""
         if not self._on:
             return
         try:
-            call()
+            for call in calls:
+                call()
         except Exception as error:  # trackers let through whatever their server or disk raises
             self._stop(f"{type(error).__name__}: {error}")
 
@@ -75,8 +74,4 @@ class Tracking:
 
     def finish(self) -> None:
         """Wait until everything is written."""
-        self._attempt(self._finish)
-
-    def _finish(self) -> None:
-        for tracker in self._accelerator.trackers:
-            tracker.finish()
+        self._attempt(*(tracker.finish for tracker in self._accelerator.trackers))
