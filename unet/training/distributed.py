@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 import torch
 from accelerate import Accelerator, DistributedDataParallelKwargs
-from torch import Tensor, nn
+from torch import nn
 
 # BatchNorm statistics are averaged by `StepStatistics`; broadcasting those of process 0 would lose the others'.
 NO_BUFFER_BROADCAST = DistributedDataParallelKwargs(broadcast_buffers=False)
@@ -40,17 +40,15 @@ class StepStatistics:
 
     def __init__(self, accelerator: Accelerator, model: nn.Module, accumulate: int) -> None:
         self._accelerator, self._accumulate = accelerator, accumulate
-        self._needed = accumulate * accelerator.num_processes > 1
-        self._buffers: list[Tensor] = []
-        if self._needed:
-            self._buffers = [b for b in model.buffers() if b.is_floating_point()]
-            self._start = [b.clone() for b in self._buffers]
-            self._total = [torch.zeros_like(b) for b in self._buffers]
+        needed = accumulate * accelerator.num_processes > 1
+        self._buffers = [b for b in model.buffers() if needed and b.is_floating_point()]
+        self._start = [b.clone() for b in self._buffers]
+        self._total = [torch.zeros_like(b) for b in self._buffers]
 
     @contextmanager
     def micro_batch(self) -> Iterator[None]:
         """Around each forward pass of the step."""
-        if not self._needed:
+        if not self._buffers:
             yield
             return
         torch._foreach_copy_(self._buffers, self._start)
@@ -59,10 +57,9 @@ class StepStatistics:
 
     def finish(self) -> None:
         """After the last micro-batch: set the statistics to the mean over all parts, on every process."""
-        if not self._needed:
+        if not self._buffers:
             return
         flat = torch.cat([t.flatten() for t in self._total]) / self._accumulate
-        flat = self._accelerator.reduce(flat, "mean")
-        sizes = [b.numel() for b in self._buffers]
-        for buffer, mean in zip(self._buffers, flat.split(sizes), strict=True):
+        means = self._accelerator.reduce(flat, "mean").split([b.numel() for b in self._buffers])
+        for buffer, mean in zip(self._buffers, means, strict=True):
             buffer.copy_(mean.view_as(buffer))

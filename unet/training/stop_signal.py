@@ -1,7 +1,7 @@
 """Ctrl-C and SIGTERM during training: the first one stops after the current step, a second one at once."""
 
 import signal
-from types import FrameType, TracebackType
+from types import FrameType
 from typing import Any
 
 
@@ -29,7 +29,5 @@ class StopSignal:
         for number, handler in self._former.items():
             signal.signal(number, handler)
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self._restore()
