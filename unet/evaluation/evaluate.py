@@ -21,11 +21,6 @@ class Evaluated:
     histogram: np.ndarray  # (2, 256) int64: background, foreground
 
 
-def level_histogram(prob8: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """Number of known background and foreground pixels at each level of `prob8` (H, W): (2, 256) int64."""
-    return np.stack([np.bincount(prob8[target == label], minlength=256) for label in (0, 1)])
-
-
 def evaluate_pairs(predictor: Predictor, pairs: Iterable[Pair], threshold: float) -> list[Evaluated]:
     """Predict each picture at its own size and score it at `threshold` (0..1).
 
@@ -36,8 +31,9 @@ def evaluate_pairs(predictor: Predictor, pairs: Iterable[Pair], threshold: float
     for pair in pairs:
         rgb, target = load_resized(pair)
         prob8 = predictor.prob8(rgb)
-        scores = score_picture(prob8, target, threshold)
-        results.append(Evaluated(pair.stem, scores, level_histogram(prob8, target)))
+        # Known background and foreground pixels at each level.
+        histogram = np.stack([np.bincount(prob8[target == label], minlength=256) for label in (0, 1)])
+        results.append(Evaluated(pair.stem, score_picture(prob8, target, threshold), histogram))
     return results
 
 
@@ -51,17 +47,11 @@ def iou_at_thresholds(histogram: np.ndarray, thresholds: np.ndarray = THRESHOLDS
 
 
 def calibrate_threshold(sets: Sequence[Sequence[Evaluated]]) -> float:
-    """The threshold nearest to 0.5 whose mean IoU is within one standard error of the best.
+    """The one of `THRESHOLDS` nearest to 0.5 whose mean IoU is within one standard error of the best.
 
     A few dozen pictures cannot distinguish the best threshold from its neighbours. Among those that cannot be
     distinguished, the one nearest to the neutral 0.5 is chosen (the one-standard-error rule of Breiman et al. 1984, on
-    paired differences).
-
-    Args:
-        sets: The evaluated pictures of each set. The mean IoU is the mean over the sets, so all sets weigh the same.
-
-    Returns:
-        One of `THRESHOLDS`.
+    paired differences). The mean IoU is the mean over `sets`, so all sets weigh the same.
     """
     ious = [np.array([iou_at_thresholds(e.histogram) for e in evaluated]) for evaluated in sets]
     best = np.mean([values.mean(axis=0) for values in ious], axis=0).argmax()
@@ -74,18 +64,15 @@ def calibrate_threshold(sets: Sequence[Sequence[Evaluated]]) -> float:
 
 
 def reliability(evaluated: Sequence[Evaluated], bins: int = 10) -> list[tuple[float, float, int]]:
-    """How well probabilities match the share of foreground.
+    """How well probabilities match the share of foreground, in each of `bins` equal ranges of probability.
 
-    Returns:
-        For each of `bins` equal ranges of probability that has pixels: the mean probability, the share of its pixels
-        that are foreground, and the number of pixels.
+    For each range that has pixels: the mean probability, the share of foreground, and the number of pixels.
     """
     total = np.sum([e.histogram for e in evaluated], axis=0)  # (2, 256)
     rows = []
     for levels in np.array_split(np.arange(256), bins):
-        pixels = int(total[:, levels].sum())
-        if pixels:
-            weight = total[:, levels].sum(axis=0)
+        weight = total[:, levels].sum(axis=0)
+        if pixels := int(weight.sum()):
             mean = float((weight * levels).sum() / pixels / 255)
             rows.append((mean, float(total[1, levels].sum() / pixels), pixels))
     return rows

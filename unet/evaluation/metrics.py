@@ -6,7 +6,7 @@ pixels are ignored. `mask` is (H, W), bool or uint8, foreground where it is not 
 
 import math
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from unet.pictures.draw import mask_from_prob
 
 BOUNDARY_TOLERANCE = 0.0075  # relative to the picture's diagonal
 RESAMPLES = 2000  # bootstrap samples
+# The fields of `PictureScores` as they are shown to users.
 METRIC_LABELS = {
     "iou": "IoU",
     "dice": "Dice",
@@ -22,7 +23,6 @@ METRIC_LABELS = {
     "pixel_accuracy": "pixel accuracy",
     "boundary_f": "boundary F",
 }
-"""The fields of `PictureScores` as they are shown to users."""
 
 
 @dataclass(frozen=True)
@@ -139,12 +139,7 @@ def _near(points: np.ndarray, others: np.ndarray, radius: float) -> int:
 
 
 def score_picture(prob8: np.ndarray, target: np.ndarray, threshold: float) -> PictureScores:
-    """All metrics of one picture.
-
-    Args:
-        prob8: Probability map, (H, W) uint8, 255 times the probability of foreground.
-        target: Labels, (H, W) uint8, of the same size.
-        threshold: Threshold of the mask, 0..1.
+    """All metrics of one picture, for its `prob8` (H, W) uint8, 255 times the probability, at `threshold`, 0..1.
 
     Raises:
         ValueError: The shapes differ.
@@ -158,24 +153,16 @@ def score_picture(prob8: np.ndarray, target: np.ndarray, threshold: float) -> Pi
 
 
 def summarise(scores: Sequence[PictureScores], seed: int = 0) -> Summary:
-    """Mean, standard deviation and 95 % percentile bootstrap interval (Efron 1979) of each metric over pictures.
+    """The spread of each metric over pictures by its name, or None for a metric that no picture has.
 
-    Args:
-        scores: The scores of each picture.
-        seed: Seed of the bootstrap, which draws the same pictures for every metric.
-
-    Returns:
-        The spread of each metric by its name, or None for a metric that no picture has.
+    `seed` is that of the bootstrap, which draws the same pictures for every metric.
     """
-    columns = zip(*(astuple(score) for score in scores), strict=True) if scores else [()] * len(fields(PictureScores))
-    return {
-        field.name: spread([value for value in column if value is not None], seed)
-        for field, column in zip(fields(PictureScores), columns, strict=True)
-    }
+    columns = {name: [getattr(score, name) for score in scores] for name in METRIC_LABELS}
+    return {name: spread([value for value in column if value is not None], seed) for name, column in columns.items()}
 
 
 def spread(values: Sequence[float], seed: int = 0) -> Spread | None:
-    """Mean, standard deviation and 95 % percentile bootstrap interval of `values`; None if there are none."""
+    """Mean, standard deviation and 95 % percentile bootstrap interval (Efron 1979) of `values`; None without any."""
     if not values:
         return None
     sample, count = np.asarray(values), len(values)

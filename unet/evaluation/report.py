@@ -22,32 +22,14 @@ ALONE = Processes()
 class Report:
     """The result of an evaluation."""
 
-    weights: str
-    """The weights as given, with the Hub revision."""
-    precision: str
-    """Precision of the network: fp32 or bf16."""
-    threshold: float
-    """Threshold of the masks, 0..1."""
-    data: str
-    """The data folder as given."""
-    split: str
-    """Part of the weights' split, or `all`."""
-    pictures: int
-    """Number of pictures."""
-    metrics: Summary
-    """The spread of each metric, or None for a metric that no picture has."""
-    worst: list[Evaluated]
-    """The pictures with the lowest IoU, in ascending order."""
-
-
-@dataclass(frozen=True)
-class _ProcessResult:
-    """The results of one process."""
-
-    weights: str
-    precision: str
-    threshold: float
-    evaluated: list[Evaluated]
+    weights: str  # as given, with the Hub revision
+    precision: str  # of the network: fp32 or bf16
+    threshold: float  # of the masks, 0..1
+    data: str  # the data folder as given
+    split: str  # part of the weights' split, or all
+    pictures: int  # number of pictures
+    metrics: Summary  # the spread of each metric, or None for a metric that no picture has
+    worst: list[Evaluated]  # the pictures with the lowest IoU, in ascending order
 
 
 def choose_pairs(pairs: list[Pair], location: Location, part: str) -> list[Pair]:
@@ -79,20 +61,21 @@ def evaluate(data: Path, part: str, weights: str, precision: str, processes: Pro
         WeightsError, HubError: The weights could not be loaded.
     """
 
-    def score_share() -> _ProcessResult:
+    def score_share() -> tuple[str, str, float, list[Evaluated]]:
         pairs = find_pairs(data)
         location = locate(weights, also=(SPLIT_FILE,))
         chosen = choose_pairs(pairs, location, part)
         predictor = Predictor.from_location(location, precision=precision)
         evaluated = evaluate_pairs(predictor, processes.share(chosen), predictor.threshold)
-        return _ProcessResult(predictor.name, predictor.precision, predictor.threshold, evaluated)
+        return predictor.name, predictor.precision, predictor.threshold, evaluated
 
     shares = processes.gather(score_share)
-    evaluated = sorted((e for share in shares for e in share.evaluated), key=lambda e: e.stem)
+    name, used_precision, threshold, _ = shares[0]
+    evaluated = sorted((e for *_, share in shares for e in share), key=lambda e: e.stem)
     return Report(
-        weights=shares[0].weights,
-        precision=shares[0].precision,
-        threshold=shares[0].threshold,
+        weights=name,
+        precision=used_precision,
+        threshold=threshold,
         data=str(data),
         split=part,
         pictures=len(evaluated),
@@ -120,12 +103,12 @@ def as_text(report: Report) -> str:
         f"{'':<15}{'mean':>8}{'sd':>9}{'95 % interval':>19}{'pictures':>11}",
     ]
     for name, spread in report.metrics.items():
-        if spread is None:
-            lines.append(f"{METRIC_LABELS[name]:<15}{'n/a':>8}  (every mask has unknown pixels)")
-            continue
-        interval = f"{spread.low:.4f} - {spread.high:.4f}"
-        lines.append(f"{METRIC_LABELS[name]:<15}{spread.mean:8.4f}{spread.sd:9.4f}{interval:>19}{spread.pictures:>11}")
-    width = max(len(e.stem) for e in report.worst)
-    lines += ["", f"{'worst pictures':<{max(width, 14)}}{'IoU':>9}{'Dice':>9}"]
-    lines += [f"{e.stem:<{max(width, 14)}}{e.scores.iou:9.4f}{e.scores.dice:9.4f}" for e in report.worst]
+        values = f"{'n/a':>8}  (every mask has unknown pixels)"
+        if spread:
+            interval = f"{spread.low:.4f} - {spread.high:.4f}"
+            values = f"{spread.mean:8.4f}{spread.sd:9.4f}{interval:>19}{spread.pictures:>11}"
+        lines.append(f"{METRIC_LABELS[name]:<15}{values}")
+    width = max([14, *(len(e.stem) for e in report.worst)])
+    lines += ["", f"{'worst pictures':<{width}}{'IoU':>9}{'Dice':>9}"]
+    lines += [f"{e.stem:<{width}}{e.scores.iou:9.4f}{e.scores.dice:9.4f}" for e in report.worst]
     return "\n".join(lines)

@@ -47,15 +47,10 @@ def _centre(region: np.ndarray) -> tuple[int, int, float]:
 
 
 def next_click(mask: np.ndarray, target: np.ndarray, done: Sequence[Click] = ()) -> Click | None:
-    """The click that corrects most: the centre of the largest connected wrong region.
+    """The click that corrects most: the centre of the largest connected wrong region; None if no pixel is wrong.
 
-    Args:
-        mask: The current mask, (H, W) bool.
-        target: Labels, (H, W) uint8. Unknown pixels are never wrong.
-        done: Earlier clicks, whose pixels are not clicked again.
-
-    Returns:
-        The click, or None if no pixel is wrong.
+    `mask` is the current mask, (H, W) bool, `target` the labels, (H, W) uint8, whose unknown pixels are never wrong.
+    The pixels of the earlier clicks `done` are not clicked again.
     """
     cv2 = opencv()
     wrong = {FOREGROUND: (target == 1) & ~mask, BACKGROUND: (target == 0) & mask}
@@ -63,13 +58,12 @@ def next_click(mask: np.ndarray, target: np.ndarray, done: Sequence[Click] = ())
     for label, region in wrong.items():
         for click in done:
             region[int(click.y), int(click.x)] = False
-        count, regions, statistics, _ = cv2.connectedComponentsWithStats(region.astype(np.uint8), connectivity=8)
-        if count < 2:
-            continue
-        largest = 1 + int(statistics[1:, cv2.CC_STAT_AREA].argmax())
-        if statistics[largest, cv2.CC_STAT_AREA] > most:
-            most = int(statistics[largest, cv2.CC_STAT_AREA])
-            x, y, _ = _centre(regions == largest)
+        _, regions, statistics, _ = cv2.connectedComponentsWithStats(region.astype(np.uint8), connectivity=8)
+        areas = statistics[:, cv2.CC_STAT_AREA]
+        areas[0] = 0  # all that is not wrong
+        if areas.max() > most:
+            most = int(areas.max())
+            x, y, _ = _centre(regions == areas.argmax())
             best = Click(x, y, label)
     return best
 
@@ -119,18 +113,15 @@ def simulate_clicks(
         Click maps, (B, 2, h, w) float32, all zero for pictures without clicks.
     """
     size = (targets.shape[1], targets.shape[2])
-    clicks: list[list[Click]] = []
-    rounds: list[int] = []
-    for rng, target in zip(rngs, targets, strict=True):
-        clicks.append([] if rng is None else first_clicks(rng, target))
-        rounds.append(0 if rng is None else int(rng.choice(len(ROUNDS), p=ROUNDS)))
+    drawing = list(zip(rngs, targets, strict=True))
+    clicks = [[] if rng is None else first_clicks(rng, target) for rng, target in drawing]
+    rounds = [0 if rng is None else int(rng.choice(len(ROUNDS), p=ROUNDS)) for rng in rngs]
     maps = np.stack([click_maps(c, size, size) for c in clicks])  # (B, 2, h, w)
     for done in range(max(rounds)):
         corrected = np.flatnonzero(np.array(rounds) > done)
         masks = predict(corrected, maps[corrected])
         for index, mask in zip(corrected, masks, strict=True):
-            click = next_click(mask, targets[index], clicks[index])
-            if click is not None:
+            if click := next_click(mask, targets[index], clicks[index]):
                 clicks[index].append(click)
                 maps[index] = click_maps(clicks[index], size, size)
     return maps
@@ -142,18 +133,14 @@ def click_session(
     """Simulate a user who clicks until no pixel is wrong, at most `most` times.
 
     The first click is the object's centre, because the protocol starts from an empty mask, not the automatic one.
-
-    Args:
-        answer: A function from clicks to a mask, (H, W) bool.
-        target: Labels, (H, W) uint8.
-        most: Largest number of clicks.
+    `answer` is a function from clicks to a mask, (H, W) bool, and `target` are labels, (H, W) uint8.
 
     Yields:
         The clicks so far, one more each time, and the mask with these clicks.
     """
     clicks: list[Click] = []
     mask = np.zeros(target.shape, dtype=bool)
-    while len(clicks) < most and (click := next_click(mask, target, clicks)) is not None:
+    while len(clicks) < most and (click := next_click(mask, target, clicks)):
         clicks.append(click)
         mask = answer(clicks)
         yield list(clicks), mask

@@ -45,11 +45,7 @@ def parse_clicks(text: str, width: int, height: int) -> tuple[Click, ...]:
 def check_clicks(entries: Any, width: int, height: int) -> tuple[Click, ...]:
     """Make clicks from plain values, `[{"x": 120, "y": 80, "label": 1}, ...]`.
 
-    Args:
-        entries: A list of objects with x and y in pixels of the upright picture, and label 1 (foreground) or 0
-            (background).
-        width: Width of the picture.
-        height: Height of the picture.
+    x and y are pixels of the upright picture, `width` x `height`; label is 1 (foreground) or 0 (background).
 
     Raises:
         ConfigError: The values do not have that form, or a click lies outside the picture.
@@ -82,9 +78,8 @@ def check_inside(clicks: Sequence[Click], width: int, height: int) -> None:
     """
     for number, click in enumerate(clicks, start=1):
         if not (0 <= click.x < width and 0 <= click.y < height):
-            raise ConfigError(
-                f"click {number} at ({click.x:g}, {click.y:g}) lies outside the picture, {width} x {height} pixels"
-            )
+            point = f"({click.x:g}, {click.y:g})"
+            raise ConfigError(f"click {number} at {point} lies outside the picture, {width} x {height} pixels")
 
 
 def click_maps(
@@ -94,8 +89,7 @@ def click_maps(
 
     Args:
         clicks: Clicks in pixels of the picture.
-        picture_size: Height and width of the picture.
-        size: Height and width of the maps.
+        picture_size, size: Height and width of the picture and of the maps.
         radius: Radius of the disks in pixels of the maps.
 
     Returns:

@@ -26,25 +26,11 @@ Image.MAX_IMAGE_PIXELS = MAX_PIXELS
 
 # Pillow reads more formats; some start other programs, contain documents, or decode pixels with the header (ICO).
 FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "BMP", "DIB", "TIFF", "AVIF", "HEIF", "PPM")
-PICTURE_SUFFIXES = frozenset(
-    {".jpg", ".jpeg", ".png", ".gif", ".webp", ".bmp", ".tif", ".tiff", ".avif", ".heic", ".heif"}
-)
+PICTURE_SUFFIXES = {".jpg", ".jpeg", ".png", ".gif", ".webp", ".bmp", ".tif", ".tiff", ".avif", ".heic", ".heif"}
 # Errors that Pillow and pillow-heif raise for damaged files.
 DECODING_ERRORS = (
-    OSError,
-    SyntaxError,
-    ValueError,
-    TypeError,
-    LookupError,
-    ArithmeticError,
-    EOFError,
-    MemoryError,
-    RuntimeError,
-    AttributeError,
-    AssertionError,
-    struct.error,
-    zlib.error,
-    Image.DecompressionBombError,
+    *(OSError, SyntaxError, ValueError, TypeError, LookupError, ArithmeticError, EOFError, MemoryError, RuntimeError),
+    *(AttributeError, AssertionError, struct.error, zlib.error, Image.DecompressionBombError),
 )
 
 # The transposition that makes a picture upright, by its EXIF orientation (tag 0x0112).
@@ -65,12 +51,9 @@ Source = str | os.PathLike[str] | bytes | BinaryIO
 class Picture:
     """A decoded picture."""
 
-    rgb: np.ndarray
-    """Pixels, (H, W, 3) uint8: upright, sRGB, transparency composited on white."""
-    alpha: np.ndarray | None
-    """Opacity, (H, W) uint8 from 0 transparent to 255 opaque, or None if the file has no transparency."""
-    name: str
-    """The file's stem, which names the results."""
+    rgb: np.ndarray  # (H, W, 3) uint8: upright, sRGB, transparency composited on white
+    alpha: np.ndarray | None  # (H, W) uint8, 0 transparent to 255 opaque; None if the file has no transparency
+    name: str  # the file's stem, which names the results
 
     @property
     def height(self) -> int:
@@ -89,18 +72,16 @@ def _opened(source: Source, name: str | None) -> Iterator[tuple[Image.Image, str
     own_name = Path(source).name if isinstance(source, str | os.PathLike) else "the picture"
     shown = own_name if name is None else name
     with ExitStack() as stack:
-        if isinstance(source, bytes):
-            file: BinaryIO = io.BytesIO(source)
-        elif isinstance(source, str | os.PathLike):
+        if isinstance(source, str | os.PathLike):
             try:
-                file = stack.enter_context(open(source, "rb"))
+                file: BinaryIO = stack.enter_context(open(source, "rb"))
             except IsADirectoryError:
                 raise ImageError(f"{shown} is a folder, not a picture") from None
             except (OSError, ValueError) as error:
                 reason = getattr(error, "strerror", None) or "not a valid path"
                 raise ImageError(f"{shown} cannot be opened: {reason}") from error
         else:
-            file = source
+            file = io.BytesIO(source) if isinstance(source, bytes) else source
         size = file.seek(0, os.SEEK_END)
         file.seek(0)
         if size == 0:
@@ -125,11 +106,12 @@ def _foreign_kind(head: bytes) -> str | None:
 
 def _open(file: BinaryIO, shown: str) -> Image.Image:
     """Read the header only, and check the format and the number of pixels."""
+    limit = f"the limit of {MAX_PIXELS // 10**6} megapixels"
     try:
         image = Image.open(file, formats=FORMATS)
         width, height = image.size
     except Image.DecompressionBombError as error:
-        raise ImageError(f"{shown} has more than the limit of {MAX_PIXELS // 10**6} megapixels") from error
+        raise ImageError(f"{shown} has more than {limit}") from error
     except DECODING_ERRORS as error:
         file.seek(0)
         kind = _foreign_kind(file.read(1024))
@@ -138,10 +120,8 @@ def _open(file: BinaryIO, shown: str) -> Image.Image:
         known = "JPEG, PNG, WebP, TIFF, HEIC"
         raise ImageError(f"{shown} is not a picture that can be read ({known}), or it is cut off") from error
     if width * height > MAX_PIXELS:
-        raise ImageError(
-            f"{shown} has {width} x {height} = {width * height / 1e6:.0f} megapixels; "
-            f"the limit is {MAX_PIXELS // 10**6} megapixels"
-        )
+        size = f"{width} x {height} = {width * height / 1e6:.0f} megapixels"
+        raise ImageError(f"{shown} has {size}; the limit is {MAX_PIXELS // 10**6} megapixels")
     if width < 1 or height < 1:
         raise ImageError(f"{shown} has no pixels")
     try:
@@ -149,7 +129,7 @@ def _open(file: BinaryIO, shown: str) -> Image.Image:
     except DECODING_ERRORS as error:
         raise ImageError(f"{shown} is damaged: the size of its tiles cannot be read") from error
     if tile > MAX_PIXELS:
-        raise ImageError(f"{shown} has tiles of more than the limit of {MAX_PIXELS // 10**6} megapixels")
+        raise ImageError(f"{shown} has tiles of more than {limit}")
     return image
 
 
@@ -188,8 +168,7 @@ def _grey_from_wide(image: Image.Image) -> Image.Image:
     from their own minimum and maximum.
     """
     values = np.asarray(image).astype(np.float64)
-    finite = np.isfinite(values)
-    values = np.where(finite, values, 0)
+    values = np.where(np.isfinite(values), values, 0)
     low, high = float(values.min()), float(values.max())
     if image.mode == "F":
         low, high = (0.0, 1.0) if low >= 0 and high <= 1 else (low, high)
@@ -211,11 +190,9 @@ def _to_srgb(image: Image.Image) -> Image.Image:
         result = ImageCms.profileToProfile(colours, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
     except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
         return image
-    if result is None:
-        return image
-    if alpha:
+    if result and alpha:
         result.putalpha(alpha)
-    return result
+    return result or image
 
 
 def _decode(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
@@ -224,11 +201,11 @@ def _decode(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
     upright = TRANSPOSITIONS.get(_orientation(image))
     if image.mode.startswith("I") or image.mode == "F":
         image = _grey_from_wide(image)
-    elif image.mode in ("P", "PA"):
-        image = _to_srgb(image.convert("RGBA" if image.has_transparency_data else "RGB"))
-    elif image.mode in ("L", "RGB") and image.has_transparency_data:  # one colour means transparent
-        image = _to_srgb(image.convert("RGBA"))
     else:
+        if image.mode in ("P", "PA", "L", "RGB") and image.has_transparency_data:  # in L and RGB, of one colour
+            image = image.convert("RGBA")
+        elif image.mode in ("P", "PA"):
+            image = image.convert("RGB")
         image = _to_srgb(image)
     if upright is not None:
         image = image.transpose(upright)
@@ -251,9 +228,6 @@ def read_picture(source: Source, name: str | None = None) -> Picture:
     Args:
         source: A path, the bytes of a file, or an open binary file, which stays open.
         name: The name in error messages and of results. The default is the file name of a path.
-
-    Returns:
-        The picture: `rgb` (H, W, 3) uint8, `alpha` (H, W) uint8 or None, and `name`.
 
     Raises:
         ImageError: The file is missing, not a picture, damaged, or larger than 100 megapixels (`MAX_PIXELS`) or 64 MB

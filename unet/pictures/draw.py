@@ -26,16 +26,11 @@ PNG_LEVEL = 1  # zlib's fastest: a third larger than the default, several times 
 class Style:
     """How a result is drawn."""
 
-    color: tuple[int, int, int] = OVERLAY_COLOR
-    """Colour of the overlay, 0..255 each."""
-    opacity: float = OVERLAY_OPACITY
-    """Opacity of the overlay, 0..1."""
-    outline: bool = False
-    """Whether the overlay's edge is drawn."""
-    invert: bool = False
-    """Whether foreground and background are swapped."""
-    softness: int = 0
-    """Half the width of the cut-out's edge, in levels 0..MAX_SOFTNESS; 0 is a hard edge."""
+    color: tuple[int, int, int] = OVERLAY_COLOR  # of the overlay, 0..255 each
+    opacity: float = OVERLAY_OPACITY  # of the overlay, 0..1
+    outline: bool = False  # whether the overlay's edge is drawn
+    invert: bool = False  # whether foreground and background are swapped
+    softness: int = 0  # half the width of the cut-out's edge, in levels 0..MAX_SOFTNESS; 0 is a hard edge
 
 
 DEFAULT_STYLE = Style()
@@ -44,14 +39,9 @@ DEFAULT_STYLE = Style()
 def render(
     kind: str, picture: Picture, prob8: np.ndarray, threshold: float, style: Style = DEFAULT_STYLE
 ) -> np.ndarray:
-    """Draw one kind of result.
+    """Draw one kind of result, one of KINDS, of a picture and its `prob8` (H, W) uint8 at `threshold` (0..1).
 
-    Args:
-        kind: One of KINDS; "prob" is short for "probability".
-        picture: The upright picture, (H, W).
-        prob8: (H, W) uint8.
-        threshold: 0..1.
-        style: Colours and edges.
+    The kind "prob" is short for "probability".
 
     Returns:
         uint8, (H, W) for mask and probability, (H, W, 3) for the overlay, (H, W, 4) for the cut-out.
@@ -91,14 +81,7 @@ def check_threshold(threshold: float) -> float:
 
 
 def mask_from_prob(prob8: np.ndarray, threshold: float) -> np.ndarray:
-    """The one rule for masks: foreground where `prob8 >= 255 * threshold`.
-
-    Args:
-        prob8: (H, W) uint8.
-        threshold: 0..1.
-
-    Returns:
-        (H, W) uint8, 0 or 255.
+    """The one rule for masks: foreground, 255, where `prob8 >= 255 * threshold`, else 0; both (H, W) uint8.
 
     Raises:
         ConfigError: The threshold is outside 0..1.
@@ -120,28 +103,16 @@ def cutout(picture: Picture, mask: np.ndarray) -> np.ndarray:
 
 
 def overlay(
-    rgb: np.ndarray,
-    mask: np.ndarray,
-    color: tuple[int, int, int] = OVERLAY_COLOR,
-    opacity: float = OVERLAY_OPACITY,
+    rgb: np.ndarray, mask: np.ndarray, color: tuple[int, int, int] = OVERLAY_COLOR, opacity: float = OVERLAY_OPACITY
 ) -> np.ndarray:
-    """The picture with the mask tinted in a colour.
+    """The picture, (H, W, 3) uint8, with `mask` (H, W), 0 or 255, tinted in `color`, 0..255 each.
 
-    Inside the mask a channel becomes `(v * (255 - a) + c * a + 127) // 255` with `a = floor(255 * opacity + 0.5)`.
-
-    Args:
-        rgb: (H, W, 3) uint8.
-        mask: (H, W) uint8, 0 or 255.
-        color: Colour of the mask, 0..255 each.
-        opacity: 0..1.
-
-    Returns:
-        (H, W, 3) uint8.
+    Inside the mask a channel becomes `(v * (255 - a) + c * a + 127) // 255` with `a = floor(255 * opacity + 0.5)`,
+    where `opacity` is 0..1.
     """
     a = math.floor(255 * opacity + 0.5)
     levels = np.arange(256, dtype=np.int32)
-    inside = mask > 0
-    result = rgb.copy()
+    inside, result = mask > 0, rgb.copy()
     for channel, value in enumerate(color):
         table = ((levels * (255 - a) + value * a + 127) // 255).astype(np.uint8)  # (256,)
         np.copyto(result[..., channel], table[rgb[..., channel]], where=inside)
@@ -149,19 +120,11 @@ def overlay(
 
 
 def soft_alpha(prob8: np.ndarray, threshold: float, softness: int) -> np.ndarray:
-    """Alpha that rises linearly around the threshold instead of in one step.
+    """Alpha, (H, W) uint8, that rises linearly around the threshold instead of in one step.
 
-    With `t = ceil(255 * threshold)` and `w = min(softness, t, 255 - t)` a level p becomes
+    With `t = ceil(255 * threshold)` and `w = min(softness, t, 255 - t)` a level p of `prob8` (H, W) uint8 becomes
     `(255 * (p - t + w) + w) // (2 * w)`, clamped to 0..255. It is at least 128 exactly where the mask is 255. Where w
-    is 0, it is the mask itself.
-
-    Args:
-        prob8: (H, W) uint8.
-        threshold: 0..1.
-        softness: 0..127, half the width of the edge in levels of `prob8`.
-
-    Returns:
-        (H, W) uint8.
+    is 0, it is the mask itself. `threshold` is 0..1; `softness`, 0..127, is half the width of the edge in levels.
 
     Raises:
         ConfigError: The threshold is outside 0..1.
@@ -184,12 +147,7 @@ def outline_width(height: int, width: int) -> int:
 def outline(mask: np.ndarray, reach: int) -> np.ndarray:
     """The edge of a mask: its pixels with a pixel outside the mask within `reach` pixels in the same row or column.
 
-    Args:
-        mask: (H, W) uint8, 0 or 255.
-        reach: At least 1; the area beyond the picture's border does not count as outside.
-
-    Returns:
-        (H, W) uint8, 0 or 255.
+    Both are (H, W) uint8, 0 or 255. `reach` is at least 1; the area beyond the picture's border is not outside.
     """
     inside = mask > 0
     core = inside.copy()
