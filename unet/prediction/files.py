@@ -52,11 +52,8 @@ def find_pictures(paths: Iterable[Path]) -> list[Path]:
             entries = sorted(path.iterdir())
         except OSError as error:
             raise ImageError(f"the folder {path} cannot be listed: {error.strerror}") from error
-        found = [
-            entry
-            for entry in entries
-            if entry.suffix.lower() in PICTURE_SUFFIXES and not entry.name.startswith(".") and not entry.is_dir()
-        ]
+        visible = [entry for entry in entries if not entry.name.startswith(".")]
+        found = [entry for entry in visible if entry.suffix.lower() in PICTURE_SUFFIXES and not entry.is_dir()]
         if not found:
             raise ImageError(f"the folder {path} has no pictures (its subfolders are not searched)")
         files += found
@@ -69,21 +66,19 @@ def plan(pictures: Sequence[Path], output: Path) -> list[Task]:
     Raises:
         ConfigError: Two pictures have the same stem, or a result would overwrite one of the pictures.
     """
-    by_stem: dict[str, Path] = {}
+    by_target: dict[Path, Path] = {}
     sources = {picture.resolve() for picture in pictures}
-    tasks = []
     for picture in pictures:
         target = output / f"{picture.stem}.png"
-        if picture.stem in by_stem:
+        if target in by_target:
             raise ConfigError(
-                f"{by_stem[picture.stem]} and {picture} would both be written to {target}; "
+                f"{by_target[target]} and {picture} would both be written to {target}; "
                 "run the command once for each, with another --output"
             )
         if target.resolve() in sources:
             raise ConfigError(f"{target} would overwrite a picture that is to be read; choose another --output")
-        by_stem[picture.stem] = picture
-        tasks.append(Task(picture, target))
-    return tasks
+        by_target[target] = picture
+    return [Task(picture, target) for target, picture in by_target.items()]
 
 
 @dataclass
@@ -92,8 +87,8 @@ class _Chunk:
 
     tasks: list[Task]
     pixels: int
-    decoded: list[Future[Picture]] = field(default_factory=list)
-    outcomes: list[Future[None] | UnetError] | None = None
+    decoded: list[Future[Picture | UnetError]] = field(default_factory=list)
+    outcomes: list[Future[UnetError | None] | UnetError] | None = None
 
 
 class _Pipeline:
@@ -111,12 +106,7 @@ class _Pipeline:
         """Run the network on the chunk's pictures, unless that is done, and start to write the results."""
         if chunk.outcomes is not None:
             return
-        pictures: list[Picture | UnetError] = []
-        for future in chunk.decoded:
-            try:
-                pictures.append(future.result())
-            except UnetError as error:
-                pictures.append(error)
+        pictures = [future.result() for future in chunk.decoded]
         chunk.decoded = []
         good = [picture for picture in pictures if isinstance(picture, Picture)]
         # (h, w) each; the threads upsample and draw them one by one.
@@ -134,28 +124,25 @@ class _Pipeline:
         """Wait until the chunk is written and yield the outcome of each picture."""
         self.segment(chunk)
         for task, outcome in zip(chunk.tasks, chunk.outcomes or (), strict=True):
-            if isinstance(outcome, UnetError):
-                yield task, outcome
-                continue
-            try:
-                outcome.result()
-            except UnetError as error:
-                yield task, error
-            else:
-                yield task, None
+            yield task, outcome if isinstance(outcome, UnetError) else outcome.result()
 
-    def _read(self, source: Path) -> Picture:
-        picture = read_picture(source)
-        check_inside(self._clicks, picture.width, picture.height)
-        return picture
-
-    def _write(self, task: Task, picture: Picture, small: np.ndarray) -> None:
-        prob8 = self._predictor.upsample(small, picture.rgb, self._clicks)
-        array = render(self._kind, picture, prob8, self._threshold)
+    def _read(self, source: Path) -> Picture | UnetError:
         try:
-            save_png(array, task.target)
+            picture = read_picture(source)
+            check_inside(self._clicks, picture.width, picture.height)
+            return picture
+        except UnetError as error:
+            return error
+
+    def _write(self, task: Task, picture: Picture, small: np.ndarray) -> UnetError | None:
+        try:
+            prob8 = self._predictor.upsample(small, picture.rgb, self._clicks)
+            save_png(render(self._kind, picture, prob8, self._threshold), task.target)
+            return None
+        except UnetError as error:
+            return error
         except OSError as error:
-            raise ImageError(f"{task.target}: could not be written ({error.strerror or error})") from error
+            return ImageError(f"{task.target}: could not be written ({error.strerror or error})")
 
 
 def _chunks(tasks: Iterable[Task]) -> Iterator[_Chunk]:
@@ -179,14 +166,10 @@ def _chunks(tasks: Iterable[Task]) -> Iterator[_Chunk]:
 def predict_pictures(
     predictor: Predictor, tasks: Sequence[Task], kind: str, threshold: float, clicks: Sequence[Click] = ()
 ) -> Iterator[Outcome]:
-    """Segment the pictures of `tasks` and write the results. Missing folders are created, existing files overwritten.
+    """Segment the pictures of `tasks` (see `plan`) and write the results of one `kind` (see `render`).
 
-    Args:
-        predictor: The predictor.
-        tasks: Pictures and the files to write, from `plan`.
-        kind: One of `unet.pictures.draw.KINDS`, or prob.
-        threshold: Threshold of the mask, 0..1.
-        clicks: Clicks in pixels of the picture, used for every picture.
+    Missing folders are created, existing files overwritten. The `threshold` of the masks is 0..1. The same `clicks`, in
+    pixels, are used for every picture.
 
     Yields:
         Each task, in order, with None once its file is written, or with the error that prevented it.

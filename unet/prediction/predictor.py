@@ -70,11 +70,9 @@ class Predictor:
 
     @classmethod
     def load(cls, source: str | Path = "weights", *, precision: str = "auto") -> "Predictor":
-        """Load weights from a folder or from the Hub.
+        """Load weights from a folder, or from `user/name` or `user/name@revision` of a model on the Hub.
 
-        Args:
-            source: A weights folder, or `user/name` or `user/name@revision` of a model on the Hub.
-            precision: `auto`, `fp32` or `bf16`, as for the constructor.
+        `precision` is `auto`, `fp32` or `bf16`, as for the constructor.
 
         Raises:
             HubError: The weights could not be downloaded.
@@ -110,14 +108,9 @@ class Predictor:
         return self._model.clicks
 
     def probabilities(self, rgbs: Sequence[np.ndarray], clicks: Sequence[Sequence[Click]] = ()) -> np.ndarray:
-        """Probabilities of foreground at the network's size, for several pictures in one batch.
+        """Probabilities of foreground for several pictures in one batch: (B, h, w) float32 in 0..1.
 
-        Args:
-            rgbs: Pictures, (H, W, 3) uint8 each, of any sizes.
-            clicks: One sequence of clicks for each picture, or an empty sequence.
-
-        Returns:
-            (B, h, w) float32 in 0..1.
+        The pictures can have different sizes. `clicks` is one sequence of clicks for each picture, or empty.
 
         Raises:
             ConfigError: Clicks are given, but the weights have no click layer.
@@ -159,12 +152,8 @@ class Predictor:
     def upsample(self, prob_small: np.ndarray, rgb: np.ndarray, clicks: Sequence[Click] = ()) -> np.ndarray:
         """Upsample probabilities to the picture's size: `prob8 = round(255 * probability)`, (H, W) uint8.
 
-        The pixel of a foreground click becomes 255, that of a background click 0.
-
-        Args:
-            prob_small: Probabilities in 0..1, float32, as from `prob_small` or one row of `probabilities`.
-            rgb: The picture; only its size is used.
-            clicks: The clicks that `prob_small` was computed with.
+        `prob_small` (h, w) comes from the method of this name, or is one of `probabilities`, with the same clicks; of
+        `rgb` only the size is used. The pixel of a foreground click becomes 255, that of a background click 0.
         """
         prob8 = upsample_bilinear(prob_small, (rgb.shape[0], rgb.shape[1]))
         honour_clicks(prob8, clicks)

@@ -23,15 +23,7 @@ def _resize_rows(image: Image.Image, size: tuple[int, int], top: int, bottom: in
 
 
 def upsample_bilinear(prob: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Upsample probabilities bilinearly: `prob8 = round(255 * probability)` at the picture's size.
-
-    Args:
-        prob: Probabilities, (h, w) float32 in 0..1.
-        size: Height and width of the picture.
-
-    Returns:
-        (H, W) uint8.
-    """
+    """Upsample `prob`, (h, w) float32 in 0..1, bilinearly to `size` (H, W): `prob8 = round(255 * prob)`, uint8."""
     image = Image.fromarray(np.ascontiguousarray(prob * 255, dtype=np.float32))
     prob8 = np.empty(size, dtype=np.uint8)
     for top, bottom in _strips(*size):

@@ -20,17 +20,11 @@ LARGEST = 0.6  # share of the picture's area above which a closer view shows not
 
 
 def focus_box(prob: np.ndarray, clicks: Sequence[Click], size: tuple[int, int], threshold: float) -> Box | None:
-    """The box of the closer view.
+    """The box of the closer view, around the mask and the foreground clicks.
 
-    Args:
-        prob: Probabilities of the whole picture, (h, w) in 0..1.
-        clicks: Clicks in pixels of the picture.
-        size: Height and width of the picture.
-        threshold: Threshold of the mask, 0..1.
-
-    Returns:
-        A box around the mask and the foreground clicks, or None if there is no foreground click or the box would cover
-        most of the picture.
+    `prob` (h, w) are probabilities of the whole picture, whose height and width are `size` and in whose pixels the
+    clicks are; `threshold` is that of the mask, 0..1. None if there is no foreground click or the box would cover most
+    of the picture.
     """
     marked = [click for click in clicks if click.label == FOREGROUND]
     if not marked:
@@ -53,29 +47,19 @@ def focus_box(prob: np.ndarray, clicks: Sequence[Click], size: tuple[int, int], 
 def clicks_within(clicks: Sequence[Click], box: Box) -> list[Click]:
     """The clicks inside `box`, in pixels relative to its corner."""
     left, top, right, bottom = box
-    return [
-        Click(click.x - left, click.y - top, click.label)
-        for click in clicks
-        if left <= click.x < right and top <= click.y < bottom
-    ]
+    inside = [click for click in clicks if left <= click.x < right and top <= click.y < bottom]
+    return [Click(click.x - left, click.y - top, click.label) for click in inside]
 
 
 def merge_views(whole: np.ndarray, close: np.ndarray, box: Box, size: tuple[int, int]) -> np.ndarray:
     """The mean of both views at the resolution of the closer one, which counts as background outside its box.
 
-    Args:
-        whole: Probabilities of the whole picture, (h, w) float32.
-        close: Probabilities of the closer view, (h, w) float32.
-        box: The box of the closer view.
-        size: Height and width of the picture.
-
-    Returns:
-        Probabilities, (h', w') float32, at most 1 / `SMALLEST` times as high and wide as `whole`.
+    Probabilities, float32, of the whole picture (h, w) and of the closer view (h, w) become (h', w'), at most
+    1 / `SMALLEST` times as high and wide. `size` is the picture's height and width.
     """
     left, top, right, bottom = box
-    height, width = (
-        round(whole.shape[axis] * size[axis] / side) for axis, side in ((0, bottom - top), (1, right - left))
-    )
+    height = round(whole.shape[0] * size[0] / (bottom - top))
+    width = round(whole.shape[1] * size[1] / (right - left))
     merged = _resize(whole, height, width) / 2
     first_row, last_row = round(top * height / size[0]), round(bottom * height / size[0])
     first_column, last_column = round(left * width / size[1]), round(right * width / size[1])
