@@ -335,7 +335,7 @@ def test_selecting_a_part():
 def test_real_photographs():
     iseg, ecssd = (find_pairs(Path(REAL) / name) for name in ("iseg", "ecssd"))
     assert (len(iseg), len(ecssd)) == (140, 790)
-    groups = read_groups(Path(__file__).parents[2] / "unet" / "interactive_segmentation_groups.txt")
+    groups = read_groups(Path(__file__).parents[2] / "unet" / "data" / "interactive_segmentation_groups.txt")
     split = split_stems([pair.stem for pair in iseg], seed=0, groups=groups)
     assert [len(stems) for stems in split.values()] == [100, 20, 20]
     for pair in iseg[::20] + ecssd[::100]:

@@ -41,6 +41,13 @@ class Visit:
             arg=[CANVAS, width, height],
         )
 
+    def wait_until_quiet(self, milliseconds: int = 500) -> None:
+        """Wait until the page makes no further request; Gradio's heartbeat keeps one open, so it is never idle."""
+        before = -1
+        while len(self.requests) > before:
+            before = len(self.requests)
+            self.page.wait_for_timeout(milliseconds)
+
     @property
     def shown(self) -> tuple[float, float]:
         """Threshold and share of foreground that the canvas shows."""

@@ -85,7 +85,7 @@ def ask_both_doors(hub, served, tmp_path, python=sys.executable):
     process = start_page(folder, hub.env(tmp_path / "visitor"), port, python)
     try:
         url = f"http://127.0.0.1:{port}"
-        wait_for(f"{url}/config", process, 90)
+        wait_for(f"{url}/config", process, 240)
         assert any("user/tiny/resolve" in path for _, path in hub.requests)
         assert model in httpx.get(f"{url}/config").text
         picture = tmp_path / "p.png"
@@ -117,7 +117,7 @@ def test_the_page_of_a_space_starts_in_time_although_the_hub_never_answers(hub, 
         process = start_page(folder, hub.env(tmp_path / state), port)
         try:
             url = f"http://127.0.0.1:{port}"
-            taken[state] = wait_for(f"{url}/config", process, 90)
+            taken[state] = wait_for(f"{url}/config", process, 240)
             pages[state] = httpx.get(f"{url}/config").text
         finally:
             process.terminate()

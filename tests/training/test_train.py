@@ -124,7 +124,7 @@ def test_the_network_learns_the_shapes(photos, tmp_path):
     assert scores["test"]["iou"] > 0.7
 
 
-def wait_for(path: Path, seconds: float = 60) -> None:
+def wait_for(path: Path, seconds: float = 180) -> None:
     end = time.monotonic() + seconds
     while not path.exists():
         assert time.monotonic() < end, f"{path} did not come"
@@ -146,7 +146,7 @@ def test_resumed_weights_are_those_of_an_undisturbed_run(photos, tmp_path, numbe
     wait_for(tmp_path / "runs/parts" / CHECKPOINT)  # the first epoch is done
     time.sleep(0.4)
     process.send_signal(number)
-    _, stderr = process.communicate(timeout=60)
+    _, stderr = process.communicate(timeout=180)
     if number == signal.SIGINT:
         assert process.returncode == 130
         assert "go on with --resume" in stderr

@@ -105,12 +105,12 @@ def test_two_processes_are_one_with_two_micro_batches(photos, one_process, tmp_p
 
 def test_a_run_of_one_process_is_resumed_by_two(photos, one_process, tmp_path):
     process = start(ONE, tmp_path, "--data", photos, "--output", "weights", "--accumulate", 2)
-    end = time.monotonic() + 60
+    end = time.monotonic() + 180
     while not (tmp_path / "runs/weights" / CHECKPOINT).exists():
         assert time.monotonic() < end
         time.sleep(0.01)
     process.kill()
-    process.communicate(timeout=60)
+    process.communicate(timeout=180)
     assert process.returncode == -signal.SIGKILL
     assert not (tmp_path / "weights").exists()
     stdout = train(TWO, tmp_path, "--data", photos, "--output", "weights", "--resume")
@@ -138,7 +138,7 @@ def test_ctrl_c_stops_two_processes_at_one_step_with_a_checkpoint(photos, tmp_pa
     time.sleep(0.5)
     before = read_checkpoint(tmp_path / "runs/weights" / CHECKPOINT)["progress"]
     os.kill(running.pid if receiver == "torchrun" else worker(running, 1).pid, signal.SIGINT)
-    _, stderr = running.communicate(timeout=60)
+    _, stderr = running.communicate(timeout=180)
     assert running.returncode != 0
     assert stderr.count("go on with --resume") == 1
     assert "[rank" not in stderr  # no process found another one gone
@@ -150,7 +150,7 @@ def test_a_process_that_is_killed_ends_the_run(photos, tmp_path):
     running = start(TWO, tmp_path, "--data", photos, "--output", "weights", "--epochs", 400)
     wait_for_checkpoint(running, tmp_path)
     worker(running, 1).kill()
-    _, stderr = running.communicate(timeout=60)
+    _, stderr = running.communicate(timeout=180)
     assert running.returncode != 0
     assert "Signal 9 (SIGKILL)" in stderr
     assert not (tmp_path / "weights").exists()

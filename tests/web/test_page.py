@@ -81,7 +81,7 @@ def test_the_slider_asks_the_server_nothing(visit, tmp_path):
     visitor = visit()
     visitor.upload(path)
     page = visitor.page
-    page.wait_for_load_state("networkidle")
+    visitor.wait_until_quiet()
     before = len(visitor.requests)
     slider, box = page.locator("#threshold input[type=range]"), page.locator("#threshold input[type=number]")
 
