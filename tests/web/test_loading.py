@@ -18,6 +18,7 @@ COMMIT = "c" * 40
 def program(tiny_weights, tmp_path, monkeypatch):
     """A program's folder with embedded weights, in which the process works."""
     shutil.copytree(tiny_weights, tmp_path / "weights")
+    (tmp_path / "app.py").touch()
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(loading, "shipped", lambda name: tmp_path / name)
     return tmp_path
@@ -48,6 +49,13 @@ def pin(program) -> None:
 def test_embedded_weights_ask_no_hub(program, asked):
     predictor, notices = loading.load_predictor(None)
     assert (predictor.name, predictor.revision, notices) == ("weights", None, [])
+    assert asked.sources == [None]
+
+
+def test_a_readme_beside_an_installed_package_pins_nothing(program, asked):
+    pin(program)
+    (program / "app.py").unlink()
+    loading.load_predictor(None)
     assert asked.sources == [None]
 
 

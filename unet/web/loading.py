@@ -29,7 +29,9 @@ def load_predictor(source: str | None) -> tuple[Predictor, list[str]]:
         WeightsError: A folder is missing or damaged, or `source` is not a valid name.
     """
     embedded = Path(os.path.relpath(shipped("weights")))
-    location, notices = locate_or_embedded(source or pinned_model(shipped(CARD_FILE)), embedded)
+    # Only a checkout or a Space has the program's README.md; beside an installed package it may be anybody's.
+    pinned = pinned_model(shipped(CARD_FILE)) if shipped("app.py").is_file() else None
+    location, notices = locate_or_embedded(source or pinned, embedded)
     try:
         predictor = Predictor.from_location(location)
     except WeightsError as error:
