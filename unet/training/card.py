@@ -206,8 +206,8 @@ def _training(facts: CardFacts) -> str:
         f"```bash\n{facts.command}\n```\n\n"
         f"Seed {facts.seed}, {start}, {facts.epochs} epochs in {_duration(facts.seconds)}; epoch "
         f"{facts.best_epoch} had the highest mean IoU on validation and was kept. Binary cross-entropy plus Dice on "
-        "the known pixels, AdamW with warm-up and cosine decay, gradient clipping, augmented pictures, and a moving "
-        "average of the weights, which is what is validated and shipped.\n\n"
+        "the known pixels, also at three coarser levels (deep supervision), AdamW with warm-up and cosine decay, "
+        "gradient clipping, augmented pictures, and an average of the weights over the steps, which is shipped.\n\n"
         f"![Training loss and validation scores over the epochs]({CURVES_FILE})"
     )
 
