@@ -7,7 +7,7 @@
     python train.py --data DIR --track trackio                   # follow the run
     python train.py --data DIR --push-to-hub USER/NAME           # publish the result
 
-`python train.py --help` lists every option. Checkpoints, history and prediction sheets go to runs/.
+Checkpoints, history and prediction sheets go to runs/.
 """
 
 import math

@@ -19,32 +19,37 @@ else:
     Encoder = Literal[tuple(ENCODERS)]  # the choices of the command line
 
 
+def _shown(metavar: str, default: str = "") -> Any:
+    """How --help shows an option whose default, None, stands for something else."""
+    return tyro.conf.arg(metavar=metavar, help_behavior_hint=f"(default: {default})" if default else "")
+
+
 @dataclass(frozen=True)
 class TrainConfig:
     """Options of a training run."""
 
-    data: Path | None = None
-    """Folder of photographs with masks, or USER/NAME of a Hub dataset with image and mask columns, which is streamed.
-    By default the Interactive Segmentation set is downloaded from Kaggle."""
+    data: Annotated[Path | None, _shown("DIR")] = None
+    """Folder of photographs with masks, or USER/NAME of a Hub dataset with image and mask columns, to be streamed; by
+    default the Interactive Segmentation set is downloaded from Kaggle."""
     stream_pictures: int = 1000
     """Number of pictures that make an epoch of a streamed dataset."""
     extra_data: Annotated[tuple[Path, ...], tyro.conf.UseAppendAction] = ()
-    """Further folder of training pictures; the option may be repeated. A tenth of the folder is kept out:
-    half of that tenth, at most a hundred pictures, for validation, and the rest as extra_test."""
-    extra_repeats: tuple[int, ...] = ()
-    """How often an epoch shows each picture of each extra folder, in the order of --extra-data (default: once)."""
-    groups: Path | None = None
-    """File of near-duplicates, one group per line, that stay in one part of the split (default: DATA/groups.txt)."""
+    """Another folder of training pictures. A tenth of it is kept out, half of that tenth (at most a hundred) for
+    validation and the rest as extra_test."""
+    extra_repeats: Annotated[tuple[int, ...], _shown("N ...", "once")] = ()
+    """How often an epoch shows each picture of each extra folder, in the order of --extra-data."""
+    groups: Annotated[Path | None, _shown("FILE", "DATA/groups.txt")] = None
+    """File of near-duplicates, one group per line, that stay in one part of the split."""
     output: Path = Path("weights")
     """Weights folder to write."""
-    encoder: Encoder | None = None
-    """Contracting path: the reference's (plain), or EfficientNet-lite0 with ImageNet weights (default: lite0)."""
-    widths: tuple[int, ...] | None = None
+    encoder: Annotated[Encoder | None, _shown("{" + ",".join(ENCODERS) + "}", "lite0")] = None
+    """Contracting path: the reference's (plain), or EfficientNet-lite0 with ImageNet weights (lite0)."""
+    widths: Annotated[tuple[int, ...] | None, _shown("N ...", "those of the encoder")] = None
     """Channels of the levels, finest first. Without --encoder, this option selects the plain encoder."""
     size: int = 240
     """Height and width of the training pictures, in pixels."""
-    serve_size: int | None = None
-    """Height and width, in pixels, of the finished network's input (default: the same as --size)."""
+    serve_size: Annotated[int | None, _shown("INT", "the same as --size")] = None
+    """Height and width, in pixels, of the finished network's input."""
     flip: bool = False
     """The finished network averages the results of a picture and its mirror image, which takes twice the time."""
     epochs: int = 30
@@ -73,18 +78,18 @@ class TrainConfig:
     """Seed of the initial weights, the order of the pictures and their augmentation."""
     split_seed: int = 0
     """Seed of the split into train, val and test. Runs with the same value have the same test pictures."""
-    init_from: str | None = None
+    init_from: Annotated[str | None, _shown("DIR_OR_REPO", "ImageNet weights, or none for plain")] = None
     """Weights to start from: a folder, USER/NAME or USER/NAME@REVISION."""
     resume: bool = False
     """Continue from the last checkpoint of the run with the same --output."""
-    run_dir: Path | None = None
-    """Folder for checkpoints, history and prediction sheets (default: runs/NAME-OF-OUTPUT)."""
+    run_dir: Annotated[Path | None, _shown("DIR", "runs/NAME-OF-OUTPUT")] = None
+    """Folder for checkpoints, history and prediction sheets."""
     skip_broken: bool = False
     """Skip pictures that cannot be used, and name each of them, instead of stopping."""
     track: Literal["trackio", "tensorboard", "wandb"] | None = None
     """Log the run to this tracker, whose package must be installed. An error of the tracker does not stop the run."""
-    push_to_hub: str | None = None
-    """Publish the weights folder as this Hub repo, USER/NAME."""
+    push_to_hub: Annotated[str | None, _shown("USER/NAME")] = None
+    """Publish the weights folder as this Hub repo."""
     private: bool = False
     """Make the published repo private."""
 
