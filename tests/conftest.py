@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 from generated import write_folder
+from playwright.sync_api import sync_playwright
 
 from unet import UNet
 from unet.network.weights import WeightsConfig, save_weights
@@ -38,6 +39,14 @@ def chromium():
             return path
     reason = "no Chromium found (Debian: apt-get install chromium)"
     pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
+
+
+@pytest.fixture(scope="module")
+def browser(chromium):
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        yield browser
+        browser.close()
 
 
 @pytest.fixture(scope="session")

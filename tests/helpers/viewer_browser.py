@@ -1,7 +1,6 @@
 """Fixtures for tests of the viewer in a browser; a test module asks for them with `pytest_plugins`."""
 
 import pytest
-from playwright.sync_api import sync_playwright
 from viewer_helpers import Shown, viewer_page
 
 
@@ -9,14 +8,6 @@ from viewer_helpers import Shown, viewer_page
 def url(chromium):
     with viewer_page() as address:
         yield address
-
-
-@pytest.fixture(scope="module")
-def browser(chromium):
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from axe_playwright_python.sync_playwright import Axe
 from gradio_client import Client, handle_file
 from page_visit import CANVAS, Visit, click_on_picture, downloaded, share
 from PIL import Image
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 from web_helpers import FakePredictor, draw_picture, live_page
 
 from unet.errors import ImageError
@@ -27,14 +27,6 @@ NOTICE = "The weights <user/name> could not be loaded."
 def server():
     with live_page(FakePredictor(takes_clicks=True), notices=[NOTICE]) as served:
         yield served
-
-
-@pytest.fixture(scope="module")
-def browser(chromium):
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

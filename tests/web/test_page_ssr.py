@@ -11,7 +11,6 @@ import psutil
 import pytest
 from test_page import (  # noqa: F401 - collected and run here with this module's server
     NOTICE,
-    browser,
     test_a_second_picture_replaces_the_first_and_clear_empties,
     test_a_visitor_learns_what_this_is,
     test_an_upload_is_segmented_at_once,
