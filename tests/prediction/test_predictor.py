@@ -56,9 +56,30 @@ def test_prob8_has_the_pictures_size(size):
 def test_batch_equals_single(encoder):
     predictor = make(encoder)
     rgbs = [picture(70, 90, 0), picture(40, 30, 1), picture(33, 120, 2)]
-    for small, rgb in zip(predictor.probabilities(rgbs), rgbs, strict=True):
+    for small, rgb in zip(predictor.probs_small(rgbs), rgbs, strict=True):
         together = predictor.upsample(small, rgb)
         assert np.abs(together.astype(int) - predictor.prob8(rgb)).max() <= 1
+
+
+def test_a_small_object_is_seen_once_more_from_close_by(monkeypatch):
+    """A network that finds bright pixels, in a batch of one picture with a small bright object and one with a large."""
+    predictor = make(size=(64, 64))
+    seen: list[tuple[int, ...]] = []
+
+    def bright(rgbs, clicks=()):
+        seen.extend(rgb.shape[:2] for rgb in rgbs)
+        return np.stack([np.asarray(Image.fromarray(rgb[..., 0]).resize((64, 64))) for rgb in rgbs]) / np.float32(255)
+
+    monkeypatch.setattr(predictor, "probabilities", bright)
+    small, large = np.zeros((2, 192, 320, 3), np.uint8)
+    small[90:132, 140:200] = 255
+    large[10:180, 10:310] = 255
+    first, second = predictor.probs_small([small, large])
+    assert seen == [(192, 320), (192, 320), (84, 120)]
+    assert second.shape == (64, 64)
+    assert first.shape == (146, 171)  # 64 x 192 / 84, 64 x 320 / 120
+    assert np.abs(predictor.upsample(first, small) - small[..., 0].astype(int)).mean() < 2
+    assert predictor.probs_small([]) == []
 
 
 @pytest.mark.parametrize("encoder", ["plain", "lite0"])

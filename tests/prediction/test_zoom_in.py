@@ -4,7 +4,16 @@ import numpy as np
 import pytest
 
 from unet.pictures.clicks import BACKGROUND, FOREGROUND, Click
-from unet.prediction.zoom_in import LARGEST, SMALLEST, SURROUNDINGS, clicks_within, focus_box, merge_views
+from unet.prediction.zoom_in import (
+    CLICKED_LARGEST,
+    CLICKED_SURROUNDINGS,
+    LARGEST,
+    SMALLEST,
+    SURROUNDINGS,
+    clicks_within,
+    focus_box,
+    merge_views,
+)
 
 SIZE = (400, 600)  # height and width of the picture
 
@@ -17,12 +26,22 @@ def prob_of(box, shape=(100, 100)):
     return prob
 
 
-def test_the_box_surrounds_mask_and_clicks():
-    prob = prob_of((300, 200, 420, 280))
-    box = focus_box(prob, [Click(360, 240, FOREGROUND)], SIZE, 0.5)
-    width, height = 120 * SURROUNDINGS, max(80 * SURROUNDINGS, 400 * SMALLEST)
+ON_OBJECT = [Click(360, 240, FOREGROUND)]
+
+
+@pytest.mark.parametrize(
+    ("clicks", "surroundings"),
+    [([], SURROUNDINGS), ([Click(10, 10, BACKGROUND)], SURROUNDINGS), (ON_OBJECT, CLICKED_SURROUNDINGS)],
+)
+def test_the_box_surrounds_the_mask(clicks, surroundings):
+    box = focus_box(prob_of((300, 200, 420, 280)), clicks, SIZE, 0.5)
+    width, height = 120 * surroundings, max(80 * surroundings, 400 * SMALLEST)
     wanted = (360 - width / 2, 240 - height / 2, 360 + width / 2, 240 + height / 2)
     assert box == pytest.approx(wanted, abs=1.5)
+
+
+def test_the_box_surrounds_mask_and_clicks():
+    prob = prob_of((300, 200, 420, 280))
     left, top, right, bottom = focus_box(prob, [Click(500, 390, FOREGROUND)], SIZE, 0.5)
     assert left <= 300
     assert top <= 200
@@ -45,13 +64,20 @@ def test_boxes_lie_in_the_picture_and_are_not_empty(size, place):
     assert merged.max() == pytest.approx(0.5)
 
 
-def test_no_second_look_without_foreground_or_at_most_of_the_picture():
-    assert focus_box(prob_of((300, 200, 420, 280)), [Click(10, 10, BACKGROUND)], SIZE, 0.5) is None
-    assert focus_box(prob_of((300, 200, 420, 280)), [], SIZE, 0.5) is None
-    for larger, wanted in ((1.1, False), (0.9, True)):
-        half = larger * LARGEST**0.5 / SURROUNDINGS / 2
-        large = prob_of((300 - 600 * half, 200 - 400 * half, 300 + 600 * half, 200 + 400 * half))
-        assert (focus_box(large, [Click(300, 200, FOREGROUND)], SIZE, 0.5) is not None) is wanted
+@pytest.mark.parametrize("clicks", [[], [Click(10, 10, BACKGROUND)]])
+def test_no_second_look_where_nothing_is_found(clicks):
+    assert focus_box(np.full((100, 100), 0.4, np.float32), clicks, SIZE, 0.5) is None
+
+
+@pytest.mark.parametrize(
+    ("clicks", "surroundings", "largest"),
+    [([], SURROUNDINGS, LARGEST), ([Click(300, 200, FOREGROUND)], CLICKED_SURROUNDINGS, CLICKED_LARGEST)],
+)
+@pytest.mark.parametrize(("larger", "wanted"), [(1.1, False), (0.9, True)])
+def test_no_second_look_at_most_of_the_picture(clicks, surroundings, largest, larger, wanted):
+    half = larger * largest**0.5 / surroundings / 2
+    large = prob_of((300 - 600 * half, 200 - 400 * half, 300 + 600 * half, 200 + 400 * half))
+    assert (focus_box(large, clicks, SIZE, 0.5) is not None) is wanted
 
 
 def test_clicks_move_with_the_box():

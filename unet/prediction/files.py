@@ -110,11 +110,7 @@ class _Pipeline:
         chunk.decoded = []
         good = [picture for picture in pictures if isinstance(picture, Picture)]
         # (h, w) each; the threads upsample and draw them one by one.
-        small: Iterator[np.ndarray]
-        if self._clicks:
-            small = (self._predictor.prob_small(picture.rgb, self._clicks) for picture in good)
-        else:
-            small = iter(self._predictor.probabilities([picture.rgb for picture in good]) if good else ())
+        small = iter(self._predictor.probs_small([p.rgb for p in good], [self._clicks] * len(good)))
         chunk.outcomes = [
             self._pool.submit(self._write, task, picture, next(small)) if isinstance(picture, Picture) else picture
             for task, picture in zip(chunk.tasks, pictures, strict=True)

@@ -131,28 +131,41 @@ class Predictor:
                 prob = (prob + mirrored.float().sigmoid().flip(3)) / 2
             return prob.squeeze(1).cpu().numpy()
 
-    def prob_small(self, rgb: np.ndarray, clicks: Sequence[Click] = ()) -> np.ndarray:
-        """Probabilities of foreground of one picture, (h, w) float32 in 0..1.
+    def probs_small(self, rgbs: Sequence[np.ndarray], clicks: Sequence[Sequence[Click]] = ()) -> list[np.ndarray]:
+        """Probabilities of foreground of several pictures, which share batches: (h, w) float32 in 0..1 each.
 
-        The result has the network's size. It is finer if clicks mark a small object: then the network also sees the
-        object cut out with its surroundings, and both results are averaged (see `unet.prediction.zoom_in`).
+        A result has the network's size. It is finer if the object is small: then the network also sees the object cut
+        out with its surroundings, and both results are averaged (see `unet.prediction.zoom_in`). Arguments and errors
+        as for `probabilities`.
+        """
+        if not rgbs:
+            return []
+        given = list(clicks) or [()] * len(rgbs)
+        sizes = [(rgb.shape[0], rgb.shape[1]) for rgb in rgbs]
+        wholes = list(self.probabilities(rgbs, clicks))  # (h, w) each
+        boxes = [focus_box(*view, self.threshold) for view in zip(wholes, given, sizes, strict=True)]
+        chosen = [(index, box) for index, box in enumerate(boxes) if box is not None]
+        if chosen:
+            closes = self.probabilities(
+                [rgbs[index][top:bottom, left:right] for index, (left, top, right, bottom) in chosen],
+                [clicks_within(given[index], box) for index, box in chosen],
+            )  # (b, h, w)
+            for (index, box), close in zip(chosen, closes, strict=True):
+                wholes[index] = merge_views(wholes[index], close, box, sizes[index])
+        return wholes
+
+    def prob_small(self, rgb: np.ndarray, clicks: Sequence[Click] = ()) -> np.ndarray:
+        """`probs_small` of one picture.
 
         Raises:
             ConfigError: Clicks are given, but the weights have no click layer.
         """
-        whole = self.probabilities([rgb], [clicks])[0]
-        size = (rgb.shape[0], rgb.shape[1])
-        box = focus_box(whole, clicks, size, self.threshold)
-        if box is None:
-            return whole
-        left, top, right, bottom = box
-        close = self.probabilities([rgb[top:bottom, left:right]], [clicks_within(clicks, box)])[0]
-        return merge_views(whole, close, box, size)
+        return self.probs_small([rgb], [clicks])[0]
 
     def upsample(self, prob_small: np.ndarray, rgb: np.ndarray, clicks: Sequence[Click] = ()) -> np.ndarray:
         """Upsample probabilities to the picture's size: `prob8 = round(255 * probability)`, (H, W) uint8.
 
-        `prob_small` (h, w) comes from the method of this name, or is one of `probabilities`, with the same clicks; of
+        `prob_small` (h, w) comes from the method of this name, or is one of `probs_small`, with the same clicks; of
         `rgb` only the size is used. The pixel of a foreground click becomes 255, that of a background click 0.
         """
         prob8 = upsample_bilinear(prob_small, (rgb.shape[0], rgb.shape[1]))

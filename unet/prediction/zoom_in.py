@@ -1,8 +1,9 @@
-"""A second, closer view of the object that clicks mark, and how both views become one map (numpy and Pillow).
+"""A second, closer look at the object that was found, and how both views become one map (numpy and Pillow).
 
-The picture shrinks to the network's size, and a small object to a few pixels. When clicks have marked an object, the
-network also sees it cut out with some surroundings, and both results are averaged. This is zoom-in as in f-BRS and
-RITM (Sofiiuk et al. 2020, arXiv:2001.10331; 2021, arXiv:2102.06583), where the closer view replaces the first.
+The picture shrinks to the network's size, and a small object to a few pixels. Where the object is small, the network
+also sees it cut out with some surroundings, and both results are averaged. For clicks this is zoom-in as in f-BRS and
+RITM (Sofiiuk et al. 2020, arXiv:2001.10331; 2021, arXiv:2102.06583), where the closer view replaces the first. Without
+clicks nobody has said what the object is, so the closer view leaves more of its surroundings in sight.
 """
 
 from collections.abc import Sequence
@@ -14,32 +15,35 @@ from unet.pictures.clicks import FOREGROUND, Click
 
 Box = tuple[int, int, int, int]  # left, top, right, bottom in pixels of the picture; right and bottom are outside
 
-SURROUNDINGS = 1.4  # side of the view relative to that of the object
+SURROUNDINGS = 2.0  # side of the view relative to that of the object
+CLICKED_SURROUNDINGS = 1.4  # the same where clicks have marked the object
 SMALLEST = 0.25  # smallest side of the view relative to that of the picture
-LARGEST = 0.6  # share of the picture's area above which a closer view shows nothing new
+LARGEST = 0.7  # share of the picture's area above which a closer view shows nothing new
+CLICKED_LARGEST = 0.6
 
 
 def focus_box(prob: np.ndarray, clicks: Sequence[Click], size: tuple[int, int], threshold: float) -> Box | None:
     """The box of the closer view, around the mask and the foreground clicks.
 
     `prob` (h, w) are probabilities of the whole picture, whose height and width are `size` and in whose pixels the
-    clicks are; `threshold` is that of the mask, 0..1. None if there is no foreground click or the box would cover most
-    of the picture.
+    clicks are; `threshold` is that of the mask, 0..1. None if there is neither mask nor foreground click, or if the
+    box would cover most of the picture.
     """
     marked = [click for click in clicks if click.label == FOREGROUND]
-    if not marked:
-        return None
-    ranges = []
     mask = prob >= threshold
+    if not marked and not mask.any():
+        return None
+    surroundings, largest = (CLICKED_SURROUNDINGS, CLICKED_LARGEST) if marked else (SURROUNDINGS, LARGEST)
+    ranges = []
     for axis, values in ((0, [click.y for click in marked]), (1, [click.x for click in marked])):
         scale = size[axis] / prob.shape[axis]
         covered = np.flatnonzero(mask.any(axis=1 - axis))
         ends = [*values, *(np.array([covered[0], covered[-1] + 1]) * scale if len(covered) else [])]
-        side = max((max(ends) - min(ends)) * SURROUNDINGS, size[axis] * SMALLEST)
+        side = max((max(ends) - min(ends)) * surroundings, size[axis] * SMALLEST)
         middle = (max(ends) + min(ends)) / 2
         ranges.append((max(0, int(middle - side / 2)), min(size[axis], int(np.ceil(middle + side / 2)))))
     (top, bottom), (left, right) = ranges
-    if (bottom - top) * (right - left) > LARGEST * size[0] * size[1]:
+    if (bottom - top) * (right - left) > largest * size[0] * size[1]:
         return None
     return left, top, right, bottom
 
