@@ -20,7 +20,7 @@ from unet.data.split import PARTS
 from unet.errors import ConfigError, UnetError
 from unet.hub.file_names import shipped
 from unet.pictures.clicks import Click
-from unet.pictures.draw import KINDS
+from unet.pictures.draw import KINDS, MAX_SOFTNESS, SOFTNESS, Style, check_softness
 from unet.prediction import PRECISIONS
 from unet.processes import Processes, sharing
 
@@ -35,6 +35,13 @@ def _threshold(text: str) -> float:
     if not 0 <= value <= 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0 to 1")
     return value
+
+
+def _softness(text: str) -> int:
+    try:
+        return check_softness(float(text))
+    except (ValueError, ConfigError):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0 to {MAX_SOFTNESS}") from None
 
 
 def _click(text: str) -> Click:
@@ -95,6 +102,14 @@ def _parser() -> argparse.ArgumentParser:
         help="probability from which a pixel is foreground, 0 to 1 (default: the weights' calibrated threshold)",
     )
     predict.add_argument(
+        "--softness",
+        metavar="N",
+        type=_softness,
+        default=SOFTNESS,
+        help=f"half the width of a cut-out's edge, in levels of the probability, 0 to {MAX_SOFTNESS}; 0 is a hard edge "
+        "(default: %(default)s)",
+    )
+    predict.add_argument(
         "--click",
         dest="clicks",
         metavar="X,Y[,0|1]",
@@ -134,8 +149,9 @@ def _predict(args: argparse.Namespace, processes: Processes) -> int:
             raise ConfigError(f"--click needs exactly one picture, not {len(tasks)}")
         predictor = Predictor.load(args.weights, precision=args.precision)
         threshold = predictor.threshold if args.threshold is None else args.threshold
+        style = Style(softness=args.softness)
         mine, status = processes.share(tasks), 0
-        for task, error in predict_pictures(predictor, mine, args.kind, threshold, args.clicks):
+        for task, error in predict_pictures(predictor, mine, args.kind, threshold, args.clicks, style):
             if error is None:
                 print(task.target, flush=processes.count > 1)
             else:

@@ -15,7 +15,8 @@ from unet.errors import ConfigError
 from unet.pictures import draw
 from unet.pictures.clicks import Click
 from unet.pictures.decode import Picture
-from unet.pictures.draw import Style, outline, outline_width, render, soft_alpha
+from unet.pictures.draw import SOFTNESS, Style, outline, outline_width, render, soft_alpha
+from unet.pictures.foreground import foreground_colours
 from unet.web.download import Download
 from unet.web.viewer import (
     MODULES_PATH,
@@ -53,6 +54,9 @@ def test_value_of_a_small_picture_is_the_picture(name):
     value = viewer_value(shown, prob8(name), 0.3)
     assert np.array_equal(read(value.image), shown.rgb)
     assert np.array_equal(read(value.prob), prob8(name))
+    changes, clean = read(value.colours), foreground_colours(shown.rgb, prob8(name))
+    assert np.array_equal(np.where(changes[..., 3:] > 0, changes[..., :3], shown.rgb), clean)
+    assert np.array_equal(changes[..., 3] > 0, (clean != shown.rgb).any(axis=2))
     assert (value.alpha is None) == (shown.alpha is None)
     if value.alpha:
         assert np.array_equal(read(value.alpha), shown.alpha)
@@ -96,6 +100,7 @@ def test_value_after_clicks_keeps_the_picture_files():
     clicks = [Click(3, 4, 1)]
     after = viewer_value(picture("glass"), prob8("glass", clicks), clicks=clicks, takes_clicks=True, like=before)
     assert (after.image.path, after.alpha.path, after.source.path) == (before.image.path, before.alpha.path, "up.png")
+    assert after.colours.path != before.colours.path
     assert after.prob.path != before.prob.path
     assert [(c.x, c.y, c.label) for c in after.clicks] == [(3, 4, 1)]
     assert Path(before.prob.path).exists()
@@ -211,11 +216,37 @@ def test_downloads_are_what_the_api_gives(invert):
     drawn = {kind: render(kind, shown, probs, 0.6, Style(invert=invert)) for kind in draw.KINDS}
     assert np.array_equal(drawn["mask"], mask)
     assert np.array_equal(drawn["overlay"], draw.overlay(shown.rgb, mask))
-    assert np.array_equal(drawn["cutout"], draw.cutout(shown, mask))
+    assert np.array_equal(drawn["cutout"][..., 3] >= 128, np.minimum(mask, shown.alpha) >= 128)
+    hard = render("cutout", shown, probs, 0.6, Style(invert=invert, softness=0))
+    assert np.array_equal(hard, draw.cutout(shown, mask))
     assert np.array_equal(drawn["probability"], probs)
     assert np.array_equal(render("prob", shown, probs, 0.6), probs)
     with pytest.raises(ConfigError, match="must be one of"):
         render("outline", shown, probs, 0.6)
+
+
+def test_cutouts_are_whole_at_threshold_zero():
+    drawn = render("cutout", picture("one"), prob8("one"), 0)
+    assert np.array_equal(drawn[..., :3], picture("one").rgb)
+    assert (drawn[..., 3] == 255).all()
+
+
+def test_cutouts_have_the_foregrounds_colours_where_they_are_partly_transparent():
+    shown, probs = picture("one"), prob8("one")
+    drawn = render("cutout", shown, probs, 0.5)
+    alpha, colours = soft_alpha(probs, 0.5, SOFTNESS), foreground_colours(shown.rgb, probs)
+    assert np.array_equal(drawn[..., 3], alpha)
+    partly = (alpha > 0) & (alpha < 255)
+    assert (colours[partly] != shown.rgb[partly]).any()
+    assert np.array_equal(drawn[partly][:, :3], colours[partly])
+    assert np.array_equal(drawn[alpha == 255][:, :3], shown.rgb[alpha == 255])
+    assert not drawn[alpha == 0].any()
+
+
+@pytest.mark.parametrize("softness", [-1, 128, 2.5, True, "64", math.nan])
+def test_softness_is_a_whole_number_of_levels(softness):
+    with pytest.raises(ConfigError, match=r"the softness must be a whole number in 0\.\.127, not"):
+        draw.check_softness(softness)
 
 
 def test_soft_cutout_stays_below_the_pictures_own_alpha():

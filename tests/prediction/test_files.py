@@ -19,7 +19,7 @@ from unet.__main__ import main
 from unet.data.split import PARTS
 from unet.network.weights import WeightsConfig, save_weights
 from unet.pictures.decode import read_picture
-from unet.pictures.draw import cutout, encode_png, mask_from_prob, overlay
+from unet.pictures.draw import Style, encode_png, mask_from_prob, overlay, render
 from unet.prediction import PRECISIONS, files
 
 ROOT = Path(__file__).parents[2]
@@ -78,7 +78,7 @@ def expected(predictor, path, kind, threshold):
         "prob": lambda: prob8,
         "probability": lambda: prob8,
         "mask": lambda: mask,
-        "cutout": lambda: cutout(picture, mask),
+        "cutout": lambda: render("cutout", picture, prob8, threshold),
         "overlay": lambda: overlay(picture.rgb, mask),
     }
     return encode_png(made[kind]())
@@ -149,6 +149,15 @@ def test_pictures_in_flight_stay_within_the_pixel_budget(pictures, predictor, tm
     assert most <= 12000
 
 
+@pytest.mark.parametrize("softness", [0, 31])
+def test_softness_is_the_callers_choice(softness, pictures, predictor, tiny_weights, tmp_path):
+    options = ["--kind", "cutout", "--softness", softness]
+    assert run("predict", pictures / "p00.png", "--output", tmp_path, "--weights", tiny_weights, *options) == 0
+    picture = read_picture(pictures / "p00.png")
+    drawn = render("cutout", picture, predictor.prob8(picture.rgb), predictor.threshold, Style(softness=softness))
+    assert (tmp_path / "p00.png").read_bytes() == encode_png(drawn)
+
+
 def test_threshold_is_the_callers_choice(pictures, predictor, tiny_weights, tmp_path):
     source = pictures / "p00.png"
     for threshold in (0, 0.31, 1):
@@ -162,6 +171,8 @@ def test_threshold_is_the_callers_choice(pictures, predictor, tiny_weights, tmp_
         ["--output", "x", "--threshold", "1.01"],
         ["--output", "x", "--threshold", "nan"],
         ["--output", "x", "--threshold", "half"],
+        ["--output", "x", "--softness", "128"],
+        ["--output", "x", "--softness", "0.5"],
         ["--output", "x", "--kind", "outline"],
         ["--output", "x", "--precision", "fp16"],
         ["--output", "x", "--click", "3"],

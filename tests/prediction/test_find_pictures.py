@@ -8,7 +8,7 @@ from PIL import Image
 from unet import Predictor
 from unet.__main__ import main
 from unet.pictures.decode import read_picture
-from unet.pictures.draw import cutout, mask_from_prob
+from unet.pictures.draw import mask_from_prob, render
 
 GOOD, BAD = good_files(), bad_files()
 
@@ -26,11 +26,12 @@ def test_an_odd_picture_gets_its_mask(name, predictor, tiny_weights, tmp_path):
         options = ["--output", str(tmp_path / kind), "--weights", str(tiny_weights), "--kind", kind]
         assert main(["predict", str(source), *options]) == 0
     picture = read_picture(source)
-    mask = mask_from_prob(predictor.prob8(picture.rgb), 0.5)
+    prob8 = predictor.prob8(picture.rgb)
+    mask = mask_from_prob(prob8, 0.5)
     assert mask.shape == GOOD[name].rgb.shape[:2]
     np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "mask" / f"{source.stem}.png")), mask)
     written = np.asarray(Image.open(tmp_path / "cutout" / f"{source.stem}.png"))
-    np.testing.assert_array_equal(written, cutout(picture, mask))
+    np.testing.assert_array_equal(written, render("cutout", picture, prob8, 0.5))
     if picture.alpha is not None:
         assert (written[..., 3] <= picture.alpha).all()
 

@@ -55,7 +55,7 @@ def assert_results(results, path: Path, threshold: float, prob8: np.ndarray) -> 
     expected = draw.mask_from_prob(prob8, threshold)
     assert np.array_equal(pixels(mask, "L"), expected)
     assert np.array_equal(pixels(overlay, "RGB"), draw.overlay(picture.rgb, expected))
-    assert np.array_equal(pixels(cutout, "RGBA"), draw.cutout(picture, expected))
+    assert np.array_equal(pixels(cutout, "RGBA"), draw.render("cutout", picture, prob8, threshold))
     assert set(details) == {"width", "height", "threshold", "foreground", "model", "milliseconds"}
     assert (details["width"], details["height"]) == (picture.width, picture.height)
     assert details["threshold"] == threshold
@@ -74,12 +74,13 @@ def test_endpoints_are_exactly_these(server):
         for name, entry in info["named_endpoints"].items()
     }
     image, threshold = ("image", "filepath", False), ("threshold", "float", True)
+    edge = ("softness", "float", True)
     four = ["overlay", "mask", "cutout", "details"]
     assert found == {
-        "/segment": ([image, threshold], four),
+        "/segment": ([image, threshold, edge], four),
         "/probability": ([image], ["probability"]),
-        "/segment_batch": ([("files", "list[filepath]", False), threshold], ["zip", "details"]),
-        "/segment_clicks": ([image, ("clicks", "str", True), threshold], four),
+        "/segment_batch": ([("files", "list[filepath]", False), threshold, edge], ["zip", "details"]),
+        "/segment_clicks": ([image, ("clicks", "str", True), threshold, edge], four),
     }
     assert info["unnamed_endpoints"] == {}
     described = [entry["description"] for entry in info["named_endpoints"].values()]
@@ -109,6 +110,23 @@ def test_segment_is_exact(client, picture, threshold):
 def test_threshold_defaults_to_the_calibrated_one(client, picture):
     results = client.predict(handle_file(picture), api_name="/segment")
     assert results[3]["threshold"] == FakePredictor().threshold
+
+
+@pytest.mark.parametrize("softness", [0, 20, 127])
+def test_softness_of_the_cutout(client, picture, softness):
+    *_, hard, _ = client.predict(handle_file(picture), 0.4, softness, api_name="/segment")
+    shown = read_picture(picture)
+    wanted = draw.render("cutout", shown, FakePredictor().prob8(shown.rgb), 0.4, draw.Style(softness=softness))
+    assert np.array_equal(pixels(hard, "RGBA"), wanted)
+    archive, _ = client.predict([handle_file(picture)], 0.4, softness, api_name="/segment_batch")
+    with zipfile.ZipFile(archive) as packed:
+        assert np.array_equal(np.asarray(Image.open(packed.open("some_picture_cutout.png"))), wanted)
+
+
+@pytest.mark.parametrize("softness", [-1, 128, 0.5, "soft"])
+def test_impossible_softness_is_a_sentence(client, picture, softness):
+    with pytest.raises(AppError, match=r"the softness must be a whole number in 0\.\.127, not"):
+        client.predict(handle_file(picture), 0.5, softness, api_name="/segment")
 
 
 def test_transparency_limits_the_cutout(client, tmp_path):
@@ -146,10 +164,11 @@ def test_batch_names_files_apart_and_failures(client, tmp_path):
         assert sorted(packed.namelist()) == ["one_2_cutout.png", "one_2_mask.png", "one_cutout.png", "one_mask.png"]
         for path, stem, entry in ((one, "one", details[0]), (same, "one_2", details[2])):
             picture = read_picture(path)
-            mask = draw.mask_from_prob(FakePredictor().prob8(picture.rgb), 0.5)
+            prob8 = FakePredictor().prob8(picture.rgb)
+            mask = draw.mask_from_prob(prob8, 0.5)
             assert np.array_equal(np.asarray(Image.open(packed.open(f"{stem}_mask.png"))), mask)
             cutout = np.asarray(Image.open(packed.open(f"{stem}_cutout.png")))
-            assert np.array_equal(cutout, draw.cutout(picture, mask))
+            assert np.array_equal(cutout, draw.render("cutout", picture, prob8, 0.5))
             assert entry["foreground"] == pytest.approx(np.mean(mask > 0), abs=1e-6)
 
 

@@ -7,7 +7,7 @@ from viewer_helpers import SIZES, Shown, drop, hold, picture, prob8, viewer_page
 from web_helpers import free_port
 
 from unet.pictures import draw
-from unet.pictures.draw import OUTLINE_UNIT, outline, outline_width, soft_alpha
+from unet.pictures.draw import OUTLINE_UNIT, Style, outline, outline_width, render, soft_alpha
 from unet.web.viewer import MODULES_PATH, preview_size, sample
 
 pytest_plugins = ["viewer_browser"]
@@ -97,6 +97,21 @@ def test_cutout_view(shown, percent, softness):
     alpha = np.minimum(soft_alpha(prob8("glass"), 0.4, softness), picture("glass").alpha)
     assert np.array_equal(pixels[..., 3], alpha)
     assert np.array_equal(pixels[alpha == 255][:, :3], picture("glass").rgb[alpha == 255])
+
+
+@pytest.mark.parametrize("invert", [False, True])
+def test_cutout_view_is_the_file(shown, invert):
+    """Soft by default, with the foreground's own colours; blended, because a canvas keeps no colours of thin alpha."""
+    shown.show("one")
+    shown.view("cutout")
+    shown.find("[data-setting=invert]").set_checked(invert)
+    shown.threshold(0.5)
+    wanted = render("cutout", picture("one"), prob8("one"), 0.5, Style(invert=invert))
+    own_colours = np.dstack([picture("one").rgb, wanted[..., 3]])
+    seen, expected, uncleaned = (x[..., :3] * (x[..., 3:] / 255) for x in (shown.pixels(), wanted, own_colours))
+    assert np.array_equal(shown.pixels()[..., 3], wanted[..., 3])
+    assert np.abs(seen - expected).max() <= 1
+    assert (np.abs(uncleaned - expected).max() > 8) is not invert
 
 
 def test_cutout_stands_on_a_board_or_on_a_colour(shown):

@@ -13,11 +13,13 @@ from PIL import Image
 
 from unet.errors import ConfigError
 from unet.pictures.decode import Picture
+from unet.pictures.foreground import foreground_colours
 
 KINDS = ("mask", "cutout", "overlay", "probability")
 OVERLAY_COLOR = (230, 57, 70)
 OVERLAY_OPACITY = 0.5
 MAX_SOFTNESS = 127  # levels of the probability map
+SOFTNESS = 64
 OUTLINE_UNIT = 400  # pixels of the longer side for each pixel of an outline's width
 PNG_LEVEL = 1  # zlib's fastest: a third larger than the default, several times faster
 
@@ -30,7 +32,7 @@ class Style:
     opacity: float = OVERLAY_OPACITY  # of the overlay, 0..1
     outline: bool = False  # whether the overlay's edge is drawn
     invert: bool = False  # whether foreground and background are swapped
-    softness: int = 0  # half the width of the cut-out's edge, in levels 0..MAX_SOFTNESS; 0 is a hard edge
+    softness: int = SOFTNESS  # half the width of the cut-out's edge, in levels 0..MAX_SOFTNESS; 0 is a hard edge
 
 
 DEFAULT_STYLE = Style()
@@ -41,7 +43,8 @@ def render(
 ) -> np.ndarray:
     """Draw one kind of result, one of KINDS, of a picture and its `prob8` (H, W) uint8 at `threshold` (0..1).
 
-    The kind "prob" is short for "probability".
+    The kind "prob" is short for "probability". Where a cut-out is partly transparent, it has the foreground's own
+    colours (see `unet.pictures.foreground`); inverted, it keeps the picture's.
 
     Returns:
         uint8, (H, W) for mask and probability, (H, W, 3) for the overlay, (H, W, 4) for the cut-out.
@@ -53,7 +56,10 @@ def render(
         return prob8
     if kind == "cutout":
         alpha = soft_alpha(prob8, threshold, style.softness)
-        return cutout(picture, 255 - alpha if style.invert else alpha)
+        if style.invert:
+            return cutout(picture, 255 - alpha)
+        partly = ((alpha > 0) & (alpha < 255)).any()
+        return cutout(picture, alpha, foreground_colours(picture.rgb, prob8) if partly else None)
     if kind not in KINDS:
         raise ConfigError(f"the kind must be one of {', '.join(KINDS)}, not {kind!r}")
     mask = mask_from_prob(prob8, threshold)
@@ -80,6 +86,18 @@ def check_threshold(threshold: float) -> float:
     return float(threshold)
 
 
+def check_softness(softness: float) -> int:
+    """Return `softness` as an int.
+
+    Raises:
+        ConfigError: It is not a whole number in 0..MAX_SOFTNESS.
+    """
+    number = isinstance(softness, int | float | np.number) and not isinstance(softness, bool)
+    if not number or not 0 <= softness <= MAX_SOFTNESS or softness != int(softness):
+        raise ConfigError(f"the softness must be a whole number in 0..{MAX_SOFTNESS}, not {softness!r}")
+    return int(softness)
+
+
 def mask_from_prob(prob8: np.ndarray, threshold: float) -> np.ndarray:
     """The one rule for masks: foreground, 255, where `prob8 >= 255 * threshold`, else 0; both (H, W) uint8.
 
@@ -96,10 +114,17 @@ def foreground_share(mask: np.ndarray) -> float:
     return float(np.count_nonzero(mask)) / mask.size
 
 
-def cutout(picture: Picture, mask: np.ndarray) -> np.ndarray:
-    """The picture with `mask` as its alpha, never above the picture's own: (H, W, 4) uint8."""
+def cutout(picture: Picture, mask: np.ndarray, colours: np.ndarray | None = None) -> np.ndarray:
+    """The picture with `mask`, (H, W) uint8, as its alpha, never above the picture's own: (H, W, 4) uint8.
+
+    Below 255 of the mask, `colours` (H, W, 3) uint8 replace the picture's. Where nothing is visible, the colour is 0,
+    so that the file does not hold what was removed.
+    """
     alpha = mask if picture.alpha is None else np.minimum(mask, picture.alpha)
-    return np.dstack([picture.rgb, alpha])
+    rgb = picture.rgb if colours is None else np.where(mask[..., None] == 255, picture.rgb, colours)
+    result = np.dstack([rgb, alpha])
+    np.copyto(result.view(np.uint32)[..., 0], 0, where=alpha == 0)
+    return result
 
 
 def overlay(

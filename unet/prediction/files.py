@@ -6,7 +6,7 @@ previous one. Memory is bounded by the pixels of the chunks in flight, however m
 
 import os
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +16,7 @@ import numpy as np
 from unet.errors import ConfigError, ImageError, UnetError
 from unet.pictures.clicks import Click, check_inside
 from unet.pictures.decode import PICTURE_SUFFIXES, Picture, read_header, read_picture
-from unet.pictures.draw import render, save_png
+from unet.pictures.draw import DEFAULT_STYLE, Style, render, save_png
 from unet.prediction.predictor import Predictor
 
 CHUNK_PICTURES = 8  # pictures in one batch of the network
@@ -93,10 +93,13 @@ class _Chunk:
 
 class _Pipeline:
     def __init__(
-        self, predictor: Predictor, kind: str, threshold: float, clicks: Sequence[Click], pool: ThreadPoolExecutor
+        self,
+        predictor: Predictor,
+        draw: Callable[[Picture, np.ndarray], np.ndarray],
+        clicks: Sequence[Click],
+        pool: ThreadPoolExecutor,
     ) -> None:
-        self._predictor, self._kind, self._threshold, self._clicks = predictor, kind, threshold, clicks
-        self._pool = pool
+        self._predictor, self._draw, self._clicks, self._pool = predictor, draw, clicks, pool
 
     def decode(self, chunk: _Chunk) -> None:
         """Start to decode the chunk's pictures."""
@@ -133,7 +136,7 @@ class _Pipeline:
     def _write(self, task: Task, picture: Picture, small: np.ndarray) -> UnetError | None:
         try:
             prob8 = self._predictor.upsample(small, picture.rgb, self._clicks)
-            save_png(render(self._kind, picture, prob8, self._threshold), task.target)
+            save_png(self._draw(picture, prob8), task.target)
             return None
         except UnetError as error:
             return error
@@ -160,7 +163,12 @@ def _chunks(tasks: Iterable[Task]) -> Iterator[_Chunk]:
 
 
 def predict_pictures(
-    predictor: Predictor, tasks: Sequence[Task], kind: str, threshold: float, clicks: Sequence[Click] = ()
+    predictor: Predictor,
+    tasks: Sequence[Task],
+    kind: str,
+    threshold: float,
+    clicks: Sequence[Click] = (),
+    style: Style = DEFAULT_STYLE,
 ) -> Iterator[Outcome]:
     """Segment the pictures of `tasks` (see `plan`) and write the results of one `kind` (see `render`).
 
@@ -179,7 +187,11 @@ def predict_pictures(
         except OSError as error:
             raise ConfigError(f"the output folder {folder} could not be created ({error.strerror or error})") from error
     pool = ThreadPoolExecutor(os.cpu_count())
-    pipeline = _Pipeline(predictor, kind, threshold, clicks, pool)
+
+    def draw(picture: Picture, prob8: np.ndarray) -> np.ndarray:
+        return render(kind, picture, prob8, threshold, style)
+
+    pipeline = _Pipeline(predictor, draw, clicks, pool)
     flight: deque[_Chunk] = deque()  # at most one being written, one in the network and one being decoded
     try:
         for chunk in _chunks(tasks):

@@ -47,7 +47,11 @@ class BatchProgress:
 
 
 def run_batch(
-    service: Service, paths: Sequence[str] | None, threshold: Any, previews: bool = False
+    service: Service,
+    paths: Sequence[str] | None,
+    threshold: Any,
+    style: draw.Style = draw.DEFAULT_STYLE,
+    previews: bool = False,
 ) -> Iterator[BatchProgress]:
     """Segment pictures one after the other and pack masks and cut-outs into a zip archive.
 
@@ -55,6 +59,7 @@ def run_batch(
         service: Runs the network and owns the file cache.
         paths: Uploads; a file's own name is the last part of its path.
         threshold: 0..1.
+        style: How the cut-outs are drawn.
         previews: Whether to write a small overlay of each picture, for a gallery.
 
     Yields:
@@ -74,7 +79,7 @@ def run_batch(
     yield progress
     with zipfile.ZipFile(folder / ARCHIVE, "w", zipfile.ZIP_STORED) as archive:  # PNG is compressed already
         for path in paths:
-            item = _run_one(service, path, threshold, names, archive, previews)
+            item = _run_one(service, path, threshold, style, names, archive, previews)
             progress = replace(progress, items=(*progress.items, item))
             yield progress
     if all(item.error for item in progress.items):
@@ -88,6 +93,7 @@ def _run_one(
     service: Service,
     path: str,
     threshold: float,
+    style: draw.Style,
     names: UniqueNames,
     archive: zipfile.ZipFile,
     previews: bool,
@@ -101,7 +107,7 @@ def _run_one(
     prob8 = service.prob8(picture, small)
     mask = draw.mask_from_prob(prob8, threshold)
     stem, folder = names.assign(picture.name), service.fresh_folder()
-    kinds = {kind: partial(draw.render, kind, picture, prob8, threshold) for kind in ("mask", "cutout")}
+    kinds = {kind: partial(draw.render, kind, picture, prob8, threshold, style) for kind in ("mask", "cutout")}
     files = write_pngs(folder, stem, kinds)
     for file in files.values():
         archive.write(file, Path(file).name)

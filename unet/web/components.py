@@ -5,7 +5,7 @@ from typing import Any
 import gradio as gr
 
 from unet.errors import UnetError
-from unet.pictures.draw import check_threshold
+from unet.pictures.draw import MAX_SOFTNESS, SOFTNESS, check_softness, check_threshold
 from unet.web import gradio_compat  # noqa: F401 - before the first class of a component
 from unet.web.errors import gradio_error
 
@@ -56,6 +56,35 @@ class Threshold(gr.Slider):
         """
         try:
             return check_threshold(payload)
+        except UnetError as error:
+            raise gradio_error(error) from error
+
+    def example_payload(self) -> Any:
+        """An input for Gradio's generated documentation."""
+        return self.value
+
+
+class Softness(gr.Slider):
+    """The softness of a cut-out's edge; requests may leave it out."""
+
+    is_template = True
+    optional = True
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(0, MAX_SOFTNESS, SOFTNESS, step=1, **kwargs)
+
+    def get_config(self, cls: Any = None) -> dict[str, Any]:
+        """The settings for the browser, which knows Gradio's own component only."""
+        return super().get_config(cls or gr.Slider)
+
+    def preprocess(self, payload: Any) -> int:
+        """The value as sent.
+
+        Raises:
+            gr.Error: The value is not a whole number from 0 to MAX_SOFTNESS.
+        """
+        try:
+            return check_softness(payload)
         except UnetError as error:
             raise gradio_error(error) from error
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from unet.errors import ConfigError
-from unet.pictures.draw import DEFAULT_STYLE, KINDS, MAX_SOFTNESS, Style, check_threshold
+from unet.pictures.draw import DEFAULT_STYLE, KINDS, Style, check_softness, check_threshold
 
 
 @dataclass(frozen=True)
@@ -39,21 +39,12 @@ class Download:
             raise ConfigError("the overlay's colour must be written like #e63946")
         if not isinstance(number, int) or isinstance(number, bool):
             raise ConfigError("the number of a download must be an integer")
-        opacity, softness = _number(data, "opacity", 1), _number(data, "softness", MAX_SOFTNESS)
-        if softness != int(softness):
-            raise ConfigError(f"softness must be an integer, not {softness}")
+        opacity = data.get("opacity")
+        if isinstance(opacity, bool) or not isinstance(opacity, int | float) or not 0 <= opacity <= 1:
+            raise ConfigError(f"opacity must be a number from 0 to 1, not {opacity!r}")
         red, green, blue = bytes.fromhex(color[1:])
         threshold: Any = data.get("threshold")
-        return cls(
-            kind,
-            check_threshold(threshold),
-            Style((red, green, blue), opacity, data.get("outline") is True, data.get("invert") is True, int(softness)),
-            number,
-        )
-
-
-def _number(data: Mapping[str, Any], name: str, highest: float) -> float:
-    value = data.get(name)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= highest:
-        raise ConfigError(f"{name} must be a number from 0 to {highest}, not {value!r}")
-    return float(value)
+        softness: Any = data.get("softness")
+        outline, invert = data.get("outline") is True, data.get("invert") is True
+        style = Style((red, green, blue), float(opacity), outline, invert, check_softness(softness))
+        return cls(kind, check_threshold(threshold), style, number)

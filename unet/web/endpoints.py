@@ -10,8 +10,9 @@ from typing import Any
 import gradio as gr
 
 from unet.errors import ConfigError
+from unet.pictures.draw import Style
 from unet.web.batch import run_batch
-from unet.web.components import Threshold, Upload, Uploads
+from unet.web.components import Softness, Threshold, Upload, Uploads
 from unet.web.errors import as_gradio_errors
 from unet.web.service import Segmented, Service
 
@@ -24,12 +25,13 @@ def add_endpoints(service: Service) -> None:
     """Add the four public endpoints to the Blocks that are being built."""
 
     # Gradio reads these docstrings line by line, so each parameter and each result has one line.
-    def segment(image: str, threshold: float) -> Segmented:
+    def segment(image: str, threshold: float, softness: int) -> Segmented:
         """Segment the main object of a photograph, without clicks.
 
         Args:
             image: The photograph (JPEG, PNG, WebP, HEIC, ...; at most 64 MB and 100 megapixels).
             threshold: From 0 to 1; lower includes more of the picture; the default is calibrated for this model.
+            softness: From 0 to 127, half the width of the cut-out's edge, in levels of probability; 0 is a hard edge.
 
         Returns:
             overlay: PNG, the photograph with the object tinted
@@ -37,7 +39,7 @@ def add_endpoints(service: Service) -> None:
             cutout: PNG, the object on a transparent background
             details: JSON with width, height, threshold, foreground (share of the picture's area), model, milliseconds
         """
-        return service.segment(image, threshold)
+        return service.segment(image, threshold, softness=softness)
 
     def probability(image: str) -> str:
         """Predict for each pixel of a photograph the probability that it belongs to the main object.
@@ -50,27 +52,29 @@ def add_endpoints(service: Service) -> None:
         """
         return service.probability(image)
 
-    def segment_batch(files: list[str], threshold: float) -> tuple[str | None, list[dict[str, Any]]]:
+    def segment_batch(files: list[str], threshold: float, softness: int) -> tuple[str | None, list[dict[str, Any]]]:
         """Segment the main object of each photograph in a list.
 
         Args:
             files: Up to 100 photographs.
             threshold: From 0 to 1; lower includes more of each picture; the default is calibrated for this model.
+            softness: From 0 to 127, half the width of the cut-out's edge, in levels of probability; 0 is a hard edge.
 
         Returns:
             zip: archive with NAME_mask.png and NAME_cutout.png for each photograph; none if every file failed
             details: JSON list in the order of the files, each entry with name and foreground, or name and error
         """
-        *_, last = run_batch(service, files, threshold)
+        *_, last = run_batch(service, files, threshold, Style(softness=softness))
         return last.archive, [item.details() for item in last.items]
 
-    def segment_clicks(image: str, clicks: str, threshold: float) -> Segmented:
+    def segment_clicks(image: str, clicks: str, threshold: float, softness: int) -> Segmented:
         """Segment the object of a photograph that clicks point at.
 
         Args:
             image: The photograph (JPEG, PNG, WebP, HEIC, ...; at most 64 MB and 100 megapixels).
             clicks: JSON such as [{"x": 120, "y": 80, "label": 1}]; pixels from top left, 1 = object, 0 = background.
             threshold: From 0 to 1; lower includes more of the picture; the default is calibrated for this model.
+            softness: From 0 to 127, half the width of the cut-out's edge, in levels of probability; 0 is a hard edge.
 
         Returns:
             overlay: PNG, the photograph with the object tinted
@@ -80,11 +84,11 @@ def add_endpoints(service: Service) -> None:
         """
         if not isinstance(clicks, str):
             raise ConfigError(f"the clicks must be a JSON text, not {json.dumps(clicks)[:40]}")
-        return service.segment(image, threshold, clicks)
+        return service.segment(image, threshold, clicks, softness)
 
     with gr.Column(visible=False):
         image, threshold = Upload(label="image"), Threshold(service.threshold, label="threshold")
-        clicks = gr.Textbox("[]", label="clicks")
+        clicks, softness = gr.Textbox("[]", label="clicks"), Softness(label="softness")
         files = Uploads(label="files")
         pictures = [gr.Image(label=kind, type="filepath", format="png") for kind in ("overlay", "mask", "cutout")]
         grey = gr.Image(label="probability", type="filepath", format="png")
@@ -92,10 +96,10 @@ def add_endpoints(service: Service) -> None:
         trigger = gr.Button()
         results = [*pictures, details]
         for function, inputs, outputs, work in (
-            (segment, [image, threshold], results, WORK),
+            (segment, [image, threshold, softness], results, WORK),
             (probability, [image], [grey], WORK),
-            (segment_batch, [files, threshold], [archive, details], BATCH_WORK),
-            (segment_clicks, [image, clicks, threshold], results, WORK),
+            (segment_batch, [files, threshold, softness], [archive, details], BATCH_WORK),
+            (segment_clicks, [image, clicks, threshold, softness], results, WORK),
         ):
             trigger.click(
                 as_gradio_errors(function), inputs, outputs, api_name=function.__name__, api_visibility="public", **work

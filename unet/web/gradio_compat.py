@@ -90,7 +90,10 @@ class GatedBlocks(gr.Blocks):
     async def preprocess_data(
         self, block_fn: Any, inputs: list[Any], state: Any, explicit_call: bool = False
     ) -> list[Any]:
-        """Gradio's own, behind the gate."""
+        """Gradio's own, behind the gate; values left out at the end are filled in where components are `optional`."""
+        missing = block_fn.inputs[len(inputs) :]
+        if all(getattr(component, "optional", False) for component in missing):
+            inputs = [*inputs, *(component.value for component in missing)]
         try:
             inputs = await self.gate(block_fn.inputs, inputs)
             return await super().preprocess_data(block_fn, inputs, state, explicit_call)

@@ -110,13 +110,16 @@ class Service:
         """(H, W) uint8 at the picture's own size."""
         return self.predictor.upsample(prob_small, picture.rgb, clicks)
 
-    def segment(self, path: str | Path | None, threshold: Any, clicks: str | None = None) -> Segmented:
+    def segment(
+        self, path: str | Path | None, threshold: Any, clicks: str | None = None, softness: int = draw.SOFTNESS
+    ) -> Segmented:
         """Answer `/segment` and `/segment_clicks`.
 
         Args:
             path: Path of the upload.
             threshold: 0..1.
             clicks: JSON as in `unet.pictures.clicks.parse_clicks`, or None.
+            softness: Of the cut-out's edge, 0..MAX_SOFTNESS.
 
         Raises:
             ConfigError: The threshold or the clicks cannot be used.
@@ -129,7 +132,9 @@ class Service:
         small = self.prob_small(picture, placed)
         prob8 = self.prob8(picture, small, placed)
         mask = draw.mask_from_prob(prob8, threshold)
-        kinds = {kind: partial(draw.render, kind, picture, prob8, threshold) for kind in ("overlay", "mask", "cutout")}
+        style = draw.Style(softness=softness)
+        arguments = (picture, prob8, threshold, style)
+        kinds = {kind: partial(draw.render, kind, *arguments) for kind in ("overlay", "mask", "cutout")}
         files = write_pngs(self.fresh_folder(), safe_stem(picture.name), kinds)
         details = {
             "width": picture.width,

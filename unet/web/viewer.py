@@ -29,7 +29,8 @@ from starlette.routing import Route
 
 from unet.pictures.clicks import Click
 from unet.pictures.decode import Picture
-from unet.pictures.draw import MAX_SOFTNESS, OUTLINE_UNIT, OVERLAY_COLOR, OVERLAY_OPACITY, save_png
+from unet.pictures.draw import MAX_SOFTNESS, OUTLINE_UNIT, OVERLAY_COLOR, OVERLAY_OPACITY, SOFTNESS, save_png
+from unet.pictures.foreground import foreground_colours
 from unet.web.download import Download
 from unet.web.gradio_compat import API_PREFIX, get_upload_folder
 
@@ -55,6 +56,8 @@ class ViewerValue(GradioModel):
     """PNG of the picture, RGB, at most PREVIEW_PIXELS."""
     prob: FileData
     """Grey PNG of the probability map at the same size."""
+    colours: FileData
+    """RGBA PNG of the foreground's own colours at the same size, transparent where they are the picture's."""
     alpha: FileData | None = None
     """Grey PNG of the picture's own transparency, if it has any."""
     histogram: list[int]
@@ -119,14 +122,16 @@ def viewer_value(
         save_png(array, path)
         return FileData(path=str(path))
 
+    shown, prob = _shrink(picture.rgb, width, height), sample(prob8, width, height)
     if like is None:
-        image = file("image", _shrink(picture.rgb, width, height))
+        image = file("image", shown)
         alpha = None if picture.alpha is None else file("alpha", sample(picture.alpha, width, height))
     else:
         image, alpha, source = like.image, like.alpha, like.source.path if like.source else None
     return ViewerValue(
         image=image,
-        prob=file("prob", sample(prob8, width, height)),
+        prob=file("prob", prob),
+        colours=file("colours", _changes(shown, foreground_colours(shown, prob))),
         alpha=alpha,
         histogram=Image.fromarray(prob8).histogram(),
         width=picture.width,
@@ -143,6 +148,12 @@ def _shrink(rgb: np.ndarray, width: int, height: int) -> np.ndarray:
     if (height, width) == rgb.shape[:2]:
         return rgb
     return np.asarray(Image.fromarray(rgb).resize((width, height), Image.Resampling.BOX))
+
+
+def _changes(before: np.ndarray, after: np.ndarray) -> np.ndarray:
+    """The pixels of `after` (H, W, 3) that are not those of `before`: (H, W, 4), elsewhere transparent black."""
+    changed = (before != after).any(axis=2)
+    return np.dstack([after, np.where(changed, np.uint8(255), np.uint8(0))]) * changed[..., None]
 
 
 def answer(path: str | Path, download: Download) -> dict[str, Any]:
@@ -211,6 +222,7 @@ class Viewer(gr.HTML):
             "color": "#" + bytes(OVERLAY_COLOR).hex(),
             "opacity": OVERLAY_OPACITY,
             "outlineUnit": OUTLINE_UNIT,
+            "softness": SOFTNESS,
             "maxSoftness": MAX_SOFTNESS,
             "modules": MODULES_PATH,
         }

@@ -82,13 +82,23 @@ export function greys(table) {
   return Uint32Array.from(table, (value) => pixel([value, value, value]));
 }
 
-/** Draw the picture with the table's alpha, at most `own`, the picture's own alpha or null. */
-export function drawCutout(target, picture, prob, table, own) {
+/**
+ * Draw the picture with the table's alpha, at most `own`, the picture's own alpha or null. Where the table has less than
+ * 255, `colours` replace the picture's; where nothing is visible, the colour is 0.
+ */
+export function drawCutout(target, picture, colours, prob, table, own) {
   const alphas = Uint32Array.from(table, (alpha) => (alpha << 24) >>> 0);
-  for (let i = 0; i < target.length; i += 1) target[i] = (picture[i] & 0xffffff) | alphas[prob[i]];
+  const opaque = Int32Array.from(table, (alpha) => (alpha === 255 ? -1 : 0));
+  const visible = Int32Array.from(table, (alpha) => (alpha === 0 ? 0 : 0xffffff));
+  for (let i = 0; i < target.length; i += 1) {
+    const level = prob[i];
+    const color = colours[i] ^ ((colours[i] ^ picture[i]) & opaque[level]);
+    target[i] = (color & visible[level]) | alphas[level];
+  }
   if (!own) return;
   for (let i = 0; i < target.length; i += 1) {
-    if (own[i] < target[i] >>> 24) target[i] = (target[i] & 0xffffff) | (own[i] << 24);
+    if (own[i] === 0) target[i] = 0;
+    else if (own[i] < target[i] >>> 24) target[i] = (target[i] & 0xffffff) | (own[i] << 24);
   }
 }
 

@@ -22,6 +22,12 @@ function levels({ data }) {
   return Uint8Array.from(pixels, (pixel) => pixel & 255);
 }
 
+/** The picture with the colours of `changes` where it has any. */
+function replaced(picture, { data }) {
+  const changes = new Uint32Array(data.data.buffer);
+  return picture.map((pixel, i) => changes[i] || pixel);
+}
+
 /**
  * Load the data of one value.
  *
@@ -29,9 +35,10 @@ function levels({ data }) {
  */
 export async function loadScene(value, before, signal) {
   const same = before !== null && before.value.image.url === value.image.url;
-  const [image, prob, own] = await Promise.all([
+  const [image, prob, changes, own] = await Promise.all([
     same ? null : decode(value.image.url, signal),
     decode(value.prob.url, signal),
+    decode(value.colours.url, signal),
     same || !value.alpha ? null : decode(value.alpha.url, signal),
   ]);
   const scene = same
@@ -44,9 +51,10 @@ export async function loadScene(value, before, signal) {
         picture: new Uint32Array(image.data.data.buffer),
         own: own && levels(own),
       };
-  if (prob.width !== scene.width || prob.height !== scene.height) {
-    throw new Error("the picture and the result differ in size");
+  for (const { width, height } of [prob, changes]) {
+    if (width !== scene.width || height !== scene.height) throw new Error("the picture and the result differ in size");
   }
   scene.prob = levels(prob);
+  scene.colours = replaced(scene.picture, changes);
   return scene;
 }

@@ -59,12 +59,13 @@ export class Painter {
 
   #draw(settings, threshold) {
     const { target } = this;
-    const { picture, prob, own, width, height } = this.scene;
+    const { picture, colours, prob, own, width, height } = this.scene;
     const { view, color, opacity, invert, softness } = settings;
     if (view === "probability") drawLevels(target, prob, HEAT);
     else if (view === "mask") drawLevels(target, prob, greys(maskTable(threshold, invert)));
-    else if (view === "cutout") drawCutout(target, picture, prob, alphaTable(threshold, softness, invert), own);
-    else {
+    else if (view === "cutout") {
+      drawCutout(target, picture, invert ? picture : colours, prob, alphaTable(threshold, softness, invert), own);
+    } else {
       const table = maskTable(threshold, invert);
       drawOverlay(target, picture, this.#tint(color, opacity), prob, table);
       const reach = outlineWidth(width, height, this.unit);

@@ -14,6 +14,7 @@ export class Settings {
     this.controls = Object.fromEntries([...root.querySelectorAll("[data-setting]")].map((c) => [c.dataset.setting, c]));
     this.controls.color.value = options.color;
     this.controls.opacity.value = Math.round(100 * options.opacity);
+    this.controls.softness.value = Math.round((100 * options.softness) / options.maxSoftness);
     this.fields = [...root.querySelectorAll("fieldset")];
     this.purposes = [...root.querySelectorAll("[data-for]")];
     this.#read();
