@@ -34,6 +34,7 @@ from unet.training.batches import PictureStore, epoch_order, make_batch, to_tens
 from unet.training.checkpoint import ema_decay, update_ema
 from unet.training.config import TrainConfig, check_config
 from unet.training.distributed import NO_BUFFER_BROADCAST, any_process, share_of_batch
+from unet.training.loss import LOSSES
 from unet.training.release import VALIDATION_SHEET, release
 from unet.training.run import Run, save_checkpoint, start_run
 from unet.training.step import learning_rate, set_learning_rate, simulate_batch, train_step
@@ -66,7 +67,7 @@ def train_epoch(run: Run, wrapped: torch.nn.Module, store: PictureStore, bar: An
         x = to_tensor(batch.images, run.settings, accelerator.device)  # (B, 3, h, w)
         y = torch.from_numpy(batch.targets).to(accelerator.device)  # (B, h, w)
         clicks = simulate_batch(run.model, x, batch) if config.clicks else None  # (B, 2, h, w)
-        loss = train_step(accelerator, wrapped, run.optimizer, x, clicks, y, config.accumulate)
+        loss = train_step(accelerator, wrapped, run.optimizer, LOSSES[config.loss], x, clicks, y, config.accumulate)
         if not math.isfinite(loss):
             place, names = f"step {step} (epoch {progress.epoch + 1})", [str(store.pairs[n].image) for n in row]
             raise TrainingError(f"the loss became {loss} at {place}; pictures: {', '.join(names)}")

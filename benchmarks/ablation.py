@@ -8,7 +8,7 @@ them take half an hour on two cores.
 """
 
 import argparse
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -58,7 +58,7 @@ class Change:
     """What differs from the base run: train.py's options, functions in the place of others, or the predictor."""
 
     options: dict[str, Any] = field(default_factory=dict)
-    functions: dict[str, Callable[..., Any]] = field(default_factory=dict)
+    functions: dict[str, Any] = field(default_factory=dict)
     served: dict[str, Any] = field(default_factory=dict)
 
 
@@ -68,7 +68,7 @@ CHANGES = {
     "no random crop": Change({"min_crop": 1.0}),
     "no colour jitter": Change(functions={"unet.training.augment.jitter_colours": same_colours}),
     "copy-paste of foregrounds into 30 %": Change(functions={"unet.training.batches.paste_share": lambda pointed: 0.3}),
-    "BCE without Dice": Change(functions={"unet.training.deep_supervision.bce_dice_loss": bce_loss}),
+    "BCE without Dice": Change(functions={"train.LOSSES": {"dice": bce_loss}}),
     "no average of the weights": Change({"ema_decay": 0.0}),
     "iseg pictures once an epoch, not twice": Change({"main_repeats": 1}),
     "iseg pictures four times an epoch": Change({"main_repeats": 4}),
@@ -79,7 +79,7 @@ CHANGES = {
 
 
 @contextmanager
-def replaced(functions: dict[str, Callable[..., Any]]) -> Iterator[None]:
+def replaced(functions: dict[str, Any]) -> Iterator[None]:
     """The named functions replaced by others meanwhile."""
     with ExitStack() as stack:
         for name, function in functions.items():

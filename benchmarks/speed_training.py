@@ -28,6 +28,7 @@ from unet.processes import keep_freed_memory
 from unet.training.batches import PictureStore, make_batch, to_tensor
 from unet.training.checkpoint import update_ema
 from unet.training.deep_supervision import DeeplySupervised, supervised_loss
+from unet.training.loss import bce_dice_loss
 from unet.training.step import train_step
 
 WIDTHS = {f"`plain`, width {w}": tuple(w * 2**level for level in range(4)) for w in (16, 32)}
@@ -97,7 +98,7 @@ class OurLoop:
     def step(self) -> None:
         """One optimizer step, as train.py takes it."""
         x, y = self._data()
-        train_step(self.accelerator, self.wrapped, self.optimizer, x, None, y, 1)
+        train_step(self.accelerator, self.wrapped, self.optimizer, bce_dice_loss, x, None, y, 1)
         update_ema(self.ema, self.model, 0.998)
         common.finish(x.device)
 
@@ -114,7 +115,7 @@ class OurLoop:
         self.optimizer.zero_grad(set_to_none=True)
         with torch.autocast(x.device.type, torch.bfloat16, enabled=has_fast_bf16()):
             outputs = self.wrapped(x)
-        loss = supervised_loss(outputs, y)
+        loss = supervised_loss(bce_dice_loss, outputs, y)
         mark()
         self.accelerator.backward(loss)
         mark()

@@ -37,6 +37,7 @@ def facts():
         epochs=37,
         best_epoch=29,
         seconds=8100.0,
+        loss="dice",
         init_from=None,
         versions={"python": "3.11.9", "torch": "2.13.0"},
         file_bytes=8_460_000,

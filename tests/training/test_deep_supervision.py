@@ -10,6 +10,7 @@ from unet import UNet
 from unet.network.lite0 import LITE0_WIDTHS
 from unet.network.weights import WeightsConfig, save_weights
 from unet.training.deep_supervision import LEVELS, DeeplySupervised, supervised_loss
+from unet.training.loss import bce_dice_loss
 
 
 def bilinear(small: np.ndarray, height: int, width: int) -> np.ndarray:
@@ -38,7 +39,7 @@ def test_every_output_has_the_pictures_size(size, encoder, widths, heads):
 def test_a_network_of_one_level_has_no_heads():
     outputs = DeeplySupervised(UNet(widths=(4,)))(torch.rand(2, 3, 9, 7))
     assert len(outputs) == 1
-    assert supervised_loss(outputs, torch.ones(2, 9, 7, dtype=torch.uint8)).isfinite()
+    assert supervised_loss(bce_dice_loss, outputs, torch.ones(2, 9, 7, dtype=torch.uint8)).isfinite()
 
 
 @pytest.mark.parametrize("clicks", [False, True])
@@ -59,7 +60,7 @@ def test_the_loss_is_the_networks_plus_four_tenths_of_each_heads():
     x = torch.rand(2, 3, 21, 30)
     target = np.random.default_rng(0).choice([0, 1, 255], size=(2, 21, 30)).astype(np.uint8)
     with torch.no_grad():
-        loss = supervised_loss(model(x), torch.from_numpy(target))
+        loss = supervised_loss(bce_dice_loss, model(x), torch.from_numpy(target))
         expected = brute_force(model.network.head(levels[-1]).double().numpy(), target)
     for level, head in zip(levels[:-1], model.heads, strict=True):  # coarsest first
         weight, bias = head.weight.detach().double().numpy()[0, :, 0, 0], head.bias.item()
@@ -71,7 +72,7 @@ def test_the_loss_is_the_networks_plus_four_tenths_of_each_heads():
 
 def test_every_head_and_the_network_learn():
     model = DeeplySupervised(UNet(widths=(4, 8, 16)))
-    supervised_loss(model(torch.rand(2, 3, 16, 16)), torch.ones(2, 16, 16, dtype=torch.uint8)).backward()
+    supervised_loss(bce_dice_loss, model(torch.rand(2, 3, 16, 16)), torch.ones(2, 16, 16, dtype=torch.uint8)).backward()
     assert all(parameter.grad is not None and parameter.grad.any() for parameter in model.heads.parameters())
     assert model.network.head.weight.grad.any()
 

@@ -111,8 +111,9 @@ def test_the_same_seed_gives_identical_weights_and_another_does_not(trained, tmp
     assert not same_weights(cwd / "weights", tmp_path / "other")
 
 
-def test_the_network_learns_the_shapes(photos, tmp_path):
-    options = [*SMALL, "--epochs", 25, "--lr", "0.01", "--ema-decay", "0.9"]
+@pytest.mark.parametrize("loss", ["dice", "edge"])
+def test_the_network_learns_the_shapes(photos, tmp_path, loss):
+    options = [*SMALL, "--epochs", 25, "--lr", "0.01", "--ema-decay", "0.9", "--loss", loss]
     result = train(tmp_path, "--data", photos, *options)
     assert result.returncode == 0, result.stderr
     scores = json.loads((tmp_path / "weights/config.json").read_text())["scores"]

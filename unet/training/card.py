@@ -24,6 +24,12 @@ Not measured: `python benchmarks/clicks.py --data DIR --weights THESE` puts its 
 <!-- clicks:end -->"""
 
 
+LOSS_NAMES = {
+    "dice": "Binary cross-entropy plus Dice",
+    "edge": "Binary cross-entropy plus IoU, both with weights that rise towards the contour (F3Net, Wei et al. 2020),",
+}
+
+
 @dataclass(frozen=True)
 class CardFacts:
     """What a training run knows and measured."""
@@ -38,6 +44,7 @@ class CardFacts:
     epochs: int  # passes over the training pictures
     best_epoch: int  # number of the epoch whose weights were kept, from 1
     seconds: float  # time that training took
+    loss: str  # one of `unet.training.loss.LOSSES`
     init_from: str | None  # the weights that the run started from, if any
     versions: dict[str, str]  # versions of Python and the packages, by name
     file_bytes: int  # size of the weights file
@@ -143,7 +150,8 @@ def _introduction(facts: CardFacts) -> str:
         f"background: widths {', '.join(map(str, facts.network['widths']))}, {facts.parameters:,} parameters, "
         f"{facts.file_bytes / 1e6:.1f} MB in half precision. It sees pictures at {width} x {height}"
         f"{', and their mirror images, whose answers are averaged' if facts.config.flip else ''}; the "
-        f"probabilities are brought back to the picture's own size bilinearly.{clicks}"
+        "probabilities are brought back to the picture's own size bilinearly. Where the object is small, the network "
+        f"also sees its surroundings from close by, and both answers are averaged.{clicks}"
     )
 
 
@@ -205,8 +213,8 @@ def _training(facts: CardFacts) -> str:
         "## Training\n\n"
         f"```bash\n{facts.command}\n```\n\n"
         f"Seed {facts.seed}, {start}, {facts.epochs} epochs in {_duration(facts.seconds)}; epoch "
-        f"{facts.best_epoch} had the highest mean IoU on validation and was kept. Binary cross-entropy plus Dice on "
-        "the known pixels, also at three coarser levels (deep supervision), AdamW with warm-up and cosine decay, "
+        f"{facts.best_epoch} had the highest mean IoU on validation and was kept. {LOSS_NAMES[facts.loss]} on the "
+        "known pixels, also at three coarser levels (deep supervision), AdamW with warm-up and cosine decay, "
         "gradient clipping, augmented pictures, and an average of the weights over the steps, which is shipped.\n\n"
         f"![Training loss and validation scores over the epochs]({CURVES_FILE})"
     )

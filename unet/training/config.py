@@ -12,11 +12,14 @@ from unet.errors import ConfigError
 from unet.evaluation.simulated_clicks import opencv
 from unet.network.encoders import ENCODERS, encoder_class
 from unet.training.augment import MIN_CROP
+from unet.training.loss import LOSSES
 
 if TYPE_CHECKING:
     Encoder = str
-else:
-    Encoder = Literal[tuple(ENCODERS)]  # the choices of the command line
+    LossName = str
+else:  # the choices of the command line
+    Encoder = Literal[tuple(ENCODERS)]
+    LossName = Literal[tuple(LOSSES)]
 
 
 def _shown(metavar: str, default: str = "") -> Any:
@@ -64,6 +67,8 @@ class TrainConfig:
     """Smallest share of a picture's area that a random crop keeps; 1 always shows the whole picture."""
     clicks: bool = False
     """Train with simulated clicks, so that the network can use a visitor's; needs an encoder such as lite0."""
+    loss: LossName = "dice"
+    """What training minimises: binary cross-entropy plus Dice (dice), or plus IoU with the edges weighted (edge)."""
     lr: float = 1e-3
     """Peak learning rate of AdamW."""
     encoder_lr: float = 1.0

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from unet.network.unet import UNet
-from unet.training.loss import bce_dice_loss
+from unet.training.loss import Loss
 
 LEVELS = 3  # coarsest levels of the expansive path that get a head
 WEIGHT = 0.4  # of each of their losses; the network's own has weight 1
@@ -35,12 +35,13 @@ class DeeplySupervised(nn.Module):
         return [self.network.head(finest), *(F.interpolate(x, size=image.shape[-2:], mode="bilinear") for x in small)]
 
 
-def supervised_loss(outputs: Sequence[Tensor], target: Tensor) -> Tensor:
+def supervised_loss(loss: Loss, outputs: Sequence[Tensor], target: Tensor) -> Tensor:
     """A scalar >= 0, the loss of the network's own logits plus `WEIGHT` times that of each head's.
 
     Args:
+        loss: One of `unet.training.loss.LOSSES`.
         outputs: Outputs of `DeeplySupervised`, each (B, 1, H, W).
-        target: (B, H, W) uint8 labels, as for `bce_dice_loss`.
+        target: (B, H, W) uint8 labels, as for the loss.
     """
-    own, *others = (bce_dice_loss(logits, target) for logits in outputs)
+    own, *others = (loss(logits, target) for logits in outputs)
     return own + WEIGHT * sum(others, own.new_zeros(()))

@@ -1,32 +1,80 @@
-"""The training loss: binary cross-entropy plus Dice, picture by picture, in float32."""
+"""The training losses, picture by picture, in float32.
+
+In both, each picture weighs the same however many of its pixels are unknown, so the loss of a batch is the mean of the
+losses of its pictures. Logits are (B, 1, H, W) of any floating type; a target is (B, H, W) uint8: 0 background,
+1 foreground, 255 unknown (left out). The result is a scalar >= 0.
+"""
+
+from collections.abc import Callable
 
 import torch.nn.functional as F
 from torch import Tensor
 
 from unet.data.masks import UNKNOWN
 
+Loss = Callable[[Tensor, Tensor], Tensor]
+"""A function of logits and target."""
+
+EDGE_WEIGHT = 5.0
+EDGE_SHARE = 22  # the neighbourhood of a pixel is this share of the picture's longer side on either side, rounded down
+
 
 def bce_dice_loss(logits: Tensor, target: Tensor) -> Tensor:
-    """Mean over the batch of each picture's binary cross-entropy plus its soft Dice loss.
+    """Binary cross-entropy plus soft Dice.
 
-    Each picture weighs the same however many of its pixels are unknown, so the loss of a batch is the mean of the
-    losses of its pictures. Soft Dice after Milletari et al. 2016 (V-Net, arXiv:1606.04797), with one pixel of
-    smoothing.
-
-    Args:
-        logits: (B, 1, H, W), any floating type; computed with in float32.
-        target: (B, H, W) uint8: 0 background, 1 foreground, 255 unknown (left out).
-
-    Returns:
-        A scalar >= 0.
+    Soft Dice after Milletari et al. 2016 (V-Net, arXiv:1606.04797), with one pixel of smoothing.
     """
-    known = (target != UNKNOWN).float()  # (B, H, W)
-    truth = (target == 1).float()
-    scores = logits.squeeze(1).float()  # (B, H, W)
-    bce = F.binary_cross_entropy_with_logits(scores, truth, reduction="none") * known
-    bce = bce.sum(dim=(1, 2)) / known.sum(dim=(1, 2)).clamp(min=1)  # (B,)
-    prob = scores.sigmoid() * known
-    overlap = (prob * truth).sum(dim=(1, 2))
-    total = prob.sum(dim=(1, 2)) + truth.sum(dim=(1, 2))  # truth is 0 wherever the pixel is unknown
-    dice = 1 - (2 * overlap + 1) / (total + 1)  # (B,)
-    return (bce + dice).mean()
+    known, truth = _known(target), _truth(target)  # (B, H, W)
+    bce, prob = _bce(logits, truth, known), _prob(logits, known)
+    overlap, total = _sums(prob * truth), _sums(prob + truth)  # (B,); truth is 0 wherever the pixel is unknown
+    return (bce + 1 - (2 * overlap + 1) / (total + 1)).mean()
+
+
+def edge_iou_loss(logits: Tensor, target: Tensor) -> Tensor:
+    """Binary cross-entropy plus soft IoU, in both of which pixels near an edge weigh up to six times as much.
+
+    The weight is 1 + 5 |m - t|, where t is the pixel's label and m the mean label of its neighbourhood (F3Net, Wei et
+    al. 2020, arXiv:1911.11445, section 3.3), here over known pixels only; IoU has one pixel of smoothing.
+    """
+    known, truth = _known(target), _truth(target)  # (B, H, W)
+    weight = known * (1 + EDGE_WEIGHT * (_mean_around(truth, known) - truth).abs())
+    bce, prob = _bce(logits, truth, weight), _prob(logits, known)
+    overlap, union = _sums(weight * prob * truth), _sums(weight * (prob + truth - prob * truth))  # (B,)
+    return (bce + 1 - (overlap + 1) / (union + 1)).mean()
+
+
+LOSSES: dict[str, Loss] = {"dice": bce_dice_loss, "edge": edge_iou_loss}
+
+
+def _known(target: Tensor) -> Tensor:
+    return (target != UNKNOWN).float()
+
+
+def _truth(target: Tensor) -> Tensor:
+    return (target == 1).float()
+
+
+def _sums(values: Tensor) -> Tensor:
+    return values.sum(dim=(1, 2))  # (B, H, W) -> (B,)
+
+
+def _bce(logits: Tensor, truth: Tensor, weight: Tensor) -> Tensor:
+    """(B,): the mean cross-entropy of each picture's pixels, weighted."""
+    bce = F.binary_cross_entropy_with_logits(logits.squeeze(1).float(), truth, reduction="none")
+    return _sums(bce * weight) / _sums(weight).clamp(min=1)
+
+
+def _prob(logits: Tensor, known: Tensor) -> Tensor:
+    return logits.squeeze(1).float().sigmoid() * known
+
+
+def _mean_around(truth: Tensor, known: Tensor) -> Tensor:
+    """(B, H, W): the mean label of the known pixels in the square around each pixel."""
+    return _box_mean(truth) / _box_mean(known).clamp(min=1e-6)
+
+
+def _box_mean(values: Tensor) -> Tensor:
+    reach = max(1, max(values.shape[-2:]) // EDGE_SHARE)
+    side = 2 * reach + 1
+    rows = F.avg_pool2d(values[:, None], (side, 1), 1, (reach, 0))  # zeros beyond the border, in both means alike
+    return F.avg_pool2d(rows, (1, side), 1, (0, reach)).squeeze(1)

@@ -99,6 +99,7 @@ def release(config: TrainConfig, model: UNet, settings: WeightsConfig, splits: S
             epochs=config.epochs,
             best_epoch=progress.best_epoch,
             seconds=progress.seconds,
+            loss=config.loss,
             init_from=config.init_from and public_path(config.init_from),
             versions=versions,
             file_bytes=(folder / WEIGHTS_FILE).stat().st_size,

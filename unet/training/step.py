@@ -15,6 +15,7 @@ from unet.training.batches import Batch
 from unet.training.config import TrainConfig
 from unet.training.deep_supervision import DeeplySupervised, supervised_loss
 from unet.training.distributed import StepStatistics
+from unet.training.loss import Loss
 
 GRADIENT_NORM = 1.0
 
@@ -66,6 +67,7 @@ def train_step(
     accelerator: Accelerator,
     model: torch.nn.Module,
     optimizer: torch.optim.Optimizer,
+    loss: Loss,
     images: torch.Tensor,
     clicks: torch.Tensor | None,
     targets: torch.Tensor,
@@ -76,6 +78,7 @@ def train_step(
     Args:
         model: A `DeeplySupervised`, prepared by the accelerator.
         optimizer: Optimizer, prepared by the accelerator, with the step's learning rate set.
+        loss: One of `unet.training.loss.LOSSES`.
         images: (B, 3, h, w) normalised pictures.
         clicks: (B, 2, h, w) click maps, or None.
         targets: (B, h, w) uint8 labels.
@@ -93,9 +96,9 @@ def train_step(
         with nullcontext() if last else accelerator.no_sync(model), statistics.micro_batch():
             with torch.autocast(accelerator.device.type, torch.bfloat16, enabled=has_fast_bf16()):
                 outputs = model(x, c)  # the network's logits (B / accumulate, 1, h, w), then the heads'
-            loss = supervised_loss(outputs, y) / accumulate
-            accelerator.backward(loss)
-        total += loss.detach()
+            share = supervised_loss(loss, outputs, y) / accumulate
+            accelerator.backward(share)
+        total += share.detach()
     statistics.finish()
     accelerator.clip_grad_norm_(model.parameters(), GRADIENT_NORM)
     optimizer.step()
