@@ -33,7 +33,12 @@ def picture(name: str) -> Picture:
     rows, columns = np.mgrid[:height, :width]
     waves = [np.sin(rows / rng.uniform(3, 19) + columns / rng.uniform(3, 19)) for _ in range(4)]
     layers = [(127.5 + 127.4 * wave).astype(np.uint8) for wave in waves]
-    return Picture(np.dstack(layers[:3]), layers[3] if name == "glass" else None, name)
+    straight = np.dstack(layers[:3])
+    if name != "glass":
+        return Picture(straight, None, name)
+    share = layers[3][..., None] / 255
+    on_white = np.rint(straight * share + 255 * (1 - share)).astype(np.uint8)
+    return Picture(on_white, layers[3], name, straight)
 
 
 def prob8(name: str, clicks: Sequence[Click] = ()) -> np.ndarray:

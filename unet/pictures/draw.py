@@ -59,7 +59,7 @@ def render(
         if style.invert:
             return cutout(picture, 255 - alpha)
         partly = ((alpha > 0) & (alpha < 255)).any()
-        return cutout(picture, alpha, foreground_colours(picture.rgb, prob8) if partly else None)
+        return cutout(picture, alpha, cutout_colours(picture, prob8) if partly else None)
     if kind not in KINDS:
         raise ConfigError(f"the kind must be one of {', '.join(KINDS)}, not {kind!r}")
     mask = mask_from_prob(prob8, threshold)
@@ -117,14 +117,23 @@ def foreground_share(mask: np.ndarray) -> float:
 def cutout(picture: Picture, mask: np.ndarray, colours: np.ndarray | None = None) -> np.ndarray:
     """The picture with `mask`, (H, W) uint8, as its alpha, never above the picture's own: (H, W, 4) uint8.
 
-    Below 255 of the mask, `colours` (H, W, 3) uint8 replace the picture's. Where nothing is visible, the colour is 0,
-    so that the file does not hold what was removed.
+    Its colours are those of the file, not composited on anything. Below 255 of the mask, `colours` (H, W, 3) uint8
+    replace them. Where nothing is visible, the colour is 0, so that the file does not hold what was removed.
     """
     alpha = mask if picture.alpha is None else np.minimum(mask, picture.alpha)
-    rgb = picture.rgb if colours is None else np.where(mask[..., None] == 255, picture.rgb, colours)
+    own = picture.own_colours
+    rgb = own if colours is None else np.where(mask[..., None] == 255, own, colours)
     result = np.dstack([rgb, alpha])
     np.copyto(result.view(np.uint32)[..., 0], 0, where=alpha == 0)
     return result
+
+
+def cutout_colours(picture: Picture, prob8: np.ndarray) -> np.ndarray:
+    """The foreground's own colours (see `unet.pictures.foreground`); the file's, where it is transparent itself."""
+    colours = foreground_colours(picture.rgb, prob8)
+    if picture.alpha is not None and picture.straight is not None:
+        np.copyto(colours, picture.straight, where=(picture.alpha < 255)[..., None])
+    return colours
 
 
 def overlay(

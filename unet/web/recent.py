@@ -74,4 +74,4 @@ class RecentPictures:
 
 
 def _size(picture: Picture) -> int:
-    return picture.rgb.nbytes + (0 if picture.alpha is None else picture.alpha.nbytes)
+    return picture.nbytes

@@ -29,8 +29,15 @@ from starlette.routing import Route
 
 from unet.pictures.clicks import Click
 from unet.pictures.decode import Picture
-from unet.pictures.draw import MAX_SOFTNESS, OUTLINE_UNIT, OVERLAY_COLOR, OVERLAY_OPACITY, SOFTNESS, save_png
-from unet.pictures.foreground import foreground_colours
+from unet.pictures.draw import (
+    MAX_SOFTNESS,
+    OUTLINE_UNIT,
+    OVERLAY_COLOR,
+    OVERLAY_OPACITY,
+    SOFTNESS,
+    cutout_colours,
+    save_png,
+)
 from unet.web.download import Download
 from unet.web.gradio_compat import API_PREFIX, get_upload_folder
 
@@ -131,7 +138,7 @@ def viewer_value(
     return ViewerValue(
         image=image,
         prob=file("prob", prob),
-        colours=file("colours", _changes(shown, foreground_colours(shown, prob))),
+        colours=file("colours", _changes(shown, cutout_colours(_sampled(picture, shown), prob))),
         alpha=alpha,
         histogram=Image.fromarray(prob8).histogram(),
         width=picture.width,
@@ -148,6 +155,14 @@ def _shrink(rgb: np.ndarray, width: int, height: int) -> np.ndarray:
     if (height, width) == rgb.shape[:2]:
         return rgb
     return np.asarray(Image.fromarray(rgb).resize((width, height), Image.Resampling.BOX))
+
+
+def _sampled(picture: Picture, shown: np.ndarray) -> Picture:
+    """The preview `shown` (h, w, 3) of a picture, with the picture's transparency and the colours under it."""
+    if picture.alpha is None or picture.straight is None:
+        return Picture(shown, None, picture.name)
+    alpha, straight = (sample(array, shown.shape[1], shown.shape[0]) for array in (picture.alpha, picture.straight))
+    return Picture(shown, alpha, picture.name, straight)
 
 
 def _changes(before: np.ndarray, after: np.ndarray) -> np.ndarray:

@@ -84,9 +84,10 @@ export function greys(table) {
 
 /**
  * Draw the picture with the table's alpha, at most `own`, the picture's own alpha or null. Where the table has less than
- * 255, `colours` replace the picture's; where nothing is visible, the colour is 0.
+ * 255, `colours` replace the picture's, and where `own` has less, those of `straight`, without any white under them;
+ * where nothing is visible, the colour is 0.
  */
-export function drawCutout(target, picture, colours, prob, table, own) {
+export function drawCutout(target, picture, colours, prob, table, own, straight) {
   const alphas = Uint32Array.from(table, (alpha) => (alpha << 24) >>> 0);
   const opaque = Int32Array.from(table, (alpha) => (alpha === 255 ? -1 : 0));
   const visible = Int32Array.from(table, (alpha) => (alpha === 0 ? 0 : 0xffffff));
@@ -98,7 +99,9 @@ export function drawCutout(target, picture, colours, prob, table, own) {
   if (!own) return;
   for (let i = 0; i < target.length; i += 1) {
     if (own[i] === 0) target[i] = 0;
-    else if (own[i] < target[i] >>> 24) target[i] = (target[i] & 0xffffff) | (own[i] << 24);
+    else if (own[i] < 255 && target[i] >>> 24 > 0) {
+      target[i] = (straight[i] & 0xffffff) | (Math.min(own[i], target[i] >>> 24) << 24);
+    }
   }
 }
 

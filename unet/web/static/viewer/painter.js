@@ -64,7 +64,8 @@ export class Painter {
     if (view === "probability") drawLevels(target, prob, HEAT);
     else if (view === "mask") drawLevels(target, prob, greys(maskTable(threshold, invert)));
     else if (view === "cutout") {
-      drawCutout(target, picture, invert ? picture : colours, prob, alphaTable(threshold, softness, invert), own);
+      const table = alphaTable(threshold, softness, invert);
+      drawCutout(target, picture, invert ? picture : colours, prob, table, own, colours);
     } else {
       const table = maskTable(threshold, invert);
       drawOverlay(target, picture, this.#tint(color, opacity), prob, table);
