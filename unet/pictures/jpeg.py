@@ -25,6 +25,7 @@ def complete(content: bytes) -> tuple[Image.Image, int]:
     Raises:
         ValueError: More than `MAX_MISSING` of the rows are spoilt, or whole passes over the picture are missing.
     """
+    content = content.rstrip(b"\xff")  # half a marker, which would swallow what follows
     intervals = _check_passes(content)
     picture = _load(content + _END)
     other = np.asarray(_load(content + _filling(content, intervals) + _END))

@@ -164,10 +164,9 @@ def _wide_png(source: Opened, image: Image.Image) -> Pixels | None:
 def _usual(source: Opened, image: Image.Image) -> Pixels:
     """Pictures of 8 bits a sample."""
     png = source.png
-    if png is not None and png.colour_type == 0 and png.depth < 8 and "transparency" in image.info:
-        level = int(image.info["transparency"]) * 255 // (2**png.depth - 1)
-        image = image.convert("L")  # 1 bit, too
-        image.info["transparency"] = level
+    if png is not None and png.colour_type == 0 and png.depth < 8 and len(png.side.get(b"tRNS", b"")) == 2:
+        image = image.convert("L")  # 1 bit, too; Pillow leaves the transparent level as the file counts it
+        image.info["transparency"] = int.from_bytes(png.side[b"tRNS"]) * 255 // (2**png.depth - 1)
     if image.mode in ("P", "PA", "L", "RGB") and image.has_transparency_data:  # in L and RGB, of one colour
         image = image.convert("RGBA")
     elif image.mode in ("P", "PA"):
