@@ -1,6 +1,7 @@
 """The command line: `unet`, or `python -m unet` in a checkout.
 
     unet predict photo.jpg photos/ --output masks/
+    unet predict photo.jpg --output photo-mask.png
     unet predict photos/ --output cutouts/ --kind cutout --weights user/name
     unet evaluate --data DIR --split test --json
     unet app --port 8000                                                             # the page and its API
@@ -10,6 +11,7 @@ An error is one message on stderr and exit status 1; wrong usage is status 2, Ct
 """
 
 import argparse
+import io
 import math
 import os
 import sys
@@ -18,13 +20,14 @@ from pathlib import Path
 
 from unet.data.split import PARTS
 from unet.errors import ConfigError, UnetError
-from unet.hub.file_names import shipped
+from unet.hub.file_names import WEIGHTS_FILE, shipped
 from unet.pictures.clicks import Click
 from unet.pictures.draw import KINDS, MAX_SOFTNESS, SOFTNESS, Style, check_softness
 from unet.prediction import PRECISIONS
 from unet.processes import Processes, sharing
 
 WEIGHTS = "weights"
+MOST_NAMED = 20  # files in one line
 
 
 def _threshold(text: str) -> float:
@@ -69,8 +72,8 @@ def _parser() -> argparse.ArgumentParser:
     shared.add_argument(
         "--weights",
         metavar="DIR_OR_REPO",
-        help=f"weights folder, or Hub repo USER/NAME[@REVISION] (default: ./{WEIGHTS} if it exists, else the weights "
-        "that come with the program)",
+        help=f"weights folder, or its {WEIGHTS_FILE}, or Hub repo USER/NAME[@REVISION] (default: ./{WEIGHTS} if it "
+        "exists, else the weights that come with the program)",
     )
     shared.add_argument(
         "--precision",
@@ -85,8 +88,20 @@ def _parser() -> argparse.ArgumentParser:
         help="write the mask of each picture as a PNG file",
         description="Write the result for each picture to DIR/STEM.png, at the picture's own size.",
     )
-    predict.add_argument("paths", nargs="+", metavar="PATH", type=Path, help="picture, or folder of pictures")
-    predict.add_argument("--output", required=True, metavar="DIR", type=Path, help="folder to write to")
+    predict.add_argument("paths", nargs="+", metavar="PATH", type=Path, help="picture, folder of pictures, or pattern")
+    predict.add_argument(
+        "--output",
+        required=True,
+        metavar="DIR_OR_PNG",
+        type=Path,
+        help="folder to write to; with a single picture also the file to write, if it ends in .png",
+    )
+    predict.add_argument(
+        "-r",
+        "--recursive",
+        action="store_true",
+        help="search the folders' subfolders, too; the results lie in subfolders of the same names",
+    )
     predict.add_argument(
         "--kind",
         choices=(*KINDS, "prob"),
@@ -139,19 +154,31 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _listed(files: Sequence[Path]) -> str:
+    """The files' names, the first of them if there are many."""
+    names = [file.name for file in files[:MOST_NAMED]]
+    return ", ".join(names) + (f" and {len(files) - MOST_NAMED} more" if len(files) > MOST_NAMED else "")
+
+
 def _predict(args: argparse.Namespace, processes: Processes) -> int:
-    from unet.prediction.files import find_pictures, plan, predict_pictures
+    from unet.prediction.files import predict_pictures
     from unet.prediction.predictor import Predictor
+    from unet.prediction.tasks import find_pictures, plan
 
     def write_share() -> int:
-        tasks = plan(find_pictures(args.paths), args.output)
+        found = find_pictures(args.paths, args.recursive, args.output)
+        tasks = plan(found, args.output)
+        if found.skipped and processes.is_main:
+            print(f"skipped, because they do not end like pictures: {_listed(found.skipped)}", file=sys.stderr)
         if args.clicks and len(tasks) > 1:
             raise ConfigError(f"--click needs exactly one picture, not {len(tasks)}")
         predictor = Predictor.load(args.weights, precision=args.precision)
         threshold = predictor.threshold if args.threshold is None else args.threshold
         style = Style(softness=args.softness)
         mine, status = processes.share(tasks), 0
-        for task, error in predict_pictures(predictor, mine, args.kind, threshold, args.clicks, style):
+        for task, error, notices in predict_pictures(predictor, mine, args.kind, threshold, args.clicks, style):
+            for notice in notices:
+                print(f"note: {task.source.name}: {notice}", file=sys.stderr)
             if error is None:
                 print(task.target, flush=processes.count > 1)
             else:
@@ -186,6 +213,9 @@ def _run(args: argparse.Namespace, processes: Processes) -> int:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
     words = sys.argv[1:] if argv is None else list(argv)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a console that cannot show a name shows stand-ins
+            stream.reconfigure(errors="backslashreplace")
     if words[:1] == ["app"]:
         from unet.web.app import main as serve
 

@@ -21,6 +21,7 @@ from unet.network.weights import WeightsConfig, save_weights
 from unet.pictures.decode import read_picture
 from unet.pictures.draw import Style, encode_png, mask_from_prob, overlay, render
 from unet.prediction import PRECISIONS, files
+from unet.prediction.tasks import find_pictures, plan
 
 ROOT = Path(__file__).parents[2]
 SIZES = [(40, 56), (1, 1), (9, 200), (64, 64), (33, 31), (120, 90), (17, 5), (50, 50), (8, 8), (70, 20), (41, 57)]
@@ -143,8 +144,8 @@ def test_pictures_in_flight_stay_within_the_pixel_budget(pictures, predictor, tm
 
     monkeypatch.setattr(files, "read_picture", reading)
     monkeypatch.setattr(files, "save_png", writing)
-    tasks = files.plan(files.find_pictures([pictures]), tmp_path)
-    assert all(error is None for _, error in files.predict_pictures(predictor, tasks, "mask", 0.5))
+    tasks = plan(find_pictures([pictures]), tmp_path)
+    assert all(outcome.error is None for outcome in files.predict_pictures(predictor, tasks, "mask", 0.5))
     assert decoded == written == sum(sizes.values())
     assert most <= 12000
 
@@ -195,18 +196,6 @@ def test_files_are_overwritten(pictures, predictor, tiny_weights, tmp_path):
     assert (tmp_path / "p00.png").read_bytes() == expected(predictor, pictures / "p00.png", "mask", 0.5)
 
 
-def test_equal_stems_are_refused_before_anything_is_written(pictures, tiny_weights, tmp_path, capsys):
-    twin = tmp_path / "p00.jpg"
-    Image.new("RGB", (5, 5)).save(twin)
-    output = tmp_path / "output"
-    assert run("predict", pictures, twin, "--output", output, "--weights", tiny_weights) == 1
-    error = capsys.readouterr().err
-    assert str(pictures / "p00.png") in error
-    assert str(twin) in error
-    assert error.count("\n") == 1
-    assert not output.exists()
-
-
 def test_a_source_is_never_overwritten(pictures, tiny_weights, capsys):
     before = contents_of_files(pictures)
     assert run("predict", pictures / "p00.png", "--output", pictures, "--weights", tiny_weights) == 1
@@ -227,7 +216,8 @@ def test_a_file_that_fails_is_named_and_the_rest_go_on(pictures, predictor, tiny
     (output / "p07.png").mkdir(parents=True)  # cannot be replaced by a file
     assert run("predict", folder, missing, "--output", output, "--weights", tiny_weights) == 1
     printed = capsys.readouterr()
-    errors = printed.err.splitlines()
+    skipped, *errors = printed.err.splitlines()
+    assert skipped.endswith(": notes.txt")
     assert len(errors) == 4
     for line, name in zip(errors, ["p03.webp", "p05.webp", "p07.png", "gone.png"], strict=True):
         assert line.startswith("error: ")
@@ -306,7 +296,7 @@ def test_output_that_nobody_reads_is_no_traceback(pictures, tiny_weights, tmp_pa
     running = process("predict", pictures, "--output", tmp_path, "--weights", tiny_weights)
     running.stdout.close()
     assert running.wait(timeout=300) == 1
-    assert running.stderr.read() == ""
+    assert running.stderr.read() == "skipped, because they do not end like pictures: notes.txt\n"
     running.stderr.close()
 
 

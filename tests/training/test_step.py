@@ -13,6 +13,7 @@ from unet.pictures.clicks import click_maps
 from unet.training.batches import Batch
 from unet.training.config import TrainConfig, check_config
 from unet.training.deep_supervision import DeeplySupervised
+from unet.training.run import check_deepest
 from unet.training.step import make_optimizer, set_learning_rate, simulate_batch
 
 
@@ -92,3 +93,27 @@ def test_the_network_is_asked_only_about_pictures_that_get_a_correction():
     np.testing.assert_array_equal(model.clicks[0].numpy(), first[model.pictures[0]])
     for index, corrections in enumerate(rounds):
         assert (maps[index] != first[index]).any() == (corrections > 0)
+
+
+@pytest.mark.parametrize(
+    ("size", "batch", "accumulate", "processes", "refused"),
+    [
+        (16, 1, 1, 1, True),
+        (16, 4, 2, 2, True),  # one picture at a time all the same
+        (9, 1, 1, 1, True),
+        (17, 1, 1, 1, False),
+        (16, 2, 1, 1, False),
+    ],
+)
+def test_one_pixel_of_one_picture_is_refused_before_batch_norm_meets_it(size, batch, accumulate, processes, refused):
+    model = UNet(widths=(4, 4, 4, 8))
+    config = TrainConfig(size=size, batch_size=batch, accumulate=accumulate)
+    picture = torch.zeros(batch // accumulate // processes, 3, size, size)
+    if refused:
+        with pytest.raises(ConfigError, match=rf"--size {size} .* --batch-size {batch} .* a --size above 16, or"):
+            check_deepest(config, model, processes)
+        with pytest.raises(ValueError, match="more than 1 value per channel"):
+            model.train()(picture)
+    else:
+        check_deepest(config, model, processes)
+        model.train()(picture)

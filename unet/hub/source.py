@@ -69,8 +69,9 @@ def locate(source: str | Path, *, timeout: float = 10.0, also: Sequence[str] = (
         HubError: The Hub cannot be reached, refuses, or has no loadable weights there. There is no fallback.
         WeightsError: `source` is neither a folder nor well formed.
     """
-    if Path(source).is_dir() or isinstance(source, Path):
-        return _local(source)
+    folder = _folder_of(Path(source))
+    if folder.is_dir() or isinstance(source, Path):
+        return _local(source if folder == Path(source) else folder)
     repo, revision = parse_source(source)
     if constants.HF_HUB_OFFLINE or (revision and _COMMIT.fullmatch(revision)):
         cached = _find_cached(repo, revision, also)
@@ -107,6 +108,22 @@ def locate_or_embedded(
     if cached:
         return cached, [f"{failed} the copy in the local cache, revision {cached.revision}."]
     return _local(embedded), [f"{failed} the weights that come with this program, {embedded}."]
+
+
+def _folder_of(source: Path) -> Path:
+    """The weights folder, if one of its files is named instead.
+
+    Raises:
+        WeightsError: `source` is another file.
+    """
+    if source.name in LOADED_FILES and not source.is_dir():
+        if not source.is_file():
+            raise WeightsError(f"{source}: there is no such file")
+        return source.parent
+    if source.is_file():
+        needed = " and ".join(LOADED_FILES)
+        raise WeightsError(f"{source} is a file; weights are a folder that holds {needed}")
+    return source
 
 
 def _local(folder: str | Path) -> Location:

@@ -10,75 +10,28 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from unet.errors import ConfigError, ImageError, UnetError
 from unet.pictures.clicks import Click, check_inside
-from unet.pictures.decode import PICTURE_SUFFIXES, Picture, read_header, read_picture
+from unet.pictures.decode import Picture, read_header, read_picture
 from unet.pictures.draw import DEFAULT_STYLE, Style, render, save_png
 from unet.prediction.predictor import Predictor
+from unet.prediction.tasks import Task
 
 CHUNK_PICTURES = 8  # pictures in one batch of the network
 CHUNK_PIXELS = 16_000_000  # a larger picture is a chunk of its own
 FLIGHT_PIXELS = 48_000_000  # pixels in memory at a time; a larger picture is processed alone
 
 
-@dataclass(frozen=True)
-class Task:
-    """A picture to segment and the file to write."""
+class Outcome(NamedTuple):
+    """What became of a picture."""
 
-    source: Path
-    target: Path
-
-
-Outcome = tuple[Task, UnetError | None]  # the error, or None if the file is written
-
-
-def find_pictures(paths: Iterable[Path]) -> list[Path]:
-    """List the files in `paths`, and the picture files of the folders in `paths`, sorted by name within each folder.
-
-    Subfolders and hidden files are ignored. A path that does not exist is kept: reading it reports the error.
-
-    Raises:
-        ImageError: A folder has no pictures or cannot be listed.
-    """
-    files: list[Path] = []
-    for path in paths:
-        if not path.is_dir():
-            files.append(path)
-            continue
-        try:
-            entries = sorted(path.iterdir())
-        except OSError as error:
-            raise ImageError(f"the folder {path} cannot be listed: {error.strerror}") from error
-        visible = [entry for entry in entries if not entry.name.startswith(".")]
-        found = [entry for entry in visible if entry.suffix.lower() in PICTURE_SUFFIXES and not entry.is_dir()]
-        if not found:
-            raise ImageError(f"the folder {path} has no pictures (its subfolders are not searched)")
-        files += found
-    return files
-
-
-def plan(pictures: Sequence[Path], output: Path) -> list[Task]:
-    """Plan the file to write for each of `pictures`: STEM.png in the folder `output`.
-
-    Raises:
-        ConfigError: Two pictures have the same stem, or a result would overwrite one of the pictures.
-    """
-    by_target: dict[Path, Path] = {}
-    sources = {picture.resolve() for picture in pictures}
-    for picture in pictures:
-        target = output / f"{picture.stem}.png"
-        if target in by_target:
-            raise ConfigError(
-                f"{by_target[target]} and {picture} would both be written to {target}; "
-                "run the command once for each, with another --output"
-            )
-        if target.resolve() in sources:
-            raise ConfigError(f"{target} would overwrite a picture that is to be read; choose another --output")
-        by_target[target] = picture
-    return [Task(picture, target) for target, picture in by_target.items()]
+    task: Task
+    error: UnetError | None  # None if the file is written
+    notices: tuple[str, ...] = ()  # what the user should know about the picture
 
 
 @dataclass
@@ -88,7 +41,7 @@ class _Chunk:
     tasks: list[Task]
     pixels: int
     decoded: list[Future[Picture | UnetError]] = field(default_factory=list)
-    outcomes: list[Future[UnetError | None] | UnetError] | None = None
+    outcomes: list[Future[Outcome] | Outcome] | None = None
 
 
 class _Pipeline:
@@ -115,15 +68,17 @@ class _Pipeline:
         # (h, w) each; the threads upsample and draw them one by one.
         small = iter(self._predictor.probs_small([p.rgb for p in good], [self._clicks] * len(good)))
         chunk.outcomes = [
-            self._pool.submit(self._write, task, picture, next(small)) if isinstance(picture, Picture) else picture
+            self._pool.submit(self._write, task, picture, next(small))
+            if isinstance(picture, Picture)
+            else Outcome(task, picture)
             for task, picture in zip(chunk.tasks, pictures, strict=True)
         ]
 
     def finish(self, chunk: _Chunk) -> Iterator[Outcome]:
         """Wait until the chunk is written and yield the outcome of each picture."""
         self.segment(chunk)
-        for task, outcome in zip(chunk.tasks, chunk.outcomes or (), strict=True):
-            yield task, outcome if isinstance(outcome, UnetError) else outcome.result()
+        for outcome in chunk.outcomes or ():
+            yield outcome if isinstance(outcome, Outcome) else outcome.result()
 
     def _read(self, source: Path) -> Picture | UnetError:
         try:
@@ -133,15 +88,15 @@ class _Pipeline:
         except UnetError as error:
             return error
 
-    def _write(self, task: Task, picture: Picture, small: np.ndarray) -> UnetError | None:
+    def _write(self, task: Task, picture: Picture, small: np.ndarray) -> Outcome:
         try:
             prob8 = self._predictor.upsample(small, picture.rgb, self._clicks)
             save_png(self._draw(picture, prob8), task.target)
-            return None
+            return Outcome(task, None, picture.notices)
         except UnetError as error:
-            return error
+            return Outcome(task, error)
         except OSError as error:
-            return ImageError(f"{task.target}: could not be written ({error.strerror or error})")
+            return Outcome(task, ImageError(f"{task.target}: could not be written ({error.strerror or error})"))
 
 
 def _chunks(tasks: Iterable[Task]) -> Iterator[_Chunk]:
@@ -176,7 +131,7 @@ def predict_pictures(
     pixels, are used for every picture.
 
     Yields:
-        Each task, in order, with None once its file is written, or with the error that prevented it.
+        The outcome of each task, in order, once its file is written or an error has prevented that.
 
     Raises:
         ConfigError: The output folder cannot be created, or clicks are given but the weights have no click layer.

@@ -8,7 +8,7 @@ import torch
 from accelerate import Accelerator
 from accelerate.utils import set_seed
 
-from unet.errors import TrainingError
+from unet.errors import ConfigError, TrainingError
 from unet.hub.source import locate
 from unet.network.encoders import encoder_class
 from unet.network.unet import UNet, with_click_layer
@@ -75,6 +75,20 @@ def build_model(config: TrainConfig, splits: Splits) -> UNet:
     return with_click_layer(model) if config.clicks else model
 
 
+def check_deepest(config: TrainConfig, model: UNet, processes: int) -> None:
+    """Refuse micro-batches of one picture whose deepest feature map is one pixel: batch norm cannot train on it.
+
+    Raises:
+        ConfigError: They are.
+    """
+    stride = model.contracting.strides[-1]
+    if config.batch_size == config.accumulate * processes and config.size <= stride:
+        raise ConfigError(
+            f"--size {config.size} leaves one pixel of the deepest feature map, and --batch-size {config.batch_size} "
+            f"one picture at a time: batch norm needs more; take a --size above {stride}, or a larger --batch-size"
+        )
+
+
 def _restore(
     config: TrainConfig, splits: Splits, model: DeeplySupervised, ema: UNet, optimizer: torch.optim.Optimizer
 ) -> tuple[RunProgress, Any]:
@@ -126,6 +140,7 @@ def start_run(config: TrainConfig, accelerator: Accelerator) -> Run:
     splits = make_splits(config)
     set_seed(config.seed)
     model = build_model(config, splits)
+    check_deepest(config, model, accelerator.num_processes)
     supervised = DeeplySupervised(model)
     ema = copy.deepcopy(model).eval()
     side = config.serve_size or config.size
