@@ -324,7 +324,7 @@ sys.exit(predicted or evaluated)
 
 def test_app_has_the_options_of_app_py(capsys):
     assert run("app", "--help") == 0
-    assert capsys.readouterr().out.startswith("usage: unet app [-h] [--weights DIR_OR_REPO] [--port PORT]")
+    assert capsys.readouterr().out.startswith("usage: unet app [-h] [--weights DIR_OR_REPO]")
     assert run("app", "--colour", "red") == 2
     assert run("app", "--port", "0") == 1
     assert capsys.readouterr().err.splitlines()[-1].startswith("unet app: the port must be a number")

@@ -101,6 +101,28 @@ def test_serves_the_weights_it_is_given(tiny_weights, tmp_path):
         probe.bind(("127.0.0.1", port))
 
 
+def test_ipv6_and_an_empty_port_in_the_environment(tiny_weights):
+    port, ready = free_port(), False
+    with contextlib.suppress(OSError), socket.socket(socket.AF_INET6) as probe:
+        probe.bind(("::1", port))
+        ready = True
+    if not ready:
+        pytest.skip("this machine has no IPv6")
+    options = ("--host", "::1", "--port", str(port))
+    with serving(*options, UNET_WEIGHTS=str(tiny_weights), GRADIO_SERVER_PORT="") as process:
+        wait_until_ready(process, f"http://[::1]:{port}")
+        assert end(process) < 5
+
+
+def test_behind_a_proxy_with_a_prefix(tiny_weights):
+    port = free_port()
+    with serving("--port", str(port), UNET_WEIGHTS=str(tiny_weights), GRADIO_ROOT_PATH="/cut") as process:
+        wait_until_ready(process, f"http://127.0.0.1:{port}")
+        config = httpx.get(f"http://127.0.0.1:{port}/config", headers={"Host": "example.org"}).json()
+        assert config["root"] == "http://example.org/cut"
+        assert end(process) < 5
+
+
 def test_environment_names_weights_and_port(tiny_weights):
     port = free_port()
     with serving(UNET_WEIGHTS=str(tiny_weights), GRADIO_SERVER_PORT=str(port)) as process:

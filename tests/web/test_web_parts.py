@@ -109,6 +109,23 @@ def test_options_come_before_the_environment(monkeypatch):
     monkeypatch.setenv("GRADIO_SERVER_NAME", "10.0.0.1")
     given = options.parse_options(["--weights", "folder", "--port", "80"])
     assert given == options.Options("folder", "10.0.0.1", 80)
+    assert options.parse_options(["--host", "0.0.0.0"]).host == "0.0.0.0"
+
+
+@pytest.mark.parametrize("name", ["GRADIO_SERVER_PORT", "GRADIO_SERVER_NAME", "UNET_WEIGHTS"])
+def test_variables_that_are_empty_are_as_if_they_were_not_set(name, monkeypatch):
+    for other in ("UNET_WEIGHTS", "GRADIO_SERVER_PORT", "GRADIO_SERVER_NAME", "SPACE_ID"):
+        monkeypatch.delenv(other, raising=False)
+    monkeypatch.setenv(name, "")
+    assert options.parse_options([]) == options.Options(None, "127.0.0.1", 7860)
+
+
+@pytest.mark.parametrize("host", ["::1", "[::1]", "::", "2001:db8::7"])
+def test_addresses_of_ipv6_stand_in_brackets(host, monkeypatch):
+    given = options.parse_options(["--host", host]).host
+    assert given == f"[{host.strip('[]')}]"
+    monkeypatch.setenv("GRADIO_SERVER_NAME", host)
+    assert options.parse_options([]).host == given
 
 
 @pytest.mark.parametrize("port", ["0", "65536", "-1", "http", "8e3"])

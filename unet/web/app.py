@@ -32,6 +32,7 @@ def main(argv: Sequence[str] | None = None, prog: str = "unet app") -> int:
     try:
         options = parse_options(argv, prog)
         check_port(options.host, options.port)
+        os.environ["GRADIO_SERVER_PORT"] = str(options.port)  # Gradio's import fails on one that is no number
         on_gpu = gpu_decorator()  # before the imports below
         from unet.web import about, cache, server
         from unet.web.examples import prepare_in_background

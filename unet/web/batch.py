@@ -28,13 +28,15 @@ class Item:
     name: str
     foreground: float | None = None
     error: str | None = None
+    notices: tuple[str, ...] = ()
     preview: str | None = None
 
     def details(self) -> dict[str, Any]:
         """The item as `/segment_batch` reports it."""
         if self.error is not None:
             return {"name": self.name, "error": self.error}
-        return {"name": self.name, "foreground": self.foreground}
+        notices = {"notices": list(self.notices)} if self.notices else {}
+        return {"name": self.name, "foreground": self.foreground, **notices}
 
 
 @dataclass(frozen=True)
@@ -115,7 +117,7 @@ def _run_one(
     preview = _write_preview(folder / f"{stem}_preview.png", picture, mask) if previews else None
     if preview is None:
         folder.rmdir()
-    return Item(name, foreground=round(draw.foreground_share(mask), 6), preview=preview)
+    return Item(name, round(draw.foreground_share(mask), 6), notices=picture.notices, preview=preview)
 
 
 def _write_preview(path: Path, picture: Picture, mask: np.ndarray) -> str:

@@ -37,7 +37,7 @@ def add_endpoints(service: Service) -> None:
             overlay: PNG, the photograph with the object tinted
             mask: PNG, 255 inside the object and 0 outside
             cutout: PNG, the object on a transparent background
-            details: JSON with width, height, threshold, foreground (share of the picture's area), model, milliseconds
+            details: JSON with width, height, threshold, foreground (share of area), model, milliseconds, any notices
         """
         return service.segment(image, threshold, softness=softness)
 
@@ -62,7 +62,7 @@ def add_endpoints(service: Service) -> None:
 
         Returns:
             zip: archive with NAME_mask.png and NAME_cutout.png for each photograph; none if every file failed
-            details: JSON list in the order of the files, each entry with name and foreground, or name and error
+            details: JSON list in the order of the files, each with name and foreground, any notices, or name and error
         """
         *_, last = run_batch(service, files, threshold, Style(softness=softness))
         return last.archive, [item.details() for item in last.items]
@@ -80,7 +80,7 @@ def add_endpoints(service: Service) -> None:
             overlay: PNG, the photograph with the object tinted
             mask: PNG, 255 inside the object and 0 outside
             cutout: PNG, the object on a transparent background
-            details: JSON with width, height, threshold, foreground (share of the picture's area), model, milliseconds
+            details: JSON with width, height, threshold, foreground (share of area), model, milliseconds, any notices
         """
         if not isinstance(clicks, str):
             raise ConfigError(f"the clicks must be a JSON text, not {json.dumps(clicks)[:40]}")

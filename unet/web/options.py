@@ -18,7 +18,7 @@ class Options:
     weights: str | None
     """Folder or Hub repo; None for the pinned repo or the embedded weights."""
     host: str
-    """Address to listen on."""
+    """Address to listen on, one of IPv6 in brackets."""
     port: int
     """Port to listen on."""
 
@@ -37,13 +37,21 @@ def parse_options(argv: Sequence[str] | None = None, prog: str = "app.py") -> Op
         help="weights folder, or Hub repo USER/NAME[@REVISION] (environment: UNET_WEIGHTS; default: the model that "
         "README.md pins, else the weights that come with the program)",
     )
+    parser.add_argument(
+        "--host",
+        metavar="ADDRESS",
+        help="address to listen on: 0.0.0.0 for the whole network, ::1 or :: with IPv6 (environment: "
+        "GRADIO_SERVER_NAME; default: 127.0.0.1, which only this machine reaches)",
+    )
     parser.add_argument("--port", help=f"port to serve on (environment: GRADIO_SERVER_PORT; default: {DEFAULT_PORT})")
     given = parser.parse_args(argv)
     port = given.port or os.environ.get("GRADIO_SERVER_PORT") or str(DEFAULT_PORT)
     if not port.isdecimal() or not 1 <= int(port) <= 65535:
         raise ConfigError(f"the port must be a number from 1 to 65535, not {port!r}")
     # Inside a Space the proxy comes from outside the container.
-    host = os.environ.get("GRADIO_SERVER_NAME") or ("0.0.0.0" if os.environ.get("SPACE_ID") else "127.0.0.1")
+    usual = "0.0.0.0" if os.environ.get("SPACE_ID") else "127.0.0.1"
+    host = (given.host or os.environ.get("GRADIO_SERVER_NAME") or usual).strip("[]")
+    host = f"[{host}]" if ":" in host else host  # as in the address of a page
     return Options(given.weights or os.environ.get("UNET_WEIGHTS") or None, host, int(port))
 
 

@@ -144,6 +144,8 @@ class Service:
             "model": self.predictor.name,
             "milliseconds": round(1000 * (time.perf_counter() - started)),
         }
+        if picture.notices:
+            details["notices"] = list(picture.notices)
         return files["overlay"], files["mask"], files["cutout"], details
 
     def probability(self, path: str | Path | None) -> str:

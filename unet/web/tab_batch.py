@@ -68,7 +68,9 @@ def _progress_html(progress: BatchProgress) -> str:
         f'<progress value="{done}" max="{progress.total}" aria-label="Progress"></progress>',
         f"<p>{verb}: {done} of {progress.total}, {good} segmented{f', {len(failed)} failed' if failed else ''}.</p>",
     ]
-    if failed:
-        rows = "".join(f"<li>{escape(item.error or '')}</li>" for item in failed)
+    said = [item.error or "" for item in failed]
+    said += [f"{item.name}: {notice}" for item in progress.items for notice in item.notices]
+    if said:
+        rows = "".join(f"<li>{escape(text)}</li>" for text in said)
         lines.append(f"<ul>{rows}</ul>")
     return "".join(lines)

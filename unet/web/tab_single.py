@@ -108,6 +108,7 @@ def single_tab(service: Service) -> None:
                 height=250,
                 sources=["upload", "clipboard", "webcam"],
                 buttons=["fullscreen"],
+                webcam_options=gr.WebcamOptions(mirror=False),  # it would mirror the picture that is taken, too
                 placeholder="Drop a photograph here,\npaste one, or click to choose",
             )
             examples = ExampleRow(elem_id="examples", elem_classes="flush")

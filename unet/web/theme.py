@@ -4,9 +4,15 @@ from pathlib import Path
 
 import gradio as gr
 
+from unet.pictures.decode import PICTURE_SUFFIXES
+
 STATIC = Path(__file__).parent / "static"
 STYLE_SHEETS = [STATIC / "page.css"]
-HEAD = '<meta name="description" content="Drop a photograph: a U-Net cuts the main object out of it.">'
+HEAD = f"""
+<meta name="description" content="Drop a photograph: a U-Net cuts the main object out of it.">
+<meta name="picture-endings" content="{",".join(sorted(PICTURE_SUFFIXES))}">
+<script>{(STATIC / "uploads.js").read_text(encoding="utf-8")}</script>
+"""
 
 
 def theme() -> gr.themes.Base:

@@ -81,6 +81,8 @@ class ViewerValue(GradioModel):
     """Whether the visitor can add clicks."""
     clicks: Sequence[ClickValue] = ()
     """The clicks that `prob` was computed with."""
+    notices: Sequence[str] = ()
+    """What the visitor should know about the picture, a sentence each."""
     source: FileData | None = None
     """The uploaded file, for handlers that need the picture that the viewer shows."""
 
@@ -146,6 +148,7 @@ def viewer_value(
         name=picture.name,
         threshold=threshold,
         takes_clicks=takes_clicks,
+        notices=[f"{notice[:1].upper()}{notice[1:]}." for notice in picture.notices],
         clicks=[ClickValue(x=click.x, y=click.y, label=click.label) for click in clicks],
         source=FileData(path=str(source)) if source else None,
     )

@@ -34,6 +34,7 @@ class Viewer {
     this.output = find(".percent");
     this.spoken = find(".spoken");
     this.message = find(".message");
+    this.notices = find(".notices");
     this.size = find(".size");
     this.anySize = this.size.textContent;
     this.takesClicks = options.takesClicks;
@@ -123,6 +124,7 @@ class Viewer {
     this.stage.element.tabIndex = 0;
     this.settings.enable(true);
     this.size.textContent = `PNG files, ${value.width} × ${value.height} pixels.`;
+    this.notices.textContent = value.notices.join(" ");
     this.clickBar.hidden = !value.takes_clicks;
     this.stage.element.classList.toggle("points", value.takes_clicks);
     const keys = value.takes_clicks ? `${KEYS}, Enter clicks the middle` : KEYS;
@@ -146,6 +148,7 @@ class Viewer {
     this.root.classList.remove("asking");
     this.root.removeAttribute("aria-busy");
     this.size.textContent = this.anySize;
+    this.notices.textContent = "";
     this.output.textContent = "–";
     this.spoken.textContent = "";
     this.clickBar.hidden = !this.takesClicks;
