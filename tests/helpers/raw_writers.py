@@ -5,7 +5,7 @@ import struct
 import zlib
 
 import numpy as np
-from PIL import Image
+from PIL import Image, TiffImagePlugin
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 COLOUR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}  # PNG's, by the number of channels
@@ -95,7 +95,8 @@ def _compressed(content: bytes, compression: int, rows: int) -> bytes:
     file = io.BytesIO()
     name = {5: "tiff_lzw", 32773: "packbits"}[compression]
     grey.save(file, "TIFF", compression=name, strip_size=len(content))
-    with Image.open(file) as image:
+    file.seek(0)
+    with TiffImagePlugin.TiffImageFile(file) as image:
         (start,), (length,) = image.tag_v2[273], image.tag_v2[279]
     return file.getvalue()[start : start + length]
 

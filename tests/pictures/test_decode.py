@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from picture_files import bad_files, encoded, good_files
+from picture_files import RGB, bad_files, encoded, good_files
 from PIL import Image
+from raw_writers import chunk, png, tiff, tiff_page
 
 from unet.errors import ImageError
 from unet.pictures.decode import MAX_BYTES, read_header, read_picture
@@ -84,6 +85,18 @@ def test_an_open_file_stays_open():
 
 
 _SEEDS = [GOOD[name].content for name in GOOD if len(GOOD[name].content) < 20_000]
+_DEEP = RGB[::2, ::2].astype(np.uint16) * 257
+_SEEDS += [
+    tiff(tiff_page(_DEEP, planar=True, strips=2)),
+    tiff(tiff_page(_DEEP, compression=5, predictor=2)),
+    tiff(tiff_page(_DEEP // 16, bits=12, tile=16)),
+    tiff(tiff_page((_DEEP / 65535).astype(np.float32), compression=8, order=">"), order=">"),
+    tiff(tiff_page(RGB[::4, ::4], tags={254: 1}), tiff_page(RGB)),
+    png(_DEEP, chunk(b"gAMA", b"\0\1\x86\xa0") + chunk(b"tRNS", bytes(6))),
+    png(_DEEP[..., :2], chunk(b"cICP", bytes([9, 16, 0, 1]))),
+    encoded(Image.fromarray(RGB), "JPEG", progressive=True),
+    encoded(Image.fromarray(RGB), "JPEG", restart_marker_blocks=2)[:-2],
+]
 
 
 @st.composite

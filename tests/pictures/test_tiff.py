@@ -1,6 +1,7 @@
 """TIFF files of every kind that scanners, cameras and programs write, against the values that went into them."""
 
 import io
+import tracemalloc
 import zlib
 
 import numpy as np
@@ -142,6 +143,29 @@ def test_damage_is_one_sentence_without_libtiffs_lines(values, compression, capf
     except ImageError as error:
         assert str(error) == "some.tif is damaged or cut off: its pixels cannot be decoded"  # noqa: PT017
     assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    "tags",
+    [
+        {256: 10_000, 257: 10_000, 258: (64,) * 3, 339: (3,) * 3},
+        {277: 65_535, 258: (16,) * 65_535, 338: (0,) * 65_532, 256: 5000, 257: 5000},
+        {322: 9000, 323: 9000, 324: 8, 325: 8, 258: (32,) * 4, 277: 4, 338: 0},
+    ],
+)
+def test_few_bytes_that_stand_for_gigabytes_are_refused(tags):
+    content = tiff(tiff_page(WIDE, tags=tags, compression=8))
+    tracemalloc.start()
+    with pytest.raises(ImageError, match="unpacked more than 800 MB"):
+        read_picture(content)
+    assert tracemalloc.get_traced_memory()[1] < 100 * 2**20
+    tracemalloc.stop()
+
+
+def test_one_strip_of_more_bytes_than_a_picture_may_have_pixels():
+    values = np.broadcast_to(np.arange(6000, dtype=np.uint16)[:, None] * 10, (6000, 9000))  # 108 MB
+    picture = read_picture(tiff(tiff_page(values, compression=5)))
+    assert np.abs(picture.rgb[:, 0, 1] - values[:, 0] / 257).max() <= 1
 
 
 def test_grey_of_16_bits_by_its_profile():

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 import numpy as np
-from PIL import Image
+from PIL import Image, TiffImagePlugin
 
 from unet.pictures.kinds import DECODING_ERRORS
 from unet.pictures.tiff import Page, TiffKindError
@@ -25,6 +25,7 @@ _BY_PILLOW = (5, 32773, 34925, 50000)  # LZW, PackBits, LZMA, Zstandard
 _UINT, _INT, _FLOAT = 1, 2, 3
 _BITS = {_UINT: (8, 10, 12, 14, 16, 32), _INT: (8, 16, 32), _FLOAT: (16, 32, 64)}
 _UNPACK_ROWS = 64
+MAX_SAMPLE_BYTES = 8 * 100_000_000  # unpacked; 100 megapixels of four 16-bit samples
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,8 @@ def read_page(file: BinaryIO, page: Page) -> Decoded:
     spare = samples - colours
     if spare < 0 or (mode == GREY and spare > 1) or page.value(332, 1) != 1:
         raise TiffKindError(page.describe())
+    if _unpacked_bytes(page) > MAX_SAMPLE_BYTES:
+        raise TiffKindError(f"{page.describe()}, unpacked more than {MAX_SAMPLE_BYTES // 10**6} MB")
     values = _samples(file, page)  # (H, W, C)
     kind = extra[0] if spare and extra else 0
     alpha = _alpha(values[..., colours], bits) if kind in (1, 2) else None
@@ -81,6 +84,13 @@ def read_page(file: BinaryIO, page: Page) -> Decoded:
     if kind == 1 and alpha is not None and mode != CMYK:
         colour = _unmultiplied(colour, alpha)
     return Decoded(_image(colour, page, mode), alpha, notice)
+
+
+def _unpacked_bytes(page: Page) -> int:
+    """Bytes of all samples, or of one tile if that is larger than the picture."""
+    width, height = page.size
+    tile = page.value(322) * page.value(323)
+    return max(width * height, tile) * page.samples * max(1, page.bits // 8)
 
 
 def _image(colour: np.ndarray, page: Page, mode: str = GREY) -> Image.Image:
@@ -184,13 +194,15 @@ def _unpacked(data: bytes, page: Page, row: int, height: int) -> bytes:
 
 
 def _by_pillow(data: bytes, compression: int, row: int, height: int) -> bytes:
-    """Bytes unpacked by Pillow, as a grey picture whose pixels they are."""
-    tags = [(256, row), (257, height), (258, 8), (259, compression), (262, 1), (273, 8 + 2 + 12 * 9 + 4), (277, 1)]
-    tags += [(278, height), (279, len(data))]
-    entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags)
+    """Bytes unpacked by Pillow, as a picture whose samples they are: RGBA if it can be, since Pillow counts pixels."""
+    samples = 4 if row % 4 == 0 else 1
+    tags = {256: row // samples, 257: height, 258: 8, 259: compression, 262: 2 if samples == 4 else 1, 277: samples}
+    tags |= {278: height, 279: len(data)} | ({338: 2} if samples == 4 else {})
+    tags[273] = 8 + 2 + 12 * (len(tags) + 1) + 4  # where the data start
+    entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in sorted(tags.items()))
     file = io.BytesIO(struct.pack("<2sHIH", b"II", 42, 8, len(tags)) + entries + bytes(4) + data)
     try:
-        with Image.open(file, formats=("TIFF",)) as image:
+        with TiffImagePlugin.TiffImageFile(file) as image:  # Image.open would take the bytes for too many pixels
             return image.tobytes()
     except DECODING_ERRORS as error:
         raise ValueError("a strip is damaged") from error
