@@ -174,9 +174,12 @@ def _usual(source: Opened, image: Image.Image) -> Pixels:
     space = _space(source, image)
     if space is None:
         image = colour.apply_profile(image, image.info.get("icc_profile"))
-    alpha = image.convert("RGBA").getchannel("A") if image.has_transparency_data else None
+    alpha = None
+    if image.has_transparency_data:
+        image = image if image.mode in ("RGBA", "LA") else image.convert("RGBA")
+        alpha = image.getchannel("A")
     if image.mode not in ("L", "RGB"):
-        image = image.convert("RGBA").convert("RGB") if alpha else image.convert("RGB")
+        image = image.convert("L" if image.mode == "LA" else "RGB")
     if space is not None:
         image = Image.fromarray(colour.to_srgb(np.asarray(image), space))
     return Pixels(image, alpha)
