@@ -24,6 +24,10 @@ def srgb_light(code):
     return np.where(code <= 0.04045, code / 12.92, ((code + 0.055) / 1.055) ** 2.4)
 
 
+def video_light(code):
+    return code**2.4  # BT.1886
+
+
 def srgb(light):
     light = np.clip(light, 0, 1)
     return np.where(light <= 0.0031308, light * 12.92, 1.055 * light ** (1 / 2.4) - 0.055) * 255
@@ -51,7 +55,8 @@ SRGB = chunk(b"sRGB", b"\0")
 FILES = {
     "Display P3": (png(RGB, cicp(12, 13)), converted(RGB, srgb_light, P3)),
     "Display P3, 16 bits": (png(WIDE, cicp(12, 13)), converted(WIDE, srgb_light, P3)),
-    "BT.2020 in SDR": (png(RGB, cicp(9, 14)), converted(RGB, srgb_light, BT2020)),
+    "BT.2020 in SDR": (png(RGB, cicp(9, 14)), converted(RGB, video_light, BT2020)),
+    "BT.709": (png(RGB, cicp(1, 1)), converted(RGB, video_light)),
     "linear light": (png(WIDE, cicp(1, 8)), converted(WIDE, power(1))),
     "gamma 2.2 of wide primaries": (png(RGB, cicp(9, 4)), converted(RGB, power(2.2), BT2020)),
     "grey in linear light": (png(GREY, cicp(1, 8)), converted(three(GREY), power(1))),
@@ -148,6 +153,7 @@ def heif(primaries, transfer, kind="HEIF", values=SMOOTH):
     [
         (12, 13, converted(SMOOTH, srgb_light, P3)),
         (9, 14, converted(SMOOTH, srgb_light, BT2020)),
+        (1, 1, SMOOTH.astype(float)),  # browsers take the curve of video for sRGB's here
         (1, 4, converted(SMOOTH, power(2.2))),
         (1, 13, SMOOTH.astype(float)),
         (2, 2, SMOOTH.astype(float)),

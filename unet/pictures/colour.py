@@ -67,6 +67,10 @@ def _hlg_light(code: np.ndarray) -> np.ndarray:
     return np.where(code <= 0.5, code**2 / 3, (np.exp((code - 0.55991073) / 0.17883277) + 0.28466892) / 12)
 
 
+def _video_light(code: np.ndarray) -> np.ndarray:
+    return code**2.4  # BT.1886: what a display makes of the curves of television
+
+
 def _power(exponent: float) -> Curve:
     return lambda code: code**exponent
 
@@ -79,17 +83,21 @@ _CURVES: dict[int, Curve] = {
     _PQ: _pq_light,
     17: lambda code: code**2.6 * (52.37 / 48),
     _HLG: _hlg_light,
-    # The curves of video (1, 6, 14, 15) are shown as sRGB's, as browsers do; 11 and 13 are sRGB's own.
-    **dict.fromkeys((1, 6, 11, 13, 14, 15), _srgb_light),
+    **dict.fromkeys((1, 6, 14, 15), _video_light),
+    **dict.fromkeys((11, 13), _srgb_light),
 }
 
 
-def from_numbers(primaries: int, transfer: int) -> Space | None:
-    """The space that H.273's numbers name; None for sRGB itself and for numbers that name nothing."""
+def from_numbers(primaries: int, transfer: int, video: bool = False) -> Space | None:
+    """The space that H.273's numbers name; None for sRGB itself and for numbers that name nothing.
+
+    Browsers take the curves of television (BT.709) for sRGB's in formats of `video`, such as AVIF, but not in a PNG.
+    """
     if primaries not in _PRIMARIES or transfer not in _CURVES:
         return None
     hdr = {_PQ: "pq", _HLG: "hlg"}.get(transfer, "")
-    space = Space(_CURVES[transfer], _PRIMARIES[primaries], hdr)
+    curve = _CURVES[transfer]
+    space = Space(_srgb_light if video and curve is _video_light else curve, _PRIMARIES[primaries], hdr)
     return None if (space.curve, space.primaries) == (_srgb_light, _SRGB) else space
 
 

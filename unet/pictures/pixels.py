@@ -193,7 +193,7 @@ def _space(source: Opened, image: Image.Image) -> colour.Space | None:
     if profile or image.format not in ("AVIF", "HEIF"):
         return None
     numbers = colour_numbers(source.file)
-    return colour.from_numbers(*numbers) if numbers else None
+    return colour.from_numbers(*numbers, video=True) if numbers else None
 
 
 def _is_profile(content: object) -> bool:
