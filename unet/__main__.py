@@ -3,6 +3,7 @@
     unet predict photo.jpg photos/ --output masks/
     unet predict photo.jpg --output photo-mask.png
     unet predict photos/ --output cutouts/ --kind cutout --weights user/name
+    unet check DIR --sheet sheet.png                                                 # before training
     unet evaluate --data DIR --split test --json
     unet app --port 8000                                                             # the page and its API
     torchrun --standalone --nproc_per_node 2 -m unet predict photos/ --output masks/ # shared by two processes
@@ -18,6 +19,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from unet.data.command_line import add_data_options, data_options
 from unet.data.split import PARTS
 from unet.errors import ConfigError, UnetError
 from unet.hub.file_names import WEIGHTS_FILE, shipped
@@ -150,6 +152,17 @@ def _parser() -> argparse.ArgumentParser:
         "(default: %(default)s)",
     )
     evaluate.add_argument("--json", action="store_true", help="print the report as JSON")
+    add_data_options(evaluate)
+
+    check = commands.add_parser(
+        "check",
+        help="show what a data folder holds and how its masks are read",
+        description="Show which pictures and masks are found in a data folder and how the masks are read.",
+    )
+    check.add_argument("data", metavar="DIR", type=Path, help="folder of pictures with masks")
+    check.add_argument("--json", action="store_true", help="print the report as JSON")
+    check.add_argument("--sheet", metavar="FILE", type=Path, help="write a sheet of overlays as PNG")
+    add_data_options(check)
     commands.add_parser("app", help="serve the page and its API", add_help=False)
     return parser
 
@@ -193,15 +206,29 @@ def _predict(args: argparse.Namespace, processes: Processes) -> int:
 def _evaluate(args: argparse.Namespace, processes: Processes) -> int:
     from unet.evaluation.report import as_json, as_text, evaluate
 
-    report = evaluate(args.data, args.split, args.weights, args.precision, processes)
+    options, skip = data_options(args), args.skip_broken
+    report = evaluate(args.data, args.split, args.weights, args.precision, processes, options, skip)
     if processes.is_main:
         print(as_json(report) if args.json else as_text(report))
     return 0
 
 
+def _check(args: argparse.Namespace, processes: Processes) -> int:
+    from unet.data.check import as_json, as_text, save_sheet
+    from unet.data.inspect import inspect_folder
+
+    if processes.is_main:
+        found = inspect_folder(args.data, data_options(args), skip_broken=args.skip_broken, decode=True)
+        if args.sheet:
+            save_sheet(found, args.sheet)
+        print(as_json(found) if args.json else as_text(found))
+    return 0
+
+
 def _run(args: argparse.Namespace, processes: Processes) -> int:
+    run = {"predict": _predict, "evaluate": _evaluate, "check": _check}[args.command]
     try:
-        status = _predict(args, processes) if args.command == "predict" else _evaluate(args, processes)
+        status = run(args, processes)
     except UnetError as error:
         if processes.is_main:
             print(f"error: {error}", file=sys.stderr)
@@ -221,7 +248,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         return serve(words[1:])
     args = _parser().parse_args(words)
-    args.weights = args.weights or (WEIGHTS if Path(WEIGHTS).is_dir() else str(shipped(WEIGHTS)))
+    if args.command != "check":
+        args.weights = args.weights or (WEIGHTS if Path(WEIGHTS).is_dir() else str(shipped(WEIGHTS)))
     try:
         with sharing() as processes:
             return _run(args, processes)

@@ -13,6 +13,7 @@ from unet.evaluation.metrics import (
     BOUNDARY_TOLERANCE,
     PictureScores,
     boundary_f,
+    count_empties,
     dice,
     iou,
     mae,
@@ -245,3 +246,14 @@ def test_the_interval_is_seeded_and_as_wide_as_theory_says():
     standard_error = values.std(ddof=1) / math.sqrt(len(values))
     assert interval.low == pytest.approx(values.mean() - 1.96 * standard_error, abs=0.15 * standard_error)
     assert interval.high == pytest.approx(values.mean() + 1.96 * standard_error, abs=0.15 * standard_error)
+
+
+def test_pictures_without_foreground_are_told_apart():
+    empty, full = np.zeros((4, 4), np.uint8), np.ones((4, 4), np.uint8)
+    low, high = np.zeros((4, 4), np.uint8), np.full((4, 4), 255, np.uint8)
+    cases = [(low, empty), (low, empty), (high, empty), (high, full), (low, full)]
+    found = count_empties([score_picture(prob8, target, 0.5) for prob8, target in cases])
+    assert (found.pictures, found.right, found.iou_of_others) == (3, 2, 0.5)
+    assert "3 pictures without foreground, 2 of them answered so; IoU of the others 0.5" in str(found)
+    assert count_empties([score_picture(high, full, 0.5)]) is None
+    assert count_empties([score_picture(high, empty, 0.5)]).iou_of_others is None

@@ -112,3 +112,23 @@ def test_a_metric_without_pictures_is_not_made_up(photo_folder, tiny_weights, tm
     assert json.loads(capsys.readouterr().out)["metrics"]["boundary_f"] is None
     assert run("evaluate", *options) == 0
     assert "n/a" in capsys.readouterr().out
+
+
+def test_the_options_of_a_data_folder_hold_here_too(photo_folder, split_weights, tmp_path, capsys):
+    folder = tmp_path / "inverted"
+    shutil.copytree(photo_folder, folder)
+    (folder / "masks").rename(folder / "drawn")
+    for path in (folder / "drawn").iterdir():
+        Image.fromarray(255 - np.asarray(Image.open(path))).save(path)
+    split = {"train": ["p00"], "test": ["p03.png", "p04"]}
+    (tmp_path / "own.json").write_text(json.dumps(split))
+    arguments = ["--data", folder, "--weights", split_weights, "--json"]
+    options = ["--masks", "drawn", "--invert-masks", "--split-file", tmp_path / "own.json"]
+    assert run("evaluate", *arguments, *options) == 0
+    inverted = json.loads(capsys.readouterr().out)
+    assert "inverted" in inverted["reading"]
+    assert sorted(row["stem"] for row in inverted["worst"]) == ["p03", "p04"]
+    assert run("evaluate", "--data", photo_folder, *arguments[2:], *options[3:]) == 0
+    plain = json.loads(capsys.readouterr().out)
+    assert plain["metrics"] == inverted["metrics"]
+    assert plain["empties"] is None

@@ -218,3 +218,40 @@ def load_split(path: str | Path) -> Split:
     if twice := _repeated([stem for part in PARTS[:3] for stem in content[part]]):
         raise DataError(f"the split {path} has pictures in two of train, val and test: {list_names(twice)}")
     return {part: sorted(content[part]) for part in PARTS}
+
+
+def read_given_split(path: str | Path, stems: Iterable[str]) -> Split:
+    """Read a split that a user gives: lists of stems or file names under train, val and test, of which val may lack.
+
+    Names with a folder that is not among `stems` belong to extra folders and are ignored, as is "extra_test".
+
+    Returns:
+        The sorted stems of "train", "val" and "test", which may be empty.
+
+    Raises:
+        DataError: The file is missing or no such JSON object, names a picture that is not there or one twice, or leaves
+            nothing to train on.
+    """
+    try:
+        content = json.loads(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise DataError(f"the split {path} cannot be read: {error.strerror}") from error
+    except ValueError as error:  # not JSON, or not UTF-8
+        raise DataError(f"the split {path} is not valid JSON: {error}") from error
+    known = set(stems)
+    split: Split = {}
+    for part in PARTS[:3]:
+        names = content.get(part, []) if isinstance(content, dict) else None
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+            raise DataError(f"the split {path} must be an object with lists of stems under train, val and test")
+        composed = [unicodedata.normalize("NFC", name) for name in names]
+        found = [name if name in known else name.rpartition(".")[0] or name for name in composed]
+        absent = [name for name in found if name not in known and "/" not in name]
+        if absent:
+            raise DataError(f"the split {path} names pictures that are not there: {list_names(sorted(absent))}")
+        split[part] = sorted(name for name in found if name in known)
+    if twice := _repeated([stem for names in split.values() for stem in names]):
+        raise DataError(f"the split {path} has pictures twice: {list_names(twice)}")
+    if not split["train"]:
+        raise DataError(f"the split {path} leaves nothing to train on: it names no picture under train")
+    return split

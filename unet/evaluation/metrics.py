@@ -34,6 +34,7 @@ class PictureScores:
     mae: float
     pixel_accuracy: float
     boundary_f: float | None  # None where the target has unknown pixels
+    empty: bool = False  # whether the target has no foreground; IoU and Dice are 1 then if the mask has none either
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,28 @@ class Spread:
 
 
 Summary = dict[str, Spread | None]
+
+
+@dataclass(frozen=True)
+class Empties:
+    """The pictures whose truth has no foreground, told apart so that emptiness can't pass for quality."""
+
+    pictures: int
+    right: int  # those whose mask has none either: their IoU counts as 1
+    iou_of_others: float | None  # mean over the other pictures; None if there are none
+
+    def __str__(self) -> str:
+        others = "there are no others" if self.iou_of_others is None else f"IoU of the others {self.iou_of_others:.4f}"
+        return f"{self.pictures} pictures without foreground, {self.right} of them answered so; {others}"
+
+
+def count_empties(scores: Sequence[PictureScores]) -> Empties | None:
+    """The pictures without foreground, or None if there are none."""
+    empty = [score for score in scores if score.empty]
+    others = [score.iou for score in scores if not score.empty]
+    if not empty:
+        return None
+    return Empties(len(empty), sum(s.iou == 1 for s in empty), float(np.mean(others)) if others else None)
 
 
 def _region_scores(mask: np.ndarray, target: np.ndarray) -> tuple[float, float, float]:
@@ -149,7 +172,8 @@ def score_picture(prob8: np.ndarray, target: np.ndarray, threshold: float) -> Pi
         raise ValueError(f"prob8 has shape {prob8.shape}, but target has shape {target.shape}")
     mask = mask_from_prob(prob8, threshold)
     iou, dice, accuracy = _region_scores(mask, target)
-    return PictureScores(iou, dice, mae(prob8, target), accuracy, boundary_f(mask, target))
+    empty = not bool((target == 1).any())
+    return PictureScores(iou, dice, mae(prob8, target), accuracy, boundary_f(mask, target), empty)
 
 
 def summarise(scores: Sequence[PictureScores], seed: int = 0) -> Summary:

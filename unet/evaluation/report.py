@@ -1,14 +1,17 @@
 """`unet evaluate`: scores with their spread, and the worst pictures."""
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from unet.data.pairs import Pair, find_pairs, select_pairs
+from unet.data.inspect import inspect_folder
+from unet.data.options import NO_OPTIONS, DataOptions
+from unet.data.pairs import Pair, select_pairs
 from unet.data.split import load_split
 from unet.errors import DataError
 from unet.evaluation.evaluate import Evaluated, evaluate_pairs
-from unet.evaluation.metrics import METRIC_LABELS, Summary, summarise
+from unet.evaluation.metrics import METRIC_LABELS, Empties, Summary, count_empties, summarise
 from unet.hub.file_names import SPLIT_FILE
 from unet.hub.source import Location, locate
 from unet.prediction.predictor import Predictor
@@ -27,26 +30,42 @@ class Report:
     threshold: float  # of the masks, 0..1
     data: str  # the data folder as given
     split: str  # part of the weights' split, or all
+    reading: str  # how the masks are read, in words
     pictures: int  # number of pictures
     metrics: Summary  # the spread of each metric, or None for a metric that no picture has
+    empties: Empties | None  # the pictures without foreground, if there are any
     worst: list[Evaluated]  # the pictures with the lowest IoU, in ascending order
 
 
-def choose_pairs(pairs: list[Pair], location: Location, part: str) -> list[Pair]:
+def choose_pairs(
+    pairs: list[Pair], location: Location, part: str, split: Mapping[str, Sequence[str]] | None = None
+) -> list[Pair]:
     """The pairs of one part of the split that the weights were trained with, or all of them.
+
+    With `split`, that is used instead of the weights' own.
 
     Raises:
         DataError: The weights have no split.json, or it does not match the folder.
     """
     if part == "all":
         return pairs
+    if split is not None:
+        return select_pairs(pairs, {"extra_test": [], **split}, part)
     path = location.folder / SPLIT_FILE
     if not path.is_file():
         raise DataError(f"the weights {location.name} have no {SPLIT_FILE}; --split all scores every picture")
     return select_pairs(pairs, load_split(path), part)
 
 
-def evaluate(data: Path, part: str, weights: str, precision: str, processes: Processes = ALONE) -> Report:
+def evaluate(
+    data: Path,
+    part: str,
+    weights: str,
+    precision: str,
+    processes: Processes = ALONE,
+    options: DataOptions = NO_OPTIONS,
+    skip_broken: bool = False,
+) -> Report:
     """Score `weights` at their calibrated threshold on the pictures of `data` that `part` names.
 
     Args:
@@ -55,22 +74,24 @@ def evaluate(data: Path, part: str, weights: str, precision: str, processes: Pro
         weights: A weights folder, or USER/NAME[@REVISION] of a model on the Hub.
         precision: auto, fp32 or bf16.
         processes: The processes that share the pictures. Each gets the whole report.
+        options: Where pictures and masks lie, and what the masks' values mean.
+        skip_broken: Leave out unusable files instead of raising.
 
     Raises:
         DataError, ImageError: The folder or a file in it cannot be used, or does not match the split.
         WeightsError, HubError: The weights could not be loaded.
     """
 
-    def score_share() -> tuple[str, str, float, list[Evaluated]]:
-        pairs = find_pairs(data)
+    def score_share() -> tuple[str, str, float, str, list[Evaluated]]:
+        found = inspect_folder(data, options, skip_broken=skip_broken)
         location = locate(weights, also=(SPLIT_FILE,))
-        chosen = choose_pairs(pairs, location, part)
+        chosen = choose_pairs(found.pairs, location, part, found.split if options.split_file else None)
         predictor = Predictor.from_location(location, precision=precision)
         evaluated = evaluate_pairs(predictor, processes.share(chosen), predictor.threshold)
-        return predictor.name, predictor.precision, predictor.threshold, evaluated
+        return predictor.name, predictor.precision, predictor.threshold, str(found.reading), evaluated
 
     shares = processes.gather(score_share)
-    name, used_precision, threshold, _ = shares[0]
+    name, used_precision, threshold, reading, _ = shares[0]
     evaluated = sorted((e for *_, share in shares for e in share), key=lambda e: e.stem)
     return Report(
         weights=name,
@@ -78,8 +99,10 @@ def evaluate(data: Path, part: str, weights: str, precision: str, processes: Pro
         threshold=threshold,
         data=str(data),
         split=part,
+        reading=reading,
         pictures=len(evaluated),
         metrics=summarise([e.scores for e in evaluated]),
+        empties=count_empties([e.scores for e in evaluated]),
         worst=sorted(evaluated, key=lambda e: (e.scores.iou, e.stem))[:WORST],
     )
 
@@ -89,6 +112,7 @@ def as_json(report: Report) -> str:
     content = {
         **vars(report),
         "metrics": {name: spread and asdict(spread) for name, spread in report.metrics.items()},
+        "empties": report.empties and asdict(report.empties),
         "worst": [{"stem": e.stem, **asdict(e.scores)} for e in report.worst],
     }
     return json.dumps(content, indent=2, ensure_ascii=False)
@@ -99,6 +123,7 @@ def as_text(report: Report) -> str:
     lines = [
         f"weights   {report.weights} ({report.precision}, threshold {report.threshold:g})",
         f"data      {report.data}, {report.split}: {report.pictures} pictures",
+        f"masks     {report.reading}",
         "",
         f"{'':<15}{'mean':>8}{'sd':>9}{'95 % interval':>19}{'pictures':>11}",
     ]
@@ -108,6 +133,8 @@ def as_text(report: Report) -> str:
             interval = f"{spread.low:.4f} - {spread.high:.4f}"
             values = f"{spread.mean:8.4f}{spread.sd:9.4f}{interval:>19}{spread.pictures:>11}"
         lines.append(f"{METRIC_LABELS[name]:<15}{values}")
+    if report.empties:
+        lines += ["", str(report.empties)]
     width = max([14, *(len(e.stem) for e in report.worst)])
     lines += ["", f"{'worst pictures':<{width}}{'IoU':>9}{'Dice':>9}"]
     lines += [f"{e.stem:<{width}}{e.scores.iou:9.4f}{e.scores.dice:9.4f}" for e in report.worst]

@@ -7,8 +7,8 @@ import numpy as np
 from PIL import Image
 
 from unet.pictures.kinds import DECODING_ERRORS, PICTURE_SUFFIXES
-from unet.pictures.opening import MAX_BYTES, MAX_PIXELS, Source, damaged, odd_tiff, opened
-from unet.pictures.pixels import as_rgb, decode
+from unet.pictures.opening import MAX_BYTES, MAX_PIXELS, Source, damaged, odd_tiff, opened, orientation_of
+from unet.pictures.pixels import TRANSPOSITIONS, as_rgb, decode
 from unet.pictures.tiff import TiffKindError
 
 __all__ = [
@@ -16,8 +16,10 @@ __all__ = [
     "MAX_BYTES",
     "MAX_PIXELS",
     "PICTURE_SUFFIXES",
+    "TRANSPOSITIONS",
     "Picture",
     "Source",
+    "orientation_of",
     "read_header",
     "read_picture",
 ]

@@ -118,7 +118,7 @@ def _open(file: BinaryIO, shown: str, pixels: bool) -> Opened:
     if page is not None:
         image.info.pop("xmp", None)  # Pillow would turn a TIFF by the orientation in it
         return Opened(file, shown, (width, height), 1, image, page)  # Pillow turns a TIFF by its tag while it loads
-    orientation = _orientation(image)
+    orientation = orientation_of(image)
     size = (height, width) if orientation in (5, 6, 7, 8) else (width, height)
     return Opened(file, shown, size, orientation, image, png=png)
 
@@ -153,7 +153,7 @@ def _check_size(width: int, height: int, shown: str) -> None:
         raise ImageError(f"{shown} has no pixels")
 
 
-def _orientation(image: Image.Image) -> int:
+def orientation_of(image: Image.Image) -> int:
     """The orientation in the EXIF block, 1 to 8; 1 = upright. One in XMP does not count, as in browsers."""
     exif = Image.Exif()
     try:

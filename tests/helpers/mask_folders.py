@@ -1,0 +1,317 @@
+"""Folders of masks as label tools and data sets save them, with the labels that are meant: one kind for each name."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from generated import draw_pair
+from PIL import Image, ImageFilter
+
+U = 255
+COUNT = 6
+
+
+@dataclass
+class Mask:
+    """A mask file: its picture, the labels that it means, and how it is saved."""
+
+    image: Image.Image
+    labels: np.ndarray  # (H, W) uint8: 0, 1, 255
+    suffix: str = ".png"
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+Draw = Callable[[int, np.ndarray, np.ndarray], Mask]  # of index, object (H, W) bool and picture (H, W, 3)
+
+
+def write_masks(folder: Path, draw: Draw, count: int = COUNT) -> dict[str, np.ndarray]:
+    """Write `count` pairs below `folder`; returns the labels meant, by stem."""
+    labels = {}
+    for name in ("images", "masks"):
+        (folder / name).mkdir(parents=True)
+    for index in range(count):
+        rgb, mask = draw_pair(index, 72 + 4 * index, 96 + 6 * index)
+        made = draw(index, mask > 0, rgb)
+        stem = f"scene-{index:02}"
+        Image.fromarray(rgb).save(folder / "images" / f"{stem}.png")
+        made.image.save(folder / "masks" / f"{stem}{made.suffix}", **made.options)
+        labels[stem] = made.labels.astype(np.uint8)
+    return labels
+
+
+def halves(inside: np.ndarray, *values: int) -> np.ndarray:
+    """0 outside the object, and in it `values`, in strips from left to right."""
+    columns = np.flatnonzero(inside.any(axis=0))
+    place = np.minimum((np.arange(inside.shape[1]) - columns[0]) * len(values) // len(columns), len(values) - 1)
+    return np.where(inside, np.array(values)[np.clip(place, 0, None)][None, :], 0)
+
+
+def border(inside: np.ndarray, width: int = 2) -> np.ndarray:
+    """The band along the object's contour."""
+    grown = Image.fromarray(inside).convert("L").filter(ImageFilter.MaxFilter(2 * width + 1))
+    shrunk = Image.fromarray(inside).convert("L").filter(ImageFilter.MinFilter(2 * width + 1))
+    return np.asarray(grown) != np.asarray(shrunk)
+
+
+def soft(inside: np.ndarray) -> np.ndarray:
+    """0..255 with a smooth contour."""
+    return np.asarray(Image.fromarray(inside).convert("L").filter(ImageFilter.GaussianBlur(1)))
+
+
+def by_brightness(levels: np.ndarray) -> np.ndarray:
+    """The labels of grey levels."""
+    return np.select([levels < 64, levels > 191], [0, 1], U).astype(np.uint8)
+
+
+def palette(
+    indices: np.ndarray, colours: dict[int, tuple[int, int, int]], **options: object
+) -> tuple[Image.Image, dict]:
+    """A palette picture, and how it is saved."""
+    paletted = Image.new("P", indices.shape[::-1])
+    paletted.putdata(indices.ravel().tolist())
+    table = [0] * 768
+    for index, colour in colours.items():
+        table[3 * index : 3 * index + 3] = colour
+    paletted.putpalette(table)
+    return paletted, dict(options)
+
+
+BLACK, WHITE = (0, 0, 0), (255, 255, 255)
+RED, GREEN, VOID = (128, 0, 0), (0, 128, 0), (224, 224, 192)
+
+
+def grey(
+    values: Callable[[int, np.ndarray], tuple[np.ndarray, np.ndarray]], kind: str = ".png", **options: Any
+) -> Draw:
+    """Grey masks: `values` gives the values, uint8 or uint16, and the labels."""
+
+    def draw(index: int, inside: np.ndarray, rgb: np.ndarray) -> Mask:
+        stored, labels = values(index, inside)
+        return Mask(Image.fromarray(stored), labels, kind, options)
+
+    return draw
+
+
+def one_value(value: int, dtype: type = np.uint8) -> Draw:
+    return grey(lambda index, inside: ((inside * value).astype(dtype), inside))
+
+
+def ids(*values: int, dtype: type = np.uint8) -> Draw:
+    return grey(lambda index, inside: (halves(inside, *values).astype(dtype), inside))
+
+
+def ids_with_void(*values: int, width: int = 2) -> Draw:
+    def made(index: int, inside: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        band = border(inside, width + 2 * (index % 2))
+        return np.where(band, U, halves(inside, *values)).astype(np.uint8), np.where(band, U, inside)
+
+    return grey(made)
+
+
+def black_and_white(first: Callable[[int], int], bits: int = 1) -> Draw:
+    """A palette of black and white, with white at index `first(index)`, 0 or 1."""
+
+    def draw(index: int, inside: np.ndarray, rgb: np.ndarray) -> Mask:
+        white = first(index)
+        image, options = palette(np.where(inside, white, 1 - white), {white: WHITE, 1 - white: BLACK}, bits=bits)
+        return Mask(image, inside, options=options)
+
+    return draw
+
+
+def grey_palette(black: int, white: int, middle: int) -> Draw:
+    def draw(index: int, inside: np.ndarray, rgb: np.ndarray) -> Mask:
+        band = border(inside)
+        indices = np.where(band, middle, np.where(inside, white, black))
+        image, options = palette(indices, {black: BLACK, white: WHITE, middle: (128, 128, 128)})
+        return Mask(image, np.where(band, U, inside), options=options)
+
+    return draw
+
+
+def colour_palette(
+    black: int, *others: tuple[int, tuple[int, int, int]], void: tuple[int, int, int] | None = None
+) -> Draw:
+    def draw(index: int, inside: np.ndarray, rgb: np.ndarray) -> Mask:
+        parts = halves(inside, *range(1, len(others) + 1))
+        indices = np.array([black, *(place for place, _ in others)])[parts]
+        colours = {black: BLACK, **dict(others)}
+        labels = inside.astype(np.uint8)
+        if void:
+            band = border(inside)
+            indices, labels, colours[255] = np.where(band, 255, indices), np.where(band, U, labels), void
+        image, options = palette(indices, colours)
+        return Mask(image, labels, options=options)
+
+    return draw
+
+
+def colours(*others: tuple[int, int, int], ground: tuple[int, int, int] = BLACK, alpha: bool = False) -> Draw:
+    def draw(index: int, inside: np.ndarray, rgb: np.ndarray) -> Mask:
+        values = np.array([ground, *others], np.uint8)[halves(inside, *range(1, len(others) + 1))]
+        if alpha:
+            values = np.dstack([values, np.full(inside.shape, 255, np.uint8)])
+        return Mask(Image.fromarray(values), inside)
+
+    return draw
+
+
+def cutouts(noise: int = 0, erased: bool = False) -> Draw:
+    """The picture with a soft alpha, its colours kept, changed by noise, or erased where nothing is seen."""
+
+    def draw(index: int, inside: np.ndarray, rgb: np.ndarray) -> Mask:
+        alpha = soft(inside)
+        changes = np.random.default_rng(index).integers(-noise, noise + 1, rgb.shape)
+        values = np.clip(rgb + changes, 0, 255)
+        if erased:
+            values = values * (alpha > 0)[..., None]
+        rgba = np.dstack([values, alpha]).astype(np.uint8)
+        return Mask(Image.fromarray(rgba), by_brightness(alpha))
+
+    return draw
+
+
+def layer(colour: tuple[int, int, int]) -> Draw:
+    """A layer of one colour, painted over a transparent ground."""
+
+    def draw(index: int, inside: np.ndarray, rgb: np.ndarray) -> Mask:
+        alpha = soft(inside)
+        return Mask(Image.fromarray(np.dstack([np.full_like(rgb, colour), alpha])), by_brightness(alpha))
+
+    return draw
+
+
+def smooth(scale: int = 1, dtype: type = np.uint8, kind: str = ".png", **options: Any) -> Draw:
+    def made(index: int, inside: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return (soft(inside).astype(np.uint32) * scale).astype(dtype), by_brightness(soft(inside))
+
+    return grey(made, kind, **options)
+
+
+def trimap(low: int = 0, middle: int = 128, high: int = 255) -> Draw:
+    """The first file has no foreground that is known."""
+
+    def made(index: int, inside: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        band = border(inside) | inside if index == 0 else border(inside)
+        return np.where(band, middle, np.where(inside, high, low)).astype(np.uint8), np.where(band, U, inside)
+
+    return grey(made)
+
+
+def noisy(top: int, share: float) -> Draw:
+    """Two files show no object, but noise of up to `top` levels."""
+
+    def made(index: int, inside: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        rng = np.random.default_rng(index)
+        if index < 2:
+            noise = np.where(rng.random(inside.shape) < share, rng.integers(1, top + 1, inside.shape), 0)
+            return noise.astype(np.uint8), np.zeros(inside.shape)
+        return soft(inside), by_brightness(soft(inside))
+
+    return grey(made)
+
+
+def some_empty(value: int) -> Draw:
+    return grey(lambda index, inside: ((inside * (index % 3 != 1) * value).astype(np.uint8), inside & (index % 3 != 1)))
+
+
+def two_conventions(*values: int) -> Draw:
+    def made(index: int, inside: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return (halves(inside, *values) if index % 2 else inside * 255).astype(np.uint8), inside
+
+    return grey(made)
+
+
+def flat_greys(*values: int) -> Draw:
+    return grey(lambda index, inside: (halves(inside, *values).astype(np.uint8), inside))
+
+
+def photographs(kind: str) -> Draw:
+    def draw(index: int, inside: np.ndarray, rgb: np.ndarray) -> Mask:
+        return Mask(Image.fromarray(rgb).convert(kind), inside)
+
+    return draw
+
+
+def constant(value: int) -> Draw:
+    return grey(lambda index, inside: (np.full(inside.shape, value, np.uint8), inside))
+
+
+def one_bit(index: int, inside: np.ndarray, rgb: np.ndarray) -> Mask:
+    return Mask(Image.fromarray(inside), inside)
+
+
+READ: dict[str, Draw] = {
+    "palette order": black_and_white(lambda index: index % 2),
+    "palette order, 2 bits": black_and_white(lambda index: index % 2, bits=2),
+    "palette order, 8 bits, mostly black first": black_and_white(lambda index: int(index != 3), bits=8),
+    "palette, white first": black_and_white(lambda index: 0),
+    "palette of greys": grey_palette(17, 3, 200),
+    "palette of greys, 4 bits": grey_palette(9, 15, 2),
+    "palette of greys, white at 255": grey_palette(1, 255, 0),
+    "palette, all of it black": colour_palette(0, (1, BLACK), (2, BLACK)),
+    "one bit": one_bit,
+    "opaque alpha": colours(WHITE, alpha=True),
+    "opaque alpha over colours": colours(RED, GREEN, alpha=True),
+    "ids 0, 1, 2": ids(1, 2),
+    "ids 0, 3, 17, 63": ids(3, 17, 63),
+    "ids of many classes": ids(*range(1, 12)),
+    "ids and void": ids_with_void(1),
+    "ids 5, 20 and a wide void": ids_with_void(5, 20, width=4),
+    "16-bit ids": ids(300, 1200, dtype=np.uint16),
+    "16-bit ids up to 4000": ids(1, 256, 4000, dtype=np.uint16),
+    "16-bit ids of one object": one_value(777, np.uint16),
+    **{f"value {value}": one_value(value) for value in (1, 7, 38, 100, 128, 200, 254, 255)},
+    "16-bit white": one_value(65535, np.uint16),
+    "cut-outs": cutouts(),
+    "cut-outs with noise": cutouts(noise=6),
+    "cut-outs with erased ground": cutouts(erased=True),
+    "layer in white": layer(WHITE),
+    "layer in black": layer(BLACK),
+    "layer in green": layer((30, 200, 40)),
+    "colours": colours(RED, GREEN),
+    "colours, one of them grey": colours((128, 128, 128), (250, 50, 83), (51, 221, 255)),
+    "colour": colours((0, 0, 255)),
+    "palette of colours": colour_palette(2, (0, RED), (1, GREEN)),
+    "palette of colours at any place": colour_palette(200, (7, (10, 250, 3)), (99, (128, 128, 128))),
+    "palette of VOC": colour_palette(0, (1, RED), (15, GREEN), void=VOID),
+    "palette of ids with a white void": colour_palette(0, (1, RED), (2, GREEN), void=WHITE),
+    "JPEG": smooth(kind=".jpg", quality=85),
+    "JPEG of low quality": smooth(kind=".jpg", quality=50),
+    "WebP": smooth(kind=".webp", quality=80),
+    "smooth": smooth(),
+    "16 bits, smooth": smooth(257, np.uint16),
+    "trimap": trimap(),
+    "trimap with 127": trimap(middle=127),
+    "faint noise": noisy(1, 0.3),
+    "noise of 6 levels": noisy(6, 0.1),
+    "some empty": some_empty(255),
+    "some empty, ids": some_empty(1),
+    "two conventions": two_conventions(1),
+    "two conventions, several ids": two_conventions(2, 9),
+}
+
+# What is refused: words of the refusal.
+REFUSED: dict[str, tuple[Draw, list[str]]] = {
+    "a coloured ground": (
+        colours((250, 200, 0), ground=(60, 20, 120)),
+        ["--foreground", "(250, 200, 0)", "(60, 20, 120)", "%"],
+    ),
+    "a grey ground and a colour": (colours((250, 200, 0), ground=(90, 90, 90)), ["--foreground", "90", "%"]),
+    "trimaps 1, 2, 3": (trimap(2, 3, 1), ["--foreground", "--unknown", "1 (", "2 (", "3 ("]),
+    "ids without 0": (
+        grey(lambda index, inside: (np.where(inside, 5, 4).astype(np.uint8), inside)),
+        ["--foreground", "4 (", "5 ("],
+    ),
+    "five greys": (flat_greys(60, 120, 180, 240), ["--foreground", "60 (", "120 (", "180 (", "240 ("]),
+    "greys to white": (flat_greys(51, 102, 153, 204, 255), ["--foreground", "51 (", "255 ("]),
+    "four greys": (flat_greys(85, 170, 255), ["--foreground", "85 (", "170 ("]),
+    "two greys of VOC": (flat_greys(38, 75), ["--foreground", "38 (", "75 ("]),
+    "no foreground": (constant(0), ["no mask has foreground"]),
+    "no background": (constant(255), ["no mask has background"]),
+    "all 1": (constant(1), ["no mask has background"]),
+    "grey photographs": (photographs("L"), ["--masks", "photographs"]),
+    "photographs": (photographs("RGB"), ["--masks", "photographs"]),
+}

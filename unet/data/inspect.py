@@ -1,0 +1,252 @@
+"""A data folder looked through before anything is trained: its pairs, how its masks are read, and all its faults."""
+
+import logging
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+
+from unet.data.contents import MaskContent
+from unet.data.convention import decide, describe_values
+from unet.data.duplicates import thumbnail
+from unet.data.folders import FolderFiles, list_folder
+from unet.data.foreign import describe_annotations, is_pointer, pages_of_one_size
+from unet.data.masks import look_at_mask, read_masks
+from unet.data.options import NO_OPTIONS, DataOptions
+from unet.data.pair import Pair
+from unet.data.reading import Reading
+from unet.data.split import list_names, read_given_split
+from unet.data.turned import Turn, all_upright, read_orientation
+from unet.errors import DataError, ImageError
+from unet.pictures.decode import read_header, read_picture
+
+_logger = logging.getLogger(__name__)
+
+WITHOUT_MASK = "picture without a mask"
+UNREADABLE = "file that cannot be read"
+OTHER_SIZE = "mask of another size than its picture"
+AS_STORED = (
+    "mask that lies as the rows of its picture are stored, which the picture's EXIF orientation turns (save the masks "
+    "upright, or the pictures without the tag)"
+)
+DOUBTFUL = (
+    "mask of a picture that its EXIF orientation turns, which may lie upright or as the rows are stored "
+    "(--upright-masks if the masks lie as the pictures are seen)"
+)
+STACK = "stack of several pages in one TIFF (save each page as a file of its own)"
+
+
+@dataclass(frozen=True)
+class DataFolder:
+    """The pairs of a data folder and what was found out about it."""
+
+    root: Path
+    layout: str  # where pictures and masks lie, in words
+    pairs: list[Pair]  # sorted by stem
+    reading: Reading
+    values: str  # the masks' values and their shares
+    shares: dict[str, float]  # of foreground among the known pixels, by stem
+    split: dict[str, list[str]] | None  # stems of train, val and test, if folders or --split-file give them
+    left_out: list[str]  # files that are not used, relative to the folder
+    thumbnails: dict[str, np.ndarray] = field(default_factory=dict)  # by stem, if pictures were decoded
+
+    @property
+    def joined(self) -> list[str]:
+        """Stems of the pictures with several masks, which are joined."""
+        return [pair.stem for pair in self.pairs if pair.more_masks]
+
+    @property
+    def empty(self) -> list[str]:
+        """Stems of the pictures without foreground."""
+        return [stem for stem, share in self.shares.items() if share == 0]
+
+
+@dataclass
+class _Look:
+    """What the files of a pair hold, or why they cannot be used: kinds, texts and paths."""
+
+    pair: Pair
+    turn: Turn | None = None
+    contents: list[MaskContent] = field(default_factory=list)
+    thumbnail: np.ndarray | None = None
+    faults: list[tuple[str, str, Path]] = field(default_factory=list)
+
+
+def inspect_folder(
+    folder: str | Path, options: DataOptions = NO_OPTIONS, *, skip_broken: bool = False, decode: bool = False
+) -> DataFolder:
+    """Find the pictures with masks in a folder, check them, and decide how the masks are read.
+
+    `unet.data.folders` finds the files in the layouts of data sets and label tools. Hidden files and files with other
+    endings than those of pictures are ignored. All masks are decoded once, in threads.
+
+    Args:
+        folder: The data folder.
+        options: What is known of it.
+        skip_broken: Log unusable files as warnings and leave them out instead of raising.
+        decode: Decode the pictures, too. Otherwise only their headers are read, and files that are damaged or cut off
+            after their header are not noticed.
+
+    Raises:
+        DataError: The folder is missing or has no pairs, or its masks cannot be read. Or, all listed in one message:
+            pictures without masks, masks without pictures, several files with one stem, masks of another size than
+            their upright picture, and files that cannot be read.
+    """
+    files = list_folder(folder, options)
+    _refuse_pointers(files, folder)
+    pairs = _candidates(files, folder)
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        looks = list(pool.map(lambda pair: _look(files, pair, decode), pairs))
+        good = _sound(files, looks, options)
+        _report(files, folder, skip_broken)
+        if not good:
+            raise DataError(f"the data folder {folder} has no usable pair of picture and mask")
+        contents = _with_layers(good, files)
+        reading = decide(contents, options, str(folder))
+        found = [replace(look.pair, reading=reading) for look in good]
+        shares = list(pool.map(lambda look: _share(look, reading), good))
+    return DataFolder(
+        root=files.root,
+        layout=files.layout,
+        pairs=found,
+        reading=reading,
+        values=describe_values(contents),
+        shares={pair.stem: share for pair, share in zip(found, shares, strict=True)},
+        split=_split(files, options, [pair.stem for pair in found]),
+        left_out=sorted(set(files.left_out)),
+        thumbnails={look.pair.stem: look.thumbnail for look in good if look.thumbnail is not None},
+    )
+
+
+def _refuse_pointers(files: FolderFiles, folder: str | Path) -> None:
+    paths = [path for kind in (files.images, files.masks) for several in kind.values() for path in several]
+    if pointers := [files.relative(path) for path in paths if is_pointer(path)]:
+        raise DataError(
+            f"the data folder {folder} has {len(pointers)} pointers of Git LFS instead of files, such as "
+            f"{pointers[0]}; `git lfs pull` in the data set's repository fetches the files"
+        )
+
+
+def _candidates(files: FolderFiles, folder: str | Path) -> list[Pair]:
+    """Pictures with a mask by name; faults are added to `files.faults`, in the order of stems."""
+    pairs, lonely = [], []
+    for stem in sorted(files.images.keys() | files.masks.keys()):
+        images, masks = files.images.get(stem, []), files.masks.get(stem, [])
+        several = [same for same in (images, masks) if len(same) > 1 and not (same is masks and stem in files.objects)]
+        for same in several:
+            files.fault("several files for one stem", " and ".join(map(files.relative, same)), *same)
+        if not masks:
+            lonely.append(stem)
+            for image in images:
+                files.fault(WITHOUT_MASK, files.relative(image), image)
+        elif not images:
+            for mask in masks:
+                files.fault("mask without a picture", files.relative(mask), mask)
+        elif not several:
+            pairs.append(Pair(stem, images[0], masks[0], files.root, tuple(masks[1:])))
+    annotations = describe_annotations(files.root, lonely) if lonely else None
+    if annotations and not pairs:
+        raise DataError(f"the data folder {folder} has {len(lonely)} pictures without masks: {annotations}")
+    if annotations:
+        files.faults[f"{WITHOUT_MASK} ({annotations})"] = files.faults.pop(WITHOUT_MASK)
+    return pairs
+
+
+def _look(files: FolderFiles, pair: Pair, decode: bool) -> _Look:
+    """Look at the files of a pair."""
+    look, sizes = _Look(pair), []
+    for path in (pair.image, *pair.masks):
+        try:
+            sizes.append(read_header(path))
+        except ImageError as error:
+            look.faults.append((UNREADABLE, f"{files.relative(path)} ({error})", path))
+        else:
+            if (pages := pages_of_one_size(path)) > 1:
+                look.faults.append((STACK, f"{files.relative(path)} ({pages} pages)", path))
+    if look.faults:
+        return look
+    for mask, size in zip(pair.masks, sizes[1:], strict=True):
+        turn = Turn(read_orientation(pair.image), read_orientation(mask), sizes[0], size)
+        look.turn = turn
+        if turn.stored or size != sizes[0]:
+            ours, other = (f"{width} x {height}" for width, height in (sizes[0], size))
+            text = f"{files.relative(mask)} ({other}, {files.relative(pair.image)} {ours})"
+            look.faults.append((AS_STORED if turn.stored else OTHER_SIZE, text, mask))
+    if look.faults:
+        return look
+    _decode(files, look, decode)
+    return look
+
+
+def _decode(files: FolderFiles, look: _Look, decode: bool) -> None:
+    """Decode the masks and, with `decode`, the picture."""
+    if decode:
+        try:
+            look.thumbnail = thumbnail(read_picture(look.pair.image).rgb)
+        except ImageError as error:
+            text = f"{files.relative(look.pair.image)} ({error})"
+            look.faults.append((UNREADABLE, text, look.pair.image))
+    for mask in look.pair.masks:
+        try:
+            look.contents.append(look_at_mask(mask, files.relative(mask), look.pair.image))
+        except DataError as error:
+            look.faults.append((UNREADABLE, f"{files.relative(mask)} ({error})", mask))
+
+
+def _sound(files: FolderFiles, looks: Sequence[_Look], options: DataOptions) -> list[_Look]:
+    """The looks without faults; the faults of the others are added to `files.faults`."""
+    upright = options.upright_masks or all_upright([look.turn for look in looks if look.turn])
+    for look in looks:
+        if look.turn and look.turn.doubtful and not look.faults and not upright:
+            look.faults.append((DOUBTFUL, files.relative(look.pair.mask), look.pair.mask))
+        for kind, text, path in look.faults:
+            files.fault(kind, text, path)
+    return [look for look in looks if not look.faults]
+
+
+def _report(files: FolderFiles, folder: str | Path, skip_broken: bool) -> None:
+    """Raise the faults, or log them."""
+    count = sum(map(len, files.faults.values()))
+    if count and not skip_broken:
+        lines = [f"  {kind}: {list_names(items)}" for kind, items in files.faults.items()]
+        raise DataError(
+            f"the data folder {folder} has {count} {'fault' if count == 1 else 'faults'} "
+            "(--skip-broken skips such files):\n" + "\n".join(lines)
+        )
+    for kind, items in files.faults.items():
+        for item in items:
+            _logger.warning("%s: skipped, %s: %s", folder, kind, item)
+
+
+def _with_layers(looks: Sequence[_Look], files: FolderFiles) -> list[MaskContent]:
+    """The contents of all masks. If an alpha varies, it is looked into whether the others fit such a folder."""
+    if any(content.alpha_varies for look in looks for content in look.contents):
+        for look in looks:
+            for number, mask in enumerate(look.pair.masks):
+                if not look.contents[number].alpha_varies:
+                    name = files.relative(mask)
+                    look.contents[number] = look_at_mask(mask, name, look.pair.image, always=True)
+    return [content for look in looks for content in look.contents]
+
+
+def _share(look: _Look, reading: Reading) -> float:
+    """The share of foreground among the known pixels of a pair, 0 without any."""
+    if len(look.contents) == 1:
+        background, foreground, _ = reading.shares(look.contents[0])
+    else:
+        labels = read_masks(look.pair.masks, reading)
+        background, foreground = (int(np.count_nonzero(labels == label)) for label in (0, 1))
+    return foreground / max(background + foreground, 1)
+
+
+def _split(files: FolderFiles, options: DataOptions, stems: Sequence[str]) -> dict[str, list[str]] | None:
+    """The given split of the usable pictures, if there is one."""
+    if options.split_file is not None:
+        return read_given_split(options.split_file, stems)
+    if files.split is None:
+        return None
+    usable = set(stems)
+    return {part: [stem for stem in names if stem in usable] for part, names in files.split.items()}

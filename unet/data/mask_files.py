@@ -1,0 +1,99 @@
+"""Mask files as they are stored: upright codes of greys or colours, and alpha, with no meaning given to them yet."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from unet.data.options import COLOUR, colour_code
+from unet.errors import DataError, ImageError
+from unet.pictures.decode import DECODING_ERRORS, TRANSPOSITIONS, orientation_of, read_header
+
+VOC_VOID = colour_code(224, 224, 192)  # PASCAL VOC's colour of pixels that belong to no class
+NEARLY_GREY = 8  # channels that differ by no more are one grey: lossy formats tint greys by some levels
+MOST_IDS = 64  # ids of classes are smaller
+
+
+@dataclass(frozen=True)
+class MaskPixels:
+    """The upright pixels of a mask file."""
+
+    codes: np.ndarray  # (H, W): uint8 or uint16 of greys, or uint32 of the codes of `unet.data.options.colour_code`
+    alpha: np.ndarray | None  # (H, W) uint8; None if the file has none
+    wide: bool = False  # whether the file has more than 8 bits a pixel
+
+
+def decode_mask(path: str | Path) -> MaskPixels:
+    """Decode a mask file: palettes by their colours, colours of equal channels as greys, 1 bit as 0 and 255.
+
+    Raises:
+        DataError: The file is not a picture, is damaged, or has values outside 0..65535.
+    """
+    try:
+        read_header(path)  # refuses other files and too many pixels before any pixel is decoded
+        with Image.open(path) as file:
+            file.load()
+            turn = TRANSPOSITIONS.get(orientation_of(file))
+            picture = file if turn is None else file.transpose(turn)
+            return _pixels(picture, path)
+    except ImageError as error:
+        raise DataError(f"the mask {path} could not be read: {error}") from error
+    except DECODING_ERRORS as error:
+        raise DataError(f"the mask {path} is damaged ({error}); save it again or remove it") from error
+
+
+def _pixels(picture: Image.Image, path: str | Path) -> MaskPixels:
+    alpha = None
+    if picture.has_transparency_data:
+        # A palette with transparency goes by its colours; a transparent grey or colour is one among them.
+        alpha = np.asarray(picture.convert("RGBA").getchannel("A"))
+    wide = picture.mode.startswith("I")
+    if picture.mode == "P":
+        codes = _palette_codes(picture)
+    elif picture.mode == "1":
+        codes = np.asarray(picture.convert("L"))
+    elif picture.mode in ("L", "LA", "La"):
+        codes = np.asarray(picture.getchannel(0))
+    elif wide or picture.mode == "F":
+        codes = _wide(np.asarray(picture), path)
+    else:
+        codes = rgb_codes(np.asarray(picture.convert("RGB")))
+    return MaskPixels(codes, alpha, wide)
+
+
+def _palette_codes(picture: Image.Image) -> np.ndarray:
+    indices = np.asarray(picture)
+    entries = picture.getpalette() or []
+    entries += [0] * (3 * 256 - len(entries))
+    table = rgb_codes(np.array(entries, np.uint8).reshape(1, 256, 3))[0]
+    used = np.flatnonzero(np.bincount(indices.reshape(-1), minlength=256))
+    if len(used) > 1 and len(np.unique(table[used])) == 1:  # such as an all black palette: the colours say nothing
+        return indices
+    coloured = any(table[used] >= COLOUR)
+    if coloured and used[-1] == 255 and table[0] == 0 and (used[:-1] < MOST_IDS).all():
+        table = table.copy()
+        table[255] = VOC_VOID  # a palette of class ids; some programs give the void another colour
+    codes: np.ndarray = table[indices]
+    return codes if coloured else codes.astype(np.uint8)
+
+
+def rgb_codes(rgb: np.ndarray) -> np.ndarray:
+    """Codes (H, W) of colours (H, W, 3) uint8: uint8 if all are greys, otherwise uint32."""
+    brightest = rgb.max(axis=-1)
+    grey = brightest - rgb.min(axis=-1) <= NEARLY_GREY
+    if grey.all():
+        return np.asarray(brightest)
+    red, green, blue = (rgb[..., channel].astype(np.uint32) for channel in range(3))
+    return np.where(grey, brightest, COLOUR + (red << 16) + (green << 8) + blue).astype(np.uint32)
+
+
+def _wide(values: np.ndarray, path: str | Path) -> np.ndarray:
+    """Greys of more than 8 bits, or floats, whose 0..1 become 0..255."""
+    lowest, highest = float(values.min()), float(values.max())
+    if not (lowest >= 0 and highest <= 65535):  # also true of NaN
+        raise DataError(f"the mask {path} has values from {lowest:g} to {highest:g}; grey levels must be 0 to 65535")
+    if values.dtype.kind == "f" and highest <= 1:
+        values = values * np.float32(255)
+    whole: np.ndarray = np.rint(values).astype(np.uint8 if highest <= 255 else np.uint16)
+    return whole
