@@ -1,6 +1,6 @@
 """Train a U-Net on a folder of photographs with masks, and write the weights folder that app.py serves.
 
-    python train.py --data DIR                                   # lite0, from ImageNet weights, into weights/
+    python train.py --data DIR                                   # lite0, from ImageNet weights, into runs/weights-DIR
     python train.py --data DIR --extra-data DIR2 --epochs 30     # more training pictures
     python train.py --data DIR --widths 64 128 256 512           # the reference's architecture, from scratch
     python train.py --data DIR --resume                          # go on after Ctrl-C or a crash
@@ -23,6 +23,7 @@ from accelerate import Accelerator, PartialState
 from accelerate.utils import gather_object
 from tqdm import tqdm
 
+from unet.data.check import describe_folder
 from unet.errors import TrainingError, UnetError
 from unet.evaluation.evaluate import evaluate_pairs
 from unet.evaluation.simulated_clicks import ious_after_clicks
@@ -34,6 +35,7 @@ from unet.training.batches import PictureStore, epoch_order, make_batch, to_tens
 from unet.training.checkpoint import ema_decay, update_ema
 from unet.training.config import TrainConfig, check_config
 from unet.training.distributed import NO_BUFFER_BROADCAST, any_process, share_of_batch
+from unet.training.guards import CHECKPOINT_BYTES, SPARE_BYTES, try_folder
 from unet.training.loss import LOSSES
 from unet.training.release import VALIDATION_SHEET, release
 from unet.training.run import Run, save_checkpoint, start_run
@@ -44,6 +46,12 @@ from unet.training.tracking import Tracking, tracker_options
 CHECKPOINT_SECONDS = 600  # between checkpoints within an epoch
 CLICK_COUNTS = (1, 3)  # numbers of simulated clicks after which a network that takes clicks is validated
 CLICKED_PICTURES = 20  # pictures of each validation set on which clicks are simulated
+
+
+def run_learning_rate(run: Run, step: int, batches: int) -> float:
+    """The learning rate at `step` of the run, whose epochs have `batches` steps: a cosine from its first epoch on."""
+    first = run.progress.first_epoch
+    return learning_rate(step - first * batches, (run.config.epochs - first) * batches, run.config)
 
 
 def train_epoch(run: Run, wrapped: torch.nn.Module, store: PictureStore, bar: Any, stop: StopSignal) -> None:
@@ -61,7 +69,7 @@ def train_epoch(run: Run, wrapped: torch.nn.Module, store: PictureStore, bar: An
     for row in order[progress.batch :]:
         started = time.monotonic()
         step = progress.epoch * len(order) + progress.batch
-        set_learning_rate(run.optimizer, learning_rate(step, len(order) * config.epochs, config))
+        set_learning_rate(run.optimizer, run_learning_rate(run, step, len(order)))
         size = (config.size, config.size)
         batch = make_batch(store, row[mine], config.seed, progress.epoch, size, config.clicks, config.min_crop)
         x = to_tensor(batch.images, run.settings, accelerator.device)  # (B, 3, h, w)
@@ -117,7 +125,7 @@ def finish_epoch(run: Run, batches: int) -> dict[str, float]:
     row = {
         "epoch": progress.epoch + 1,
         "loss": progress.loss_sum / batches,
-        "lr": learning_rate(progress.epoch * batches + batches - 1, batches * config.epochs, config),
+        "lr": run_learning_rate(run, progress.epoch * batches + batches - 1, batches),
         **scores,
         "pictures_per_second": batches * config.batch_size / max(progress.epoch_seconds, 1e-9),
     }
@@ -144,12 +152,21 @@ def train(config: TrainConfig) -> None:
     check_config(config, accelerator.num_processes)
     if config.push_to_hub:
         check_target(config.push_to_hub)
+    for folder, option in ((config.weights_folder, "--output"), (config.run_folder, "--run-dir")):
+        if accelerator.is_main_process:
+            try_folder(folder, option)
     run = start_run(config, accelerator)
     model, main = run.model, accelerator.is_main_process
     model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     accelerator.print(f"processes: {accelerator.num_processes}, device: {accelerator.device}")
     accelerator.print(f"pictures: {run.splits.describe()}")
     accelerator.print(f"model: {model.encoder}, widths {list(model.widths)}, {count_parameters(model):,} parameters")
+    if main:
+        try_folder(config.run_folder, "--run-dir", SPARE_BYTES + CHECKPOINT_BYTES * count_parameters(model))
+    for found in run.splits.folders:
+        accelerator.print(f"{found.root.name}:\n{describe_folder(found)}")
+    if run.splits.stream:
+        accelerator.print(f"masks       {run.splits.stream.reading}")
     wrapped, run.optimizer = accelerator.prepare(run.supervised, run.optimizer)
     batches = len(epoch_order(run.splits.epoch_length(config), config.batch_size, config.seed, 0))
     store = None
@@ -170,7 +187,7 @@ def train(config: TrainConfig) -> None:
         tracking.sheet(config.run_folder / VALIDATION_SHEET)
         tracking.finish()
         if config.push_to_hub:
-            print(push_weights(config.output, config.push_to_hub, private=config.private))
+            print(push_weights(config.weights_folder, config.push_to_hub, private=config.private))
 
 
 def main() -> int:

@@ -70,11 +70,12 @@ def misfit(reading: Reading, content: MaskContent) -> str | None:
         "ids": rest.coloured or greys >= (WIDE_IDS if content.wide else MOST_IDS),
         "ids or brightness": rest.coloured or not set(rest.codes[rest.codes >= MOST_IDS].tolist()) <= {255},
         "brightness": rest.coloured or content.away > MAX_AWAY_IN_FILE or (greys < MOST_IDS and _is_region(rest)),
+        "alpha": not content.layer,
         "colours": rest.flat.sum() < MIN_FLAT_COLOURS / 2 * rest.pixels,
     }.get(reading.rule, False)
     if not wrong:
         return None
-    return f"its values, {describe_values([content])}, do not fit the reading of the masks before it: {reading}"
+    return f"it holds {describe_values([content])}, and the masks before it are read so: {reading}"
 
 
 def _totals(contents: Sequence[MaskContent]) -> tuple[np.ndarray, np.ndarray]:

@@ -12,7 +12,7 @@ import copy
 import re
 import shutil
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from io import BytesIO
 from itertools import islice
@@ -22,9 +22,13 @@ from typing import Any
 import fsspec
 from PIL import Image
 
-from unet.data.pairs import Pair
+from unet.data.convention import decide, misfit
+from unet.data.masks import look_at_mask
+from unet.data.options import DataOptions
+from unet.data.pair import Pair
+from unet.data.reading import Reading
 from unet.errors import DataError, ImageError
-from unet.pictures.decode import read_header
+from unet.pictures.decode import PICTURE_SUFFIXES, read_header
 
 IMAGE_COLUMNS = ("image", "img", "picture", "photo")
 MASK_COLUMNS = ("mask", "label", "annotation", "segmentation", "ground_truth", "gt")
@@ -40,8 +44,13 @@ START: Mapping[str, Any] = {"window": 0, "row": 0, "dataset": None}
 def is_hub_dataset(data: Path) -> bool:
     """Whether `data` is USER/NAME on the Hub or a folder of Parquet files, not a folder of pictures."""
     if data.is_dir():
-        return any(data.glob("**/*.parquet"))
-    return not data.exists() and re.fullmatch(r"[\w.-]+/[\w.-]+", data.as_posix()) is not None
+        # A stray Parquet file, such as a table of metadata, makes no dataset of a folder of pictures.
+        files = (path.suffix.lower() for path in data.rglob("*"))
+        kinds = {suffix for suffix in files if suffix == ".parquet" or suffix in PICTURE_SUFFIXES}
+        return kinds == {".parquet"}
+    if data.exists() or (data.parent.is_dir() and data.parent != Path(".")):  # a mistyped name in a folder of data
+        return False
+    return not data.is_absolute() and re.fullmatch(r"[\w.-]+/[\w.-]+", data.as_posix()) is not None
 
 
 def part_of_row(index: int, seed: int) -> str:
@@ -90,6 +99,23 @@ class DatasetStream:
         self._next_row = 0
         self._rows: Iterator[_Row] | None = None
         self._window: list[Pair] = []
+        self.reading: Reading | None = None  # of all masks, once decided
+
+    def decide(self, options: DataOptions) -> tuple[list[Pair], list[Pair]]:
+        """Decide how the masks are read, from the held-out pictures and the first window; returns `held_out`'s pairs.
+
+        Raises:
+            DataError: As `held_out` and `window`; or no rule fits these masks.
+        """
+        val, test = self.held_out()
+        first = self.window(0)
+        pairs = list({pair.stem: pair for pair in (*val, *test, *first)}.values())
+        contents = [look_at_mask(pair.mask, pair.stem, pair.image) for pair in pairs]
+        if any(content.alpha_varies for content in contents):
+            contents = [look_at_mask(pair.mask, pair.stem, pair.image, always=True) for pair in pairs]
+        self.reading = decide(contents, options, f"the dataset {self.name}")
+        val, test, self._window = ([replace(p, reading=self.reading) for p in part] for part in (val, test, first))
+        return val, test
 
     def held_out(self) -> tuple[list[Pair], list[Pair]]:
         """Validation and test pictures, at most `MAX_HELD_OUT` each, from the dataset's own splits or its first rows.
@@ -115,8 +141,7 @@ class DatasetStream:
     def window(self, epoch: int) -> list[Pair]:
         """The training pictures of `epoch`, which counts from 0. After the last row the stream starts again.
 
-        Windows are fastest in order. For any other, rows are skipped from the state given to `restore`, or from the
-        first row.
+        Windows are fastest in order. For any other, rows are skipped from the state given to `restore`, or the first.
 
         Raises:
             DataError: There are no training rows, or a row is unusable.
@@ -129,8 +154,17 @@ class DatasetStream:
         if epoch != self._state["window"]:
             self._state = {"window": epoch, "row": self._next_row, "dataset": self._reading.state_dict()}
         folder = self._folder("train")
-        self._window = [_write(row, folder) for row in islice(rows, self.length)]
+        self._window = [self._fitting(_write(row, folder)) for row in islice(rows, self.length)]
         return self._window
+
+    def _fitting(self, pair: Pair) -> Pair:
+        """The pair with the reading that was decided; raises DataError if its mask does not fit it."""
+        if self.reading is None:
+            return pair
+        content = look_at_mask(pair.mask, pair.stem, pair.image, self.reading.rule == "alpha")
+        if reason := misfit(self.reading, content):
+            raise DataError(f"the mask of {pair.stem} of the dataset {self.name} does not fit: {reason}")
+        return replace(pair, reading=self.reading)
 
     def state(self) -> dict[str, Any]:
         """The position at which the last window began, as plain values for a checkpoint."""

@@ -11,6 +11,8 @@ from unet.prediction.predictor import Predictor
 
 THRESHOLDS = np.round(np.arange(0.05, 0.96, 0.01), 2)  # candidates for calibration
 
+COLLAPSED = 0.0005  # share of pixels with the rarer answer, up to which a network has only one
+
 
 @dataclass(frozen=True)
 class Evaluated:
@@ -61,6 +63,22 @@ def calibrate_threshold(sets: Sequence[Sequence[Evaluated]]) -> float:
     mean_lost = np.mean([x.mean(axis=0) for x in lost], axis=0)
     equal = np.flatnonzero(mean_lost <= error + 1e-12)
     return float(THRESHOLDS[equal[np.abs(THRESHOLDS[equal] - 0.5).argmin()]])
+
+
+def describe_collapse(evaluated: Sequence[Evaluated], threshold: float) -> str | None:
+    """A sentence if nearly every pixel of all pictures gets one answer, although their truth has both; else None."""
+    total = np.sum([e.histogram for e in evaluated], axis=0)  # (2, 256): background, foreground
+    level = int(np.searchsorted(np.arange(256), 255 * threshold))
+    share, truth = total[:, level:].sum() / max(total.sum(), 1), total[1].sum() / max(total.sum(), 1)
+    if COLLAPSED < share < 1 - COLLAPSED or not 0 < truth < 1:
+        return None
+    answer = "background" if share <= COLLAPSED else "foreground"
+    return (
+        f"The network answers {answer} everywhere: on the {len(evaluated)} validation pictures {share:.2%} of the "
+        f"pixels are its foreground, and {truth:.1%} are in truth. It learned nothing of use. Likely causes: too few "
+        "epochs or pictures, a learning rate that is too high, or masks that do not belong to their pictures or are "
+        "read otherwise than they are meant (python -m unet check DIR --sheet sheet.png shows it)."
+    )
 
 
 def reliability(evaluated: Sequence[Evaluated], bins: int = 10) -> list[tuple[float, float, int]]:

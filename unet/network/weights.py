@@ -33,6 +33,8 @@ class WeightsConfig:
     """Measured scores (`pictures`, `iou`, `dice`, `mae`, `pixel_accuracy`, `boundary_f`) by part of the split: `val`,
     `test`, `extra_test`; of one extra folder among several `val/FOLDER`, `extra_test/FOLDER`."""
     data: tuple[str, ...] = ()  # names of the data sets trained on
+    reading: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """How the masks of each data set were read (`unet.data.reading.Reading.as_json`), by its name."""
 
 
 def config_to_json(model: UNet, config: WeightsConfig) -> dict[str, Any]:
@@ -44,6 +46,7 @@ def config_to_json(model: UNet, config: WeightsConfig) -> dict[str, Any]:
         "threshold": config.threshold,
         "scores": config.scores,
         "data": list(config.data),
+        **({"reading": config.reading} if config.reading else {}),
     }
 
 
@@ -63,7 +66,7 @@ def config_from_json(content: Any, file: str) -> tuple[dict[str, Any], WeightsCo
     rest = ("preprocessing", "threshold", "scores", "data")
     missing = [name for name in (*network, *rest) if name not in content]
     check(not missing, f"lacks the fields {', '.join(missing)}")
-    unknown = sorted(set(content) - set(network) - {*rest, "flip"})
+    unknown = sorted(set(content) - set(network) - {*rest, "flip", "reading"})
     check(not unknown, f"has unknown fields {', '.join(unknown)}; is it for another program or version?")
     channels, widths, clicks = network["in_channels"], network["widths"], network["clicks"]
     prep, threshold, scores, data = (content[name] for name in rest)
@@ -86,8 +89,12 @@ def config_from_json(content: Any, file: str) -> tuple[dict[str, Any], WeightsCo
         isinstance(row, dict) and all(v is None or is_number(v) for v in row.values()) for row in scores.values()
     )
     check(valid, "scores should hold numbers by split and name")
+    reading = content.get("reading", {})  # absent from weights written before it was decided for a folder
+    valid = isinstance(reading, dict) and all(isinstance(row, dict) for row in reading.values())
+    check(valid, "reading should hold an object for each data set")
     height, width = size
-    return network, WeightsConfig((height, width), tuple(mean), tuple(std), flip, float(threshold), scores, tuple(data))
+    numbers = (tuple(mean), tuple(std), flip, float(threshold))
+    return network, WeightsConfig((height, width), *numbers, scores, tuple(data), reading)
 
 
 def digest(state: dict[str, torch.Tensor]) -> str:

@@ -48,6 +48,7 @@ class CardFacts:
     init_from: str | None  # the weights that the run started from, if any
     versions: dict[str, str]  # versions of Python and the packages, by name
     file_bytes: int  # size of the weights file
+    collapse: str | None = None  # that the network answers one thing everywhere, if it does
 
 
 def write_card(folder: str | Path, facts: CardFacts, repo_id: str | None = None) -> None:
@@ -169,11 +170,25 @@ def _scores(facts: CardFacts) -> str:
         cells = " | ".join("n/a" if value is None else f"{value:.4f}" for value in values)
         lines.append(f"| {part_label(part)} | {names} | {row.get('pictures')} | {cells} |")
     return (
-        "## Scores\n\n" + "\n".join(lines) + "\n\n"
+        "## Scores\n\n" + f"**{facts.collapse}**\n\n" * bool(facts.collapse) + "\n".join(lines) + "\n\n"
         f"Each is measured on every picture at its original size, pixels marked unknown left out, at threshold "
         f"{facts.config.threshold:g}, and then averaged over the pictures. Boundary F needs masks without unknown "
         "pixels (n/a: there are none). `python -m unet evaluate --data DIR` measures them again, with their spread."
+        f"{_empties(facts)}"
     )
+
+
+def _empties(facts: CardFacts) -> str:
+    """The pictures without foreground, part by part."""
+    lines = [
+        f"* {part_label(part)}: {row['empty']} of {row['pictures']} pictures without foreground, "
+        f"{row['empty_right']} of them answered so"
+        + ("." if row["iou_of_others"] is None else f"; IoU of the others {row['iou_of_others']:.4f}.")
+        for part, row in facts.config.scores.items()
+        if row.get("empty")
+    ]
+    text = "A picture without foreground in truth and answer counts as an IoU of 1:"
+    return f"\n\n{text}\n\n" + "\n".join(lines) if lines else ""
 
 
 def _usage(facts: CardFacts, source: str) -> str:
@@ -227,6 +242,9 @@ def _data(facts: CardFacts) -> str:
     text = (
         f"## Data and terms\n\nPictures: {parts}. `{SPLIT_FILE}` lists them by name, extra train aside.\n\n{listed}\n\n"
     )
+    if facts.config.reading:
+        read = "\n".join(f"* {name}: {row['means']} ({row['why']})." for name, row in facts.config.reading.items())
+        text += f"How their masks were read:\n\n{read}\n\n"
     if any(name.lower() in KNOWN_DATA for name in facts.data):
         text += (
             "The photographs of the data sets named here were published for research without an open licence. They "

@@ -1,6 +1,8 @@
 """The options of a training run: one frozen dataclass, from which train.py's command line is generated."""
 
 import json
+import os
+import re
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -8,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
+from unet.data.options import DataOptions
 from unet.errors import ConfigError
 from unet.evaluation.simulated_clicks import opencv
 from unet.network.encoders import ENCODERS, encoder_class
@@ -27,11 +30,26 @@ def _shown(metavar: str, default: str = "") -> Any:
     return tyro.conf.arg(metavar=metavar, help_behavior_hint=f"(default: {default})" if default else "")
 
 
+def _data_path(text: str) -> Path:
+    """The folder or dataset. What can only be a folder, such as ./data/cats, stays one if it does not exist."""
+    path = Path(text)
+    return path if path.exists() or not text.startswith((".", "~", os.sep)) else path.absolute()
+
+
+_DATA = tyro.constructors.PrimitiveConstructorSpec(
+    nargs=1,
+    metavar="DIR",
+    instance_from_str=lambda words: _data_path(words[0]),
+    is_instance=lambda value: isinstance(value, Path),
+    str_from_instance=lambda path: [str(path)],
+)
+
+
 @dataclass(frozen=True)
 class TrainConfig:
     """Options of a training run."""
 
-    data: Annotated[Path | None, _shown("DIR")] = None
+    data: Annotated[Annotated[Path, _DATA] | None, _shown("DIR")] = None
     """Folder of photographs with masks, or USER/NAME of a Hub dataset with image and mask columns, to be streamed; by
     default the Interactive Segmentation set is downloaded from Kaggle."""
     stream_pictures: int = 1000
@@ -43,7 +61,21 @@ class TrainConfig:
     """How often an epoch shows each picture of each extra folder, in the order of --extra-data."""
     groups: Annotated[Path | None, _shown("FILE", "DATA/groups.txt")] = None
     """File of near-duplicates, one group per line, that stay in one part of the split."""
-    output: Path = Path("weights")
+    images: Annotated[str | None, _shown("FOLDER_OR_AFFIX", "found out")] = None
+    """Folder of the pictures within the data folders, or prefix or suffix of their names."""
+    masks: Annotated[str | None, _shown("FOLDER_OR_AFFIX", "found out")] = None
+    """Folder of the masks within the data folders, or prefix or suffix of their names."""
+    split_file: Annotated[Path | None, _shown("FILE", "train, val and test folders, or random")] = None
+    """JSON of the names under train, val and test, as split.json has them, to use instead of a random split."""
+    foreground: Annotated[tuple[str, ...], _shown("VALUE_OR_COLOUR ...", "found out")] = ()
+    """What is foreground in the masks: values, R,G,B or #rrggbb. The rest is background."""
+    unknown: Annotated[tuple[str, ...], _shown("VALUE_OR_COLOUR ...", "found out")] = ()
+    """What counts neither as foreground nor as background in the masks: values, R,G,B or #rrggbb."""
+    invert_masks: bool = False
+    """Foreground and background of the masks change places."""
+    upright_masks: bool = False
+    """The masks of pictures that EXIF turns lie as the pictures are seen, not as their rows are stored."""
+    output: Annotated[Path | None, _shown("DIR", "runs/weights-NAME-OF-DATA")] = None
     """Weights folder to write."""
     encoder: Annotated[Encoder | None, _shown("{" + ",".join(ENCODERS) + "}", "lite0")] = None
     """Contracting path: the reference's (plain), or EfficientNet-lite0 with ImageNet weights (lite0)."""
@@ -86,8 +118,9 @@ class TrainConfig:
     init_from: Annotated[str | None, _shown("DIR_OR_REPO", "ImageNet weights, or none for plain")] = None
     """Weights to start from: a folder, USER/NAME or USER/NAME@REVISION."""
     resume: bool = False
-    """Continue from the last checkpoint of the run with the same --output."""
-    run_dir: Annotated[Path | None, _shown("DIR", "runs/NAME-OF-OUTPUT")] = None
+    """Continue from the last checkpoint of the run with the same --output. A finished run with more --epochs than it
+    had starts a new cosine from its last weights."""
+    run_dir: Annotated[Path | None, _shown("DIR", "runs/NAME-OF-OUTPUT, or of the data")] = None
     """Folder for checkpoints, history and prediction sheets."""
     skip_broken: bool = False
     """Skip pictures that cannot be used, and name each of them, instead of stopping."""
@@ -99,10 +132,38 @@ class TrainConfig:
     """Make the published repo private."""
 
     @property
+    def data_options(self) -> DataOptions:
+        """What the options say of the data folders."""
+        return DataOptions(
+            images=self.images,
+            masks=self.masks,
+            split_file=self.split_file,
+            foreground=self.foreground,
+            unknown=self.unknown,
+            invert_masks=self.invert_masks,
+            upright_masks=self.upright_masks,
+        )
+
+    @property
+    def _data_name(self) -> str:
+        """The data's name in the names of folders."""
+        if self.data is None:
+            return "iseg"
+        name = self.data.resolve().name if self.data.exists() else self.data.as_posix()
+        return re.sub(r"[^\w.-]+", "-", name).strip("-.") or "data"
+
+    @property
+    def weights_folder(self) -> Path:
+        """The weights folder to write; without --output never the one that is shipped."""
+        return self.output or Path("runs", f"weights-{self._data_name}")
+
+    @property
     def run_folder(self) -> Path:
         """Folder of this run's checkpoints."""
         if self.run_dir is not None:
             return self.run_dir
+        if self.output is None:
+            return Path("runs", self._data_name)
         output, here = self.output.resolve(), Path.cwd()
         if output.is_relative_to(here) and output != here:
             return Path("runs", "-".join(output.relative_to(here).parts))
@@ -158,3 +219,4 @@ def check_config(config: TrainConfig, processes: int = 1) -> None:
             raise ConfigError(message)
     if c.clicks:
         opencv()
+    _ = c.data_options  # refuses what is no value

@@ -1,17 +1,21 @@
 """The pictures of a training run by part: train, val, test and extra_test."""
 
 import os
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
 
-from unet.data.pairs import Pair, extra_test_names, find_pairs, prefixed_names
+from unet.data.inspect import DataFolder, inspect_folder
+from unet.data.pairs import Pair, extra_test_names, prefixed_names
+from unet.data.reading import Reading
 from unet.data.split import PARTS, hold_out, list_names, load_split, read_groups, split_held_out, split_stems
 from unet.data.stream import DatasetStream, is_hub_dataset
 from unet.errors import DataError, TrainingError
 from unet.hub.file_names import SPLIT_FILE
 from unet.network.weights import read_config
 from unet.training.config import TrainConfig
+from unet.training.guards import refuse_shared_pictures
 
 # Near-duplicates of the Interactive Segmentation set, for a folder that holds all of them and no groups.txt.
 KNOWN_GROUPS = Path(__file__).parents[1] / "data" / "interactive_segmentation_groups.txt"
@@ -30,6 +34,7 @@ class Splits:
     extra_test: list[list[Pair]]  # the other pictures kept out of them
     names: tuple[str, ...]  # names of the folders, the main one first
     stream: DatasetStream | None = None  # source of the training pictures instead of `train`, if any
+    folders: list[DataFolder] = field(default_factory=list)  # what was found in each folder; a stream has none
 
     def samples(self, config: TrainConfig, epoch: int) -> list[Pair]:
         """The pictures of an epoch, each folder's as often as `config` says; or a stream's window for the main one."""
@@ -65,6 +70,24 @@ class Splits:
         stems = {name: sorted(pair.stem for pair in pairs) for name, pairs in parts.items()}
         stems["val"] += prefixed_names(list(chain(*self.extra_val)))
         return {**stems, "extra_test": extra_test_names(list(chain(*self.extra_test)))}
+
+    def pictures(self) -> dict[str, list[str]]:
+        """The stems of every part of every folder, which a resumed run must find again."""
+        parts = {"train": [self.train], "val": [self.val], "test": [self.test]}
+        parts |= {"extra train": self.extra, "extra val": self.extra_val, "extra test": self.extra_test}
+        return {
+            part if part in ("train", "val", "test") else f"{part} of {self.names[number + 1]}": sorted(
+                pair.stem for pair in pairs
+            )
+            for part, several in parts.items()
+            for number, pairs in enumerate(several)
+        }
+
+    def readings(self) -> dict[str, Reading]:
+        """How the masks are read, by the name of their folder."""
+        names = self.names[1:] if self.stream else self.names
+        readings = {name: folder.reading for name, folder in zip(names, self.folders, strict=True)}
+        return {self.names[0]: self.stream.reading, **readings} if self.stream and self.stream.reading else readings
 
     def counts(self) -> dict[str, int]:
         """Pictures in each part; nobody knows how many a stream has."""
@@ -117,40 +140,64 @@ def groups_of(config: TrainConfig, folder: Path, stems: set[str]) -> list[list[s
     return groups
 
 
-def split_extra_folders(config: TrainConfig) -> tuple[list[list[Pair]], list[list[Pair]], list[list[Pair]]]:
-    """The extra folders' pictures, a list for each folder: those to train on, to validate with and to test with."""
-    parts: tuple[list[list[Pair]], list[list[Pair]], list[list[Pair]]] = ([], [], [])
-    for other in config.extra_data:
-        found = {pair.stem: pair for pair in find_pairs(other, skip_broken=config.skip_broken, decode=True)}
+def _split_extra(config: TrainConfig, other: Path, folder: DataFolder) -> tuple[list[Pair], list[Pair], list[Pair]]:
+    """The pictures of an extra folder to train on, to validate with and to test with."""
+    found = {pair.stem: pair for pair in folder.pairs}
+    if folder.split is not None:
+        train, val, test = (folder.split[part] for part in ("train", "val", "test"))
+    else:
         groups = read_groups(other)
-        kept, out = hold_out(found, seed=config.split_seed, groups=groups)
+        train, out = hold_out(found, seed=config.split_seed, groups=groups)
         val, test = split_held_out(out, seed=config.split_seed, groups=groups)
-        for part, stems in zip(parts, (kept, val, test), strict=True):
-            part.append([found[stem] for stem in stems])
-    return parts
+    return [found[stem] for stem in train], [found[stem] for stem in val], [found[stem] for stem in test]
+
+
+def _split_main(config: TrainConfig, folder: Path, found: DataFolder) -> dict[str, list[Pair]]:
+    """The main folder's pictures by part: as its folders or --split-file say, otherwise at random."""
+    by_stem = {pair.stem: pair for pair in found.pairs}
+    split: Mapping[str, list[str]]
+    if found.split is None:
+        split = split_stems(by_stem, seed=config.split_seed, groups=groups_of(config, folder, set(by_stem)))
+    elif found.split["val"]:
+        split = found.split
+    else:  # a given split may lack val, which is then a tenth of train
+        train, val = hold_out(found.split["train"], seed=config.split_seed)
+        split = {**found.split, "train": train, "val": val}
+    if not (split["train"] and split["val"]):
+        raise DataError(f"the split given for {folder} leaves no picture for {'val' if split['train'] else 'train'}")
+    return {part: [by_stem[stem] for stem in split[part]] for part in ("train", "val", "test")}
 
 
 def make_splits(config: TrainConfig) -> Splits:
-    """Find, check and split the pictures that `config` names.
+    """Find, check and split the pictures that `config` names, and decide how their masks are read.
 
     Raises:
-        DataError: A folder cannot be used as it stands; names the files.
+        DataError: A folder cannot be used as it stands, or a picture would be trained on and tested; names the files.
     """
     folder = config.data or kaggle_folder()
-    extra = split_extra_folders(config)
+    options, skip = config.data_options, config.skip_broken
+    others = [
+        inspect_folder(other, replace(options, split_file=None), skip_broken=skip, decode=True)
+        for other in config.extra_data
+    ]
+    parts = [_split_extra(config, *pair) for pair in zip(config.extra_data, others, strict=True)]
+    extra = ([part[0] for part in parts], [part[1] for part in parts], [part[2] for part in parts])
     # A card has no use for the paths of one machine, and Kaggle's folder is named after a version.
     local = "iseg" if config.data is None else folder.resolve().name
     names = (local if folder.is_dir() else folder.as_posix(), *(path.resolve().name for path in config.extra_data))
     if is_hub_dataset(folder):
         name = folder.as_posix()
         spool = config.run_folder / "streamed" / f"process-{os.environ.get('RANK', '0')}"
-        stream = DatasetStream(name, config.stream_pictures, config.split_seed, spool, config.skip_broken)
-        val, test = stream.held_out()
-        return Splits([], val, test, *extra, names, stream)
-    by_stem = {pair.stem: pair for pair in find_pairs(folder, skip_broken=config.skip_broken, decode=True)}
-    split = split_stems(by_stem, seed=config.split_seed, groups=groups_of(config, folder, set(by_stem)))
-    train, val, test = ([by_stem[stem] for stem in split[name]] for name in ("train", "val", "test"))
-    return Splits(train, val, test, *extra, names)
+        stream = DatasetStream(name, config.stream_pictures, config.split_seed, spool, skip)
+        val, test = stream.decide(options)
+        splits = Splits([], val, test, *extra, names, stream, others)
+    else:
+        found = inspect_folder(folder, options, skip_broken=skip, decode=True)
+        main = _split_main(config, folder, found)
+        splits = Splits(main["train"], main["val"], main["test"], *extra, names, None, [found, *others])
+    held_out = ([*splits.val, *splits.test], *([*val, *test] for _, val, test in parts))
+    refuse_shared_pictures(list(zip(names, (splits.train, *extra[0]), held_out, strict=True)))
+    return splits
 
 
 def refuse_leak(weights: Path, splits: Splits) -> None:

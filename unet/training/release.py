@@ -12,8 +12,8 @@ from pathlib import Path
 
 from unet.data.pairs import Pair, load_resized
 from unet.data.split import save_split
-from unet.evaluation.evaluate import calibrate_threshold, evaluate_pairs, reliability
-from unet.evaluation.metrics import score_picture, summarise
+from unet.evaluation.evaluate import calibrate_threshold, describe_collapse, evaluate_pairs, reliability
+from unet.evaluation.metrics import count_empties, score_picture, summarise
 from unet.hub.file_names import CURVES_FILE, SPLIT_FILE, WEIGHTS_FILE
 from unet.network.unet import UNet, count_parameters
 from unet.network.weights import WeightsConfig, save_config, save_weights
@@ -51,6 +51,8 @@ def measure(
 ) -> dict[str, float | int | None]:
     """Mean scores over `pairs` at `threshold` (0..1), as config.json keeps them.
 
+    Pictures without foreground, if there are some, are counted apart, with the mean IoU of the others.
+
     The first `SHEET_PICTURES` are added to `sheet`, with their predictions.
     """
     scores = []
@@ -61,19 +63,23 @@ def measure(
         if sheet is not None and len(sheet) < SHEET_PICTURES:
             sheet.append(SheetRow(pair.stem, rgb, target, prob8, scores[-1].iou))
     summary = summarise(scores)
-    return {"pictures": len(pairs), **{name: s.mean if s else None for name, s in summary.items()}}
+    row = {"pictures": len(pairs), **{name: s.mean if s else None for name, s in summary.items()}}
+    if empties := count_empties(scores):
+        row |= {"empty": empties.pictures, "empty_right": empties.right, "iou_of_others": empties.iou_of_others}
+    return row
 
 
 def release(config: TrainConfig, model: UNet, settings: WeightsConfig, splits: Splits, progress: RunProgress) -> None:
-    """Calibrate on validation, write weights, split, curves and card into `config.output`, and measure them.
+    """Calibrate on validation, write weights, split, curves and card into `config.weights_folder`, and measure them.
 
     `model` has the best weights and is on the CPU; threshold and scores are filled into `settings`.
     """
-    folder = config.output
+    folder = config.weights_folder
     save_weights(folder, model, settings)
     predictor = Predictor.load(folder)  # calibrated and measured as `evaluate` will find it: in half precision
     validated = [evaluate_pairs(predictor, pairs, 0.5) for pairs in splits.validation_sets()]
     threshold = calibrate_threshold(validated)
+    collapse = describe_collapse(list(chain(*validated)), threshold)
     sheet: list[SheetRow] = []
     scores = {
         name: measure(predictor, pairs, threshold, sheet if name == "val" else None)
@@ -102,6 +108,7 @@ def release(config: TrainConfig, model: UNet, settings: WeightsConfig, splits: S
             loss=config.loss,
             init_from=config.init_from and public_path(config.init_from),
             versions=versions,
+            collapse=collapse,
             file_bytes=(folder / WEIGHTS_FILE).stat().st_size,
         ),
         repo_id=config.push_to_hub,
@@ -109,3 +116,5 @@ def release(config: TrainConfig, model: UNet, settings: WeightsConfig, splits: S
     for name, row in settings.scores.items():
         print(f"{name}: " + ", ".join(f"{k} {v:.4g}" for k, v in row.items() if v is not None))
     print(f"weights written to {folder}, threshold {settings.threshold}")
+    if collapse:
+        print(collapse)

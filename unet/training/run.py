@@ -17,6 +17,7 @@ from unet.training.checkpoint import CHECKPOINT, keep_previous, read_checkpoint,
 from unet.training.config import FREE_ON_RESUME, TrainConfig
 from unet.training.datasets import Splits, make_splits, refuse_leak
 from unet.training.deep_supervision import DeeplySupervised
+from unet.training.guards import refuse_changed_pictures
 from unet.training.step import make_optimizer
 
 
@@ -32,6 +33,7 @@ class RunProgress:
     best_iou: float = -1.0  # mean over the validation sets, and over no, one and three clicks if they are trained
     best_epoch: int = 0
     history: list[dict[str, float]] = field(default_factory=list)
+    first_epoch: int = 0  # at which the cosine of the learning rate began: after those of a finished run that goes on
 
 
 @dataclass
@@ -95,12 +97,15 @@ def _restore(
     """Load model, average, optimizer and stream from the run's checkpoint; returns its progress and best weights.
 
     Raises:
-        TrainingError: The checkpoint is missing or damaged, or the run had other options.
+        TrainingError: The checkpoint is missing or damaged, or the run had other options or pictures.
     """
     path = config.run_folder / CHECKPOINT
     saved = read_checkpoint(path)
     now = config.as_json()
     before = {**TrainConfig().as_json(), **saved["config"]}  # options that came later had their defaults
+    progress = RunProgress(**saved["progress"])
+    if progress.epoch == before["epochs"] < config.epochs:  # a finished run goes on: with a new cosine
+        progress.first_epoch, before["epochs"] = progress.epoch, config.epochs
     changed = [
         f"--{k.replace('_', '-')} was {before[k]!r}, is {v!r}"
         for k, v in now.items()
@@ -108,12 +113,13 @@ def _restore(
     ]
     if changed:
         raise TrainingError(f"{path}: not resumed, the options differ: {'; '.join(changed)}")
+    refuse_changed_pictures(saved.get("pictures"), splits.pictures())
     model.load_state_dict(saved["model"])
     ema.load_state_dict(saved["ema"])
     optimizer.load_state_dict(saved["optimizer"])
     if splits.stream:
         splits.stream.restore(saved["stream"])
-    return RunProgress(**saved["progress"]), saved["best"]
+    return progress, saved["best"]
 
 
 def save_checkpoint(run: Run) -> None:
@@ -126,6 +132,7 @@ def save_checkpoint(run: Run) -> None:
             "optimizer": run.optimizer.state_dict(),
             "progress": asdict(run.progress),
             "stream": run.splits.stream.state() if run.splits.stream else None,
+            "pictures": run.splits.pictures(),
             "config": run.config.as_json(),
         }
         write_atomically(content, run.config.run_folder / CHECKPOINT)
@@ -144,7 +151,8 @@ def start_run(config: TrainConfig, accelerator: Accelerator) -> Run:
     supervised = DeeplySupervised(model)
     ema = copy.deepcopy(model).eval()
     side = config.serve_size or config.size
-    settings = WeightsConfig(size=(side, side), flip=config.flip, data=splits.names)
+    reading = {name: reading.as_json() for name, reading in splits.readings().items()}
+    settings = WeightsConfig(size=(side, side), flip=config.flip, data=splits.names, reading=reading)
     optimizer: Any = make_optimizer(supervised, config)
     progress, best = RunProgress(), ema.state_dict()
     if config.resume:

@@ -1,0 +1,198 @@
+"""What is refused before the first step: shared pictures, changed folders, folders that cannot be written."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from generated import write_folder
+from PIL import Image
+
+from unet.data.stream import is_hub_dataset
+from unet.errors import DataError, TrainingError
+from unet.evaluation.evaluate import Evaluated, describe_collapse
+from unet.evaluation.metrics import PictureScores
+from unet.training import guards
+from unet.training.checkpoint import CHECKPOINT, read_checkpoint
+from unet.training.config import TrainConfig
+from unet.training.datasets import make_splits
+from unet.training.guards import refuse_changed_pictures, try_folder
+
+ROOT = Path(__file__).parents[2]
+OPTIONS = ["--widths", "4", "8", "--size", "32", "--batch-size", "4", "--warmup-steps", "2", "--main-repeats", "1"]
+
+
+def train(cwd: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(ROOT / "train.py"), *map(str, arguments), *OPTIONS]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
+    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=240, check=False)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A folder in which a run of two epochs has ended, without --output."""
+    cwd = tmp_path_factory.mktemp("finished")
+    write_folder(cwd / "shapes", 14)
+    result = train(cwd, "--data", "shapes", "--epochs", 2)
+    assert result.returncode == 0, result.stderr
+    return cwd, result.stdout
+
+
+def test_without_output_the_weights_go_to_runs_and_say_how_masks_were_read(finished):
+    cwd, printed = finished
+    assert not (cwd / "weights").exists()
+    config = json.loads((cwd / "runs/weights-shapes/config.json").read_text())
+    assert config["reading"]["shapes"]["means"] == "0 is background, 255 foreground"
+    card = (cwd / "runs/weights-shapes/README.md").read_text()
+    for text in (printed, card):
+        assert "0 is background, 255 foreground" in text
+    assert "values      0 (" in printed
+    assert (cwd / "runs/shapes" / CHECKPOINT).is_file()
+
+
+def test_a_finished_run_goes_on_with_a_new_cosine(finished, tmp_path):
+    shutil.copytree(finished[0], tmp_path / "more")
+    cwd = tmp_path / "more"
+    result = train(cwd, "--data", "shapes", "--epochs", 4, "--resume")
+    assert result.returncode == 0, result.stderr
+    progress = read_checkpoint(cwd / "runs/shapes" / CHECKPOINT)["progress"]
+    rates = [row["lr"] for row in progress["history"]]
+    assert (progress["epoch"], progress["first_epoch"], len(rates)) == (4, 2, 4)
+    assert rates[2:] == pytest.approx(rates[:2])  # the same cosine again
+    assert train(cwd, "--data", "shapes", "--epochs", 3, "--resume").returncode == 1
+
+
+def test_a_run_does_not_go_on_after_its_pictures_changed(finished, tmp_path):
+    shutil.copytree(finished[0], tmp_path / "changed")
+    cwd = tmp_path / "changed"
+    for kind in ("images", "masks"):
+        shutil.copyfile(cwd / f"shapes/{kind}/p00.png", cwd / f"shapes/{kind}/added.png")
+        (cwd / f"shapes/{kind}/p05.png").unlink()
+    result = train(cwd, "--data", "shapes", "--epochs", 2, "--resume")
+    assert result.returncode == 1
+    assert "the pictures are not those that the run began with" in result.stderr
+    assert "added" in result.stderr
+    assert "p05" in result.stderr
+
+
+def test_changed_parts_are_named_and_old_checkpoints_have_none():
+    refuse_changed_pictures(None, {"train": ["a"]})
+    refuse_changed_pictures({"train": ["a"]}, {"train": ["a"]})
+    with pytest.raises(TrainingError, match=r"no longer there: a \(train\); new: a \(test\)"):
+        refuse_changed_pictures({"train": ["a", "b"], "test": []}, {"train": ["b"], "test": ["a"]})
+
+
+@pytest.mark.parametrize("part", ["val", "test"])
+def test_extra_data_that_holds_pictures_kept_out_is_refused_by_content(tmp_path, part):
+    main, extra = write_folder(tmp_path / "main", 14), write_folder(tmp_path / "extra", 20, first_seed=50)
+    config = TrainConfig(data=main)
+    pair = getattr(make_splits(config), part)[0]
+    trained = make_splits(replace(config, extra_data=(extra,))).extra[0][0]
+    shutil.copyfile(pair.image, trained.image)  # under another name
+    with pytest.raises(DataError, match=f"{trained.stem} of extra = {pair.stem} of main"):
+        make_splits(replace(config, extra_data=(extra,)))
+
+
+def test_an_extra_folder_may_share_pictures_that_both_train_on(tmp_path):
+    main, extra = write_folder(tmp_path / "main", 14), write_folder(tmp_path / "extra", 20, first_seed=50)
+    config = TrainConfig(data=main, extra_data=(extra,))
+    splits = make_splits(config)
+    shutil.copyfile(splits.train[0].image, splits.extra[0][0].image)
+    make_splits(config)
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path, monkeypatch):
+    try_folder(tmp_path / "new" / "deep", "--output")
+    assert not list(tmp_path.iterdir())
+    (tmp_path / "file").write_text("")
+    with pytest.raises(TrainingError, match=r"--output .*file/weights cannot be written: Not a directory"):
+        try_folder(tmp_path / "file" / "weights", "--output")
+    free = type("Usage", (), {"free": 1_000_000})
+    monkeypatch.setattr(guards.shutil, "disk_usage", lambda folder: free)
+    try_folder(tmp_path, "--run-dir", 900_000)
+    with pytest.raises(TrainingError, match=r"--run-dir .* with 1 MB left, but the run needs 2 MB"):
+        try_folder(tmp_path, "--run-dir", 2_000_000)
+
+
+def test_an_output_that_is_a_file_is_refused_before_the_first_step(finished, tmp_path):
+    (tmp_path / "taken").write_text("")
+    result = train(tmp_path, "--data", finished[0] / "shapes", "--epochs", 1, "--output", "taken")
+    assert result.returncode == 1
+    assert "--output taken cannot be written" in result.stderr
+    assert "step" not in result.stderr
+    assert not (tmp_path / "runs").exists()
+
+
+def test_given_splits_are_kept(tmp_path):
+    folder = write_folder(tmp_path / "data", 10)
+    (tmp_path / "split.json").write_text(json.dumps({"train": ["p00", "p01"], "val": ["p02"], "test": ["p03.png"]}))
+    splits = make_splits(TrainConfig(data=folder, split_file=tmp_path / "split.json"))
+    assert splits.stems() == {"train": ["p00", "p01"], "val": ["p02"], "test": ["p03"], "extra_test": []}
+    (tmp_path / "split.json").write_text(json.dumps({"train": [f"p0{i}" for i in range(8)], "test": ["p09"]}))
+    splits = make_splits(TrainConfig(data=folder, split_file=tmp_path / "split.json"))
+    assert len(splits.val) == 1
+    assert splits.val[0] not in splits.train
+    assert len(splits.train) == 7
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ({"train": ["p00", "gone"]}, "names pictures that are not there: gone"),
+        ({"train": ["p00"], "test": ["p00"]}, "has pictures twice: p00"),
+        ({"test": ["p00"]}, "leaves nothing to train on"),
+        (["p00"], "must be an object"),
+    ],
+)
+def test_a_split_that_does_not_fit_is_named(tmp_path, content, message):
+    folder = write_folder(tmp_path / "data", 4)
+    (tmp_path / "own.json").write_text(json.dumps(content))
+    with pytest.raises(DataError, match=message):
+        make_splits(TrainConfig(data=folder, split_file=tmp_path / "own.json"))
+
+
+def test_a_stray_parquet_file_makes_no_dataset_and_a_missing_folder_neither(tmp_path, monkeypatch):
+    folder = write_folder(tmp_path / "data", 3)
+    (folder / "metadata.parquet").write_bytes(b"PAR1")
+    assert not is_hub_dataset(folder)
+    monkeypatch.chdir(tmp_path)
+    assert not is_hub_dataset(Path("data/mycats"))
+    assert is_hub_dataset(Path("user/mycats"))
+    result = train(tmp_path, "--data", "./photos/mycats")
+    assert result.returncode == 1
+    assert "mycats does not exist" in result.stderr
+
+
+def evaluated(foreground, answered):
+    """A picture with a share of foreground, of which and of the rest shares are answered as foreground."""
+    histogram = np.zeros((2, 256), np.int64)
+    for label, pixels in ((0, 10_000 - foreground), (1, foreground)):
+        histogram[label] = np.bincount([0, 255], [pixels - pixels * answered[label], pixels * answered[label]], 256)
+    return Evaluated("a", PictureScores(0, 0, 0, 0, None), histogram)
+
+
+@pytest.mark.parametrize(
+    ("answered", "word"), [((0, 0), "background everywhere"), ((1, 1), "foreground everywhere"), ((0, 1), None)]
+)
+def test_a_network_with_one_answer_is_said_in_words(answered, word):
+    text = describe_collapse([evaluated(2000, answered), evaluated(0, answered)], 0.5)
+    assert (text is None) if word is None else (word in text and "Likely causes" in text)
+
+
+def test_pictures_without_any_foreground_are_no_collapse():
+    assert describe_collapse([evaluated(0, (0, 0))], 0.5) is None
+
+
+def test_masks_without_foreground_train_nothing(tmp_path):
+    folder = write_folder(tmp_path / "data", 6)
+    for path in (folder / "masks").iterdir():
+        Image.new("L", Image.open(path).size).save(path)
+    result = train(tmp_path, "--data", folder)
+    assert result.returncode == 1
+    assert "no mask has foreground" in result.stderr
+    assert not (tmp_path / "runs").exists()

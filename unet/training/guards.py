@@ -1,0 +1,94 @@
+"""Guards that are passed before the first step: pictures on two sides of a split, and folders that can't be written."""
+
+import os
+import shutil
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from hashlib import sha256
+from pathlib import Path
+
+from unet.data.pairs import Pair
+from unet.data.split import list_names
+from unet.errors import DataError, TrainingError
+
+CHECKPOINT_BYTES = 40  # for each value of the network: itself, its average, the best, AdamW's two, twice in a file
+SPARE_BYTES = 20_000_000  # for sheets, curves and card
+
+
+def refuse_shared_pictures(folders: Sequence[tuple[str, Sequence[Pair], Sequence[Pair]]]) -> None:
+    """Refuse pictures that are trained on in one folder and kept out to validate or test in another, by content.
+
+    Args:
+        folders: Name, pictures to train on and pictures kept out, of each data folder.
+
+    Raises:
+        DataError: There are such pictures; names them in both folders.
+    """
+    kept_out: dict[int, list[tuple[str, Pair]]] = defaultdict(list)  # by the size of the file
+    for name, _, out in folders:
+        for pair in out:
+            kept_out[pair.image.stat().st_size].append((name, pair))
+    digests: dict[Path, bytes] = {}
+    shared = []
+    for name, trained, _ in folders:
+        for pair in trained:
+            for other, out_pair in kept_out.get(pair.image.stat().st_size, ()):
+                if other != name and _digest(pair.image, digests) == _digest(out_pair.image, digests):
+                    shared.append(f"{pair.stem} of {name} = {out_pair.stem} of {other}")
+    if shared:
+        raise DataError(
+            f"{len(shared)} pictures would be trained on in one folder although they are kept out to validate or test "
+            f"in another: {list_names(shared)}; remove them from the folder where they are trained on"
+        )
+
+
+def _digest(path: Path, known: dict[Path, bytes]) -> bytes:
+    if path not in known:
+        known[path] = sha256(path.read_bytes()).digest()
+    return known[path]
+
+
+def refuse_changed_pictures(before: Mapping[str, Sequence[str]] | None, now: Mapping[str, Sequence[str]]) -> None:
+    """Refuse to resume a run whose pictures are not those it began with; `before` is None if it did not note them.
+
+    Raises:
+        TrainingError: Pictures were added, removed or play another part; names them.
+    """
+    if before is None or before == now:
+        return
+    parts = sorted({*before, *now})
+    gone = [name for part in parts for name in _named(part, set(before.get(part, ())) - set(now.get(part, ())))]
+    new = [name for part in parts for name in _named(part, set(now.get(part, ())) - set(before.get(part, ())))]
+    changes = [f"{what}: {list_names(names)}" for what, names in (("no longer there", gone), ("new", new)) if names]
+    raise TrainingError(
+        f"not resumed, the pictures are not those that the run began with, and the split with them "
+        f"({'; '.join(changes)}); restore the folders, or start anew without --resume"
+    )
+
+
+def _named(part: str, stems: Iterable[str]) -> list[str]:
+    return [f"{stem} ({part})" for stem in sorted(stems)]
+
+
+def try_folder(folder: Path, option: str, needed: int = 0) -> None:
+    """Write and remove a file in `folder`, created if need be, and see that `needed` bytes are free.
+
+    Raises:
+        TrainingError: It cannot be written, or the disk has not enough room; names `option`.
+    """
+    trial = folder / f".trial-{os.getpid()}"
+    made = [path for path in (folder, *folder.parents) if not path.exists()]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        trial.write_bytes(b"trial")
+        trial.unlink()
+        free = shutil.disk_usage(folder).free
+        for path in made:  # a run that is refused afterwards leaves no empty folders
+            path.rmdir()
+    except OSError as error:
+        raise TrainingError(f"{option} {folder} cannot be written: {error.strerror or error}") from error
+    if free < needed:
+        raise TrainingError(
+            f"{option} {folder} lies on a disk with {free / 1e6:.0f} MB left, but the run needs {needed / 1e6:.0f} MB; "
+            "make room, or choose a folder on another disk"
+        )
