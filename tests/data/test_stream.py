@@ -16,6 +16,7 @@ from hub_server import LocalHub
 from PIL import Image
 
 from unet.data import stream as streaming
+from unet.data.options import NO_OPTIONS
 from unet.data.pairs import load_resized
 from unet.data.stream import DatasetStream, is_hub_dataset, part_of_row
 from unet.errors import DataError
@@ -111,6 +112,27 @@ def test_a_restored_stream_reads_no_row_from_before_its_window(dataset, tmp_path
         assert [pair.stem for pair in restored.window(0)] == windows[0]
 
 
+def test_a_stream_decides_how_masks_are_read_and_stops_at_the_first_that_does_not_fit(tmp_path, monkeypatch):
+    monkeypatch.setattr(streaming, "DEALT_ROWS", 21)
+    rows = drawn_rows(60)
+    for index, row in enumerate(rows):
+        inside = np.asarray(Image.open(BytesIO(row["mask"]["bytes"]))) > 0
+        greys = np.tile(np.repeat(np.array([0, 60, 120, 200], np.uint8), 14), (40, 1))
+        row["mask"] = png(greys if index == 55 else inside.astype(np.uint8) * 7)
+    stream = DatasetStream(str(write_dataset(tmp_path / "data", rows)), 12, 0, tmp_path / "spool")
+    val, test = stream.decide(NO_OPTIONS)
+    assert str(stream.reading) == "0 is background, 7 foreground"
+    for part in (lambda: val + test, lambda: stream.window(0), lambda: stream.window(1)):
+        for pair in part():
+            drawn = draw_pair(int(pair.stem.removeprefix("train-")))[1]
+            assert np.array_equal(load_resized(pair)[1], drawn // 255)
+    with pytest.raises(DataError, match=r"the mask of train-00000055 of the dataset .* does not fit: it holds .*120"):
+        list(map(stream.window, range(2, 6)))
+    refused = DatasetStream(str(tmp_path / "data"), 60, 0, tmp_path / "other")
+    with pytest.raises(DataError, match=r"the masks of the dataset .*data cannot be read: .*--foreground"):
+        refused.decide(NO_OPTIONS)
+
+
 def test_only_the_first_rows_are_dealt_to_validation_and_test():
     parts = [part_of_row(index, 0) for index in range(5000)]
     assert set(parts[streaming.DEALT_ROWS :]) == {"train"}
@@ -169,7 +191,8 @@ def test_training_on_a_dataset_of_the_hub(tmp_path, made):
     with LocalHub() as hub:
         hub.add_repo("user/pictures", made(drawn_rows(60), tmp_path / "made"), kind="dataset")
         environment = hub.env(tmp_path / "home")
-        result = train(tmp_path, "--data", "user/pictures", "--stream-pictures", 12, env=environment)
+        options = ["--stream-pictures", 12, "--output", "weights"]
+        result = train(tmp_path, "--data", "user/pictures", *options, env=environment)
         assert result.returncode == 0, result.stderr
         missing = train(tmp_path, "--data", "user/nothing", env=environment)
     assert "[its card](https://huggingface.co/datasets/user/pictures)" in (tmp_path / "weights/README.md").read_text()

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 
+from unet.data.foreign import describe_annotations
 from unet.data.names import Named, composed, image_base, mask_base, part_of, plain, tell_apart
 from unet.data.options import DataOptions
 from unet.data.split import list_names
@@ -65,6 +66,10 @@ class Finder:
     def _pair(self, folder: Folder, base: str, images: list[Folder], masks: list[Folder]) -> Found:
         image_folder, mask_folder = self._choose(images, "pictures"), self._choose(masks, "masks")
         self._refuse_fields_of_view(folder, mask_folder)
+        if image_folder.filled and not mask_folder.filled:
+            stems = [name.stem for name in image_folder.named()]
+            if annotations := describe_annotations(folder.path, stems):
+                raise DataError(f"the data folder {self._given} has {len(stems)} pictures without masks: {annotations}")
         for inner in (image_folder, mask_folder):
             if not inner.filled:
                 raise DataError(f"the data folder {self._given} is empty: {inner.path.name}/ has no pictures")
@@ -135,10 +140,12 @@ class Finder:
             return [Found(f"{inner.path.name}/: {part.layout}", part.images, part.masks, part.part) for part in parts]
         if not complete or any(part.part for _, parts in complete for part in parts):
             return []
-        images, masks = (
-            [Named(f"{composed(inner.path.name)}/{name.key}", name.path) for inner, parts in complete for name in names]
-            for names in ((n for p in parts for n in p.images), (n for p in parts for n in p.masks))
-        )
+        images: list[Named] = []
+        masks: list[Named] = []
+        for inner, parts in complete:
+            name = composed(inner.path.name)
+            images += [Named(f"{name}/{named.key}", named.path) for part in parts for named in part.images]
+            masks += [Named(f"{name}/{named.key}", named.path) for part in parts for named in part.masks]
         return [Found(f"folders {list_names([inner.path.name for inner, _ in complete])}", images, masks)]
 
     def _unpaired(self, folder: Folder) -> list[Found]:
