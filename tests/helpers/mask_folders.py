@@ -243,6 +243,17 @@ def one_bit(index: int, inside: np.ndarray, rgb: np.ndarray) -> Mask:
     return Mask(Image.fromarray(inside), inside)
 
 
+def painted(*others: tuple[int, int, int], opacity: int = 255) -> Draw:
+    """Classes in colours, painted with hard contours on a transparent ground."""
+
+    def draw(index: int, inside: np.ndarray, rgb: np.ndarray) -> Mask:
+        values = np.array([BLACK, *others], np.uint8)[halves(inside, *range(1, len(others) + 1))]
+        alpha = (inside * opacity).astype(np.uint8)
+        return Mask(Image.fromarray(np.dstack([values, alpha])), inside)
+
+    return draw
+
+
 READ: dict[str, Draw] = {
     "palette order": black_and_white(lambda index: index % 2),
     "palette order, 2 bits": black_and_white(lambda index: index % 2, bits=2),
@@ -271,7 +282,12 @@ READ: dict[str, Draw] = {
     "layer in white": layer(WHITE),
     "layer in black": layer(BLACK),
     "layer in green": layer((30, 200, 40)),
+    "layer of half opacity": painted(WHITE, opacity=128),
+    "layer of two colours": painted(RED, WHITE),
     "colours": colours(RED, GREEN),
+    "colours of instances": colours(*((40 + 19 * i, 255 - 13 * i, 7 * i) for i in range(11))),
+    "16-bit ids below 256": ids(100, 200, dtype=np.uint16),
+    "hard noise": noisy(3, 0.05),
     "colours, one of them grey": colours((128, 128, 128), (250, 50, 83), (51, 221, 255)),
     "colour": colours((0, 0, 255)),
     "palette of colours": colour_palette(2, (0, RED), (1, GREEN)),
@@ -308,6 +324,7 @@ REFUSED: dict[str, tuple[Draw, list[str]]] = {
     "five greys": (flat_greys(60, 120, 180, 240), ["--foreground", "60 (", "120 (", "180 (", "240 ("]),
     "greys to white": (flat_greys(51, 102, 153, 204, 255), ["--foreground", "51 (", "255 ("]),
     "four greys": (flat_greys(85, 170, 255), ["--foreground", "85 (", "170 ("]),
+    "three greys, 0, 127, 254": (flat_greys(127, 254), ["--foreground", "127 (", "254 ("]),
     "two greys of VOC": (flat_greys(38, 75), ["--foreground", "38 (", "75 ("]),
     "no foreground": (constant(0), ["no mask has foreground"]),
     "no background": (constant(255), ["no mask has background"]),

@@ -8,7 +8,7 @@ import numpy as np
 from unet.data.contents import BAND, TRIMAP, WIDE_IDS, WIDE_SCALE, MaskContent
 from unet.data.mask_files import MOST_IDS, VOC_VOID
 from unet.data.options import COLOUR, DataOptions, parse_value, value_name
-from unet.data.reading import Reading
+from unet.data.reading import BRIGHT, DARK, Reading
 from unet.errors import DataError
 
 MAX_AWAY = 0.02  # share of a folder's pixels that may be greys away from contours, for a reading by brightness
@@ -16,12 +16,16 @@ MAX_FLAT = 0.01  # share of them that may be areas of one grey
 MAX_GREYS = 0.3  # share of them that may be other greys than 0 and 255 at all
 MAX_AWAY_IN_FILE = 0.25  # share of one file's pixels that may be greys away from contours
 MIN_FLAT_COLOURS = 0.6  # share of pixels that lie within areas of one colour
+MIN_FLAT_MANY = 0.9  # the same, where most files have more than `MANY_COLOURS`
+MANY_COLOURS = 256
 MIN_REGIONS = 0.2  # share of pixels of a region that lie within it; of noise, hardly any do
 MIN_TRIMAP = 0.0005  # share of pixels that lie within areas of a trimap's middle grey
 MAX_ALONE = 0.1  # share of the pixels of thin regions that have no neighbour of their value; of sparse noise, most have
 MIN_EVIDENCE = 200  # pixels from which noise can be told from regions
 _LISTED = 8  # values in a message
 _VOID = 255  # of ids
+MIN_DARK = 0.3  # share of nearly black pixels from which colours that change are those of masks, not of photographs
+MIXED = "their colours mix along contours (JPEG, or smoothing)"
 WAYS = "say what they mean with --foreground and --unknown (values or colours)"
 
 
@@ -41,7 +45,7 @@ def decide(contents: Sequence[MaskContent], options: DataOptions, folder: str, *
     if foreground:
         reading = Reading("options", foreground, why="so say the options")
     elif any(content.alpha_varies for content in contents) and _alpha_fits(contents, folder):
-        reading, unknown = Reading("alpha", why="the alpha varies over one colour or the picture's own colours"), ()
+        reading, unknown = _alpha(contents), ()
     elif any(content.coloured for content in rest):
         reading = _colours(rest, folder)
     else:
@@ -71,6 +75,7 @@ def misfit(reading: Reading, content: MaskContent) -> str | None:
         "ids or brightness": rest.coloured or not set(rest.codes[rest.codes >= MOST_IDS].tolist()) <= {255},
         "brightness": rest.coloured or content.away > MAX_AWAY_IN_FILE or (greys < MOST_IDS and _is_region(rest)),
         "alpha": not content.layer,
+        "alpha value": not content.layer or not _alpha([content]).foreground,
         "colours": rest.flat.sum() < MIN_FLAT_COLOURS / 2 * rest.pixels,
     }.get(reading.rule, False)
     if not wrong:
@@ -127,20 +132,32 @@ def _alpha_fits(contents: Sequence[MaskContent], folder: str) -> bool:
     raise _refusal(folder, contents, reason)
 
 
+def _alpha(contents: Sequence[MaskContent]) -> Reading:
+    why = "the alpha varies over one colour or the picture's own colours"
+    alphas = set(np.flatnonzero(sum(content.alpha for content in contents if content.alpha is not None)).tolist())
+    opaque = any(content.alpha is None for content in contents)
+    if len(alphas) == 2 and 0 in alphas and DARK <= max(alphas) <= BRIGHT and not opaque:  # a layer of half opacity
+        return Reading("alpha value", (max(alphas),), why=why)
+    return Reading("alpha", why=why)
+
+
 def _colours(contents: Sequence[MaskContent], folder: str) -> Reading:
     pixels = sum(content.pixels for content in contents)
-    flat = sum(int(content.flat.sum()) for content in contents)
-    if flat < MIN_FLAT_COLOURS * pixels:
+    flat = sum(int(content.flat.sum()) for content in contents) / pixels
+    many = 2 * sum(len(content.codes) > MANY_COLOURS for content in contents) > len(contents)
+    if flat < (MIN_FLAT_MANY if many else MIN_FLAT_COLOURS):
         reason = "colours change everywhere, as in photographs; did pictures and masks change places"
+        if sum(int(c.counts[c.codes <= BAND].sum()) for c in contents) > MIN_DARK * pixels:
+            raise _refusal(folder, contents, MIXED, f"export them as PNG without smoothing, or {WAYS}")
         raise _refusal(folder, contents, reason, f"name the folder of the masks with --masks, or {WAYS}")
     with_black = sum(content.codes[0] == 0 for content in contents if len(content.codes))
     if 2 * with_black < len(contents):
         raise _refusal(folder, contents, "they have colours, but black, which would be background, is not among them")
-    codes, counts = _totals(contents)
-    flats = sum(int(c.flat[c.codes != 0].sum()) for c in contents)
-    if len(codes) > MOST_IDS and flats < MIN_REGIONS * counts[codes != 0].sum():
-        reason = "their colours mix along contours (JPEG, or smoothing)"
-        raise _refusal(folder, contents, reason, f"export them as PNG without smoothing, or {WAYS}")
+    codes, _ = _totals(contents)
+    # Colours that hardly form areas are mixtures, if there are many of them.
+    mixed = sum(int(c.counts[c.flat < MIN_REGIONS * c.counts].sum()) for c in contents) / pixels
+    if len(codes) > MOST_IDS and mixed > MAX_FLAT:
+        raise _refusal(folder, contents, MIXED, f"export them as PNG without smoothing, or {WAYS}")
     return Reading("colours", unknown=(VOC_VOID,) * bool(VOC_VOID in codes), why="they have colours, black among them")
 
 
@@ -162,7 +179,12 @@ def _greys(contents: Sequence[MaskContent], folder: str) -> Reading:
         low = [c for c in contents if len(c.codes) and set(c.codes.tolist()) & small]
         if others == small or max(small) > BAND or _is_region(*low):
             return _small_values(contents, low, folder)
-    return _brightness(contents, folder, scaled)
+    try:
+        return _brightness(contents, folder, scaled)
+    except DataError:
+        if 0 < wide < WIDE_IDS and all(content.wide for content in contents):
+            return _ids(contents, folder, f"16-bit values up to {wide}")
+        raise
 
 
 def _ids(contents: Sequence[MaskContent], folder: str, why: str, unknown: tuple[int, ...] = ()) -> Reading:
@@ -219,7 +241,8 @@ def _brightness(contents: Sequence[MaskContent], folder: str, scaled: bool) -> R
     if greys > MAX_GREYS or (away > MAX_AWAY and flat <= MAX_FLAT):
         reason = f"{max(greys, away):.0%} of them are greys away from contours, as in photographs"
         raise _refusal(folder, contents, reason, f"name the folder of the masks with --masks, or {WAYS}")
-    if flat > MAX_FLAT or len(trimap) > 1:
+    ids = bool(trimap) and max(int(v[-1]) for v in levels if len(v)) < 255  # such as 0, 127 and 254
+    if flat > MAX_FLAT or len(trimap) > 1 or ids:
         raise _refusal(folder, contents, "they have areas of several greys")
     if not (dark and bright):
         raise _refusal(folder, contents, f"they have several values, but {'no white' if dark else 'no black'}")

@@ -96,11 +96,11 @@ def inspect_folder(
             their upright picture, and files that cannot be read.
     """
     files = list_folder(folder, options)
-    _refuse_pointers(files, folder)
     pairs = _candidates(files, folder)
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         looks = list(pool.map(lambda pair: _look(files, pair, decode), pairs))
         good = _sound(files, looks, options)
+        _refuse_pointers(files, folder)
         _report(files, folder, skip_broken)
         if not good:
             raise DataError(f"the data folder {folder} has no usable pair of picture and mask")
@@ -122,8 +122,7 @@ def inspect_folder(
 
 
 def _refuse_pointers(files: FolderFiles, folder: str | Path) -> None:
-    paths = [path for kind in (files.images, files.masks) for several in kind.values() for path in several]
-    if pointers := [files.relative(path) for path in paths if is_pointer(path)]:
+    if pointers := [path for path in files.left_out if is_pointer(files.root / path)]:
         raise DataError(
             f"the data folder {folder} has {len(pointers)} pointers of Git LFS instead of files, such as "
             f"{pointers[0]}; `git lfs pull` in the data set's repository fetches the files"
@@ -137,7 +136,8 @@ def _candidates(files: FolderFiles, folder: str | Path) -> list[Pair]:
         images, masks = files.images.get(stem, []), files.masks.get(stem, [])
         several = [same for same in (images, masks) if len(same) > 1 and not (same is masks and stem in files.objects)]
         for same in several:
-            files.fault("several files for one stem", " and ".join(map(files.relative, same)), *same)
+            what = " (several masks of one picture, of which no number tells the object)" * (same is masks)
+            files.fault("several files for one stem", " and ".join(map(files.relative, same)) + what, *same)
         if not masks:
             lonely.append(stem)
             for image in images:
@@ -168,9 +168,9 @@ def _look(files: FolderFiles, pair: Pair, decode: bool) -> _Look:
                 look.faults.append((STACK, f"{files.relative(path)} ({pages} pages)", path))
     if look.faults:
         return look
+    orientation = read_orientation(pair.image)
     for mask, size in zip(pair.masks, sizes[1:], strict=True):
-        turn = Turn(read_orientation(pair.image), read_orientation(mask), sizes[0], size)
-        look.turn = turn
+        look.turn = turn = Turn(orientation, 1 if orientation == 1 else read_orientation(mask), sizes[0], size)
         if turn.stored or size != sizes[0]:
             ours, other = (f"{width} x {height}" for width, height in (sizes[0], size))
             text = f"{files.relative(mask)} ({other}, {files.relative(pair.image)} {ours})"

@@ -24,14 +24,17 @@ class MaskPixels:
     wide: bool = False  # whether the file has more than 8 bits a pixel
 
 
-def decode_mask(path: str | Path) -> MaskPixels:
+def decode_mask(path: str | Path, *, header_read: bool = False) -> MaskPixels:
     """Decode a mask file: palettes by their colours, colours of equal channels as greys, 1 bit as 0 and 255.
+
+    With `header_read`, its header was just read and found to be one of a picture within the limits.
 
     Raises:
         DataError: The file is not a picture, is damaged, or has values outside 0..65535.
     """
     try:
-        read_header(path)  # refuses other files and too many pixels before any pixel is decoded
+        if not header_read:
+            read_header(path)  # refuses other files and too many pixels before any pixel is decoded
         with Image.open(path) as file:
             file.load()
             turn = TRANSPOSITIONS.get(orientation_of(file))

@@ -16,7 +16,9 @@ from unet.pictures.decode import read_picture
 __all__ = ["UNKNOWN", "look_at_mask", "read_mask", "read_masks"]
 
 _SEEN = 32  # alpha from which a colour can be told
-_LIKE_PICTURE = 12  # median difference of a channel, in levels, of JPEG's noise and of colours made anew
+_LIKE_PICTURE = 12  # median difference in brightness, in levels, of JPEG's noise and of colours made anew
+_LIKE_COLOURS = 32  # median difference of a channel: lossy formats keep less of colours than of brightness
+_CLASSES = 16  # colours of a layer, at most
 _ONE_COLOUR = 0.98  # share of the visible pixels that have the commonest colour, or nearly
 
 
@@ -56,12 +58,12 @@ def read_masks(paths: Sequence[Path], reading: Reading | None) -> np.ndarray:
 def look_at_mask(path: Path, name: str, image: Path, always: bool = False) -> MaskContent:
     """What a mask file holds; its picture is read too where the mask's alpha could be a mask over its colours.
 
-    With `always`, that is looked into for a mask whose alpha does not vary as well.
+    Its header was read before. With `always`, that is looked into for a mask whose alpha does not vary as well.
 
     Raises:
         DataError: The mask cannot be read.
     """
-    pixels = decode_mask(path)
+    pixels = decode_mask(path, header_read=True)
     varies = pixels.alpha is not None and int(np.ptp(pixels.alpha)) > BAND
     return summarise_mask(name, pixels, (varies or always) and _is_layer(pixels, image))
 
@@ -72,7 +74,7 @@ def _is_layer(pixels: MaskPixels, image: Path) -> bool:
         return True
     rgb = _channels(pixels.codes[visible])  # (n, 3)
     near = (np.abs(rgb - np.median(rgb, axis=0)) <= BAND).all(axis=1)
-    if near.mean() >= _ONE_COLOUR:
+    if near.mean() >= _ONE_COLOUR or _few_colours(rgb):
         return True
     try:
         picture = read_picture(image).rgb
@@ -80,7 +82,17 @@ def _is_layer(pixels: MaskPixels, image: Path) -> bool:
         return False
     if picture.shape[:2] != visible.shape:
         return False
-    return bool((np.median(np.abs(rgb - picture[visible]), axis=0) <= _LIKE_PICTURE).all())
+    difference = rgb - picture[visible]
+    brightness = np.median(np.abs(difference.mean(axis=1)))
+    return bool(brightness <= _LIKE_PICTURE and np.median(np.abs(difference)) <= _LIKE_COLOURS)
+
+
+def _few_colours(rgb: np.ndarray) -> bool:
+    """Whether colours (n, 3) are those of classes painted on a transparent ground: few, with no black ground."""
+    if (rgb.max(axis=1) <= BAND).mean() > 1 - _ONE_COLOUR:
+        return False
+    counts = np.sort(np.unique(rgb, axis=0, return_counts=True)[1])[::-1]
+    return bool(counts[:_CLASSES].sum() >= _ONE_COLOUR * len(rgb))
 
 
 def _channels(codes: np.ndarray) -> np.ndarray:

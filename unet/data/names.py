@@ -143,7 +143,7 @@ def _picture_of(
     for pattern in (_SUFFIX, _PREFIX, _RARE_SUFFIX, _NUMBERED):
         if match := pattern.fullmatch(mask.stem):
             groups = match.groupdict()
-            stems.append((match["stem"], f"{groups.get('word') or ''} {groups.get('number') or 0}"))
+            stems.append((match["stem"], f"{groups.get('word') or ''} {groups.get('number') or ''}"))
     for stem, instance in stems:
         key = f"{mask.folder}/{stem}".lstrip("/")
         if key in known:

@@ -15,6 +15,7 @@ DARK, BRIGHT = 64, 191  # brightness below is background, above foreground, and 
 # What each rule means, as it is shown to users.
 RULES = {
     "alpha": "the alpha channel is the mask: below 64 background, above 191 foreground, unknown between",
+    "alpha value": "the alpha channel is the mask: 0 is background, {foreground} foreground",
     "value": "0 is background, {foreground} foreground",
     "ids": "the values are ids: 0 is background, every other one foreground",
     "ids or brightness": "two conventions, each file by its own: where all values are below 64, 0 is background and "
@@ -24,13 +25,15 @@ RULES = {
     "options": "as the options say: {foreground} foreground, the rest background",
 }
 
+ALPHA_RULES = ("alpha", "alpha value")
+
 
 @dataclass(frozen=True)
 class Reading:
     """The meaning of the masks' values in one folder."""
 
     rule: str  # one of `RULES`
-    foreground: tuple[int, ...] = ()  # codes, of the rules value and options
+    foreground: tuple[int, ...] = ()  # codes, of the rules value, alpha value and options
     unknown: tuple[int, ...] = ()  # codes that are unknown whatever the rule
     scaled: bool = False  # whether the values of files with more than 8 bits are divided by 257
     inverted: bool = False  # whether foreground and background change places
@@ -55,7 +58,7 @@ class Reading:
 
     def labels(self, pixels: MaskPixels) -> np.ndarray:
         """Labels (H, W) uint8 of a mask: 0 background, 1 foreground, 255 unknown."""
-        if self.rule == "alpha":
+        if self.rule in ALPHA_RULES:
             alpha = np.full(pixels.codes.shape, 255) if pixels.alpha is None else pixels.alpha
             return np.asarray(self._label(np.arange(256), False, False)[alpha])
         codes, ids = pixels.codes, bool(pixels.codes.max() < MOST_IDS)
@@ -66,7 +69,7 @@ class Reading:
     def shares(self, content: MaskContent) -> tuple[int, int, int]:
         """Pixels of background, of foreground and unknown in a mask of this content."""
         codes, counts, wide = content.codes, content.counts, content.wide
-        if self.rule == "alpha":
+        if self.rule in ALPHA_RULES:
             counts = np.eye(256, dtype=np.int64)[255] * content.pixels if content.alpha is None else content.alpha
             codes, wide = np.arange(256), False
         ids = bool(len(codes)) and bool(codes[-1] < MOST_IDS)
@@ -79,13 +82,13 @@ class Reading:
         if self.rule in ("alpha", "brightness") or (self.rule == "ids or brightness" and not ids):
             levels = np.rint(codes / WIDE_SCALE) if wide and self.scaled else codes
             labels = np.where(levels > BRIGHT, 1, np.where(levels < DARK, 0, UNKNOWN)).astype(np.uint8)
-        elif self.rule in ("value", "options"):
+        elif self.rule in ("value", "alpha value", "options"):
             labels = np.isin(codes, self.foreground).astype(np.uint8)
         else:
             labels = (codes != 0).astype(np.uint8)
         if self.inverted:
             labels = np.where(labels == UNKNOWN, UNKNOWN, 1 - labels).astype(np.uint8)
-        if self.unknown and self.rule != "alpha":
+        if self.unknown and self.rule not in ALPHA_RULES:
             labels[np.isin(codes, self.unknown)] = UNKNOWN
         return labels
 

@@ -26,7 +26,7 @@ from unet.data.convention import decide, misfit
 from unet.data.masks import look_at_mask
 from unet.data.options import DataOptions
 from unet.data.pair import Pair
-from unet.data.reading import Reading
+from unet.data.reading import ALPHA_RULES, Reading
 from unet.errors import DataError, ImageError
 from unet.pictures.decode import PICTURE_SUFFIXES, read_header
 
@@ -161,7 +161,7 @@ class DatasetStream:
         """The pair with the reading that was decided; raises DataError if its mask does not fit it."""
         if self.reading is None:
             return pair
-        content = look_at_mask(pair.mask, pair.stem, pair.image, self.reading.rule == "alpha")
+        content = look_at_mask(pair.mask, pair.stem, pair.image, self.reading.rule in ALPHA_RULES)
         if reason := misfit(self.reading, content):
             raise DataError(f"the mask of {pair.stem} of the dataset {self.name} does not fit: {reason}")
         return replace(pair, reading=self.reading)
