@@ -123,6 +123,14 @@ def test_masks_of_one_picture_in_folders_of_objects_are_joined(tmp_path):
     assert inspect_folder(tmp_path).joined == list(NAMES)
 
 
+def test_masks_in_a_folder_of_one_picture_are_its_objects(tmp_path):
+    write_pictures(tmp_path, each("{0}/images/{0}.png"))
+    write_masks(tmp_path, [*each("{}/masks/0f.png"), *each("{}/masks/9e.png")])
+    found = inspect_folder(tmp_path)
+    assert found.joined == list(NAMES)
+    np.testing.assert_array_equal(load_resized(found.pairs[0])[1], (draw_pair(0)[1] | draw_pair(4)[1]) // 255)
+
+
 @pytest.mark.parametrize("other", ["a_gt.png", "a_mask.bmp"])
 def test_two_masks_that_are_no_objects_are_refused(tmp_path, other):
     write_pictures(tmp_path, ["a.jpg"])

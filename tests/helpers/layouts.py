@@ -62,6 +62,11 @@ LAYOUTS: dict[str, tuple[list[str], list[str]]] = {
         ["images/a.jfif", "images/b.jpe", "images/c.ppm", "images/d.dib"],
         each("masks/{}.png", ("a", "b", "c", "d")),
     ),
+    "one of two folders is of masks": (
+        each("ISIC_Task1-2_Input/{}.jpg"),
+        each("ISIC_Task1_GroundTruth/{}_segmentation.png"),
+    ),
+    "masks_human": (each("ds/img/{}.jpg"), each("ds/masks_human/{}.png")),
     "satellite": (each("{}_sat.jpg"), each("{}_mask.png")),
     "numbers after words": (each("images/img_{}.jpg"), each("masks/mask_{}.png")),
 }
@@ -134,6 +139,7 @@ REFUSED: dict[str, tuple[Callable[[Path], None], list[str]]] = {
     "Git LFS": (pointers, ["8 pointers of Git LFS", "git lfs pull"]),
     "stacks": (stacks, ["stack of several pages", "slices.tif (3 pages)"]),
     "DRIVE": (retina, ["1st_manual", "mask/", "--masks"]),
+    "retina with vessels": (lambda root: retina(root, "vessels"), ["vessels", "mask/", "--masks"]),
     "HRF": (lambda root: retina(root, "manual1"), ["manual1", "mask/", "--masks"]),
     "Label Studio": (label_studio, ["task-3-annotation-1-by-1-tag-object-0.png", "0fa0c09b-a1.jpg"]),
 }

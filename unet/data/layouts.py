@@ -1,5 +1,6 @@
 """The layouts in which data sets and label tools lay out pictures and masks."""
 
+import re
 from collections import defaultdict
 
 from unet.data.foreign import describe_annotations
@@ -10,6 +11,7 @@ from unet.data.told import NAME_THEM, find_told
 from unet.data.tree import Folder, Found
 from unet.errors import DataError
 
+DRAWN = re.compile("manual|vessel|expert|observer")  # in names of folders of drawn vessels
 NEEDS = "it needs pictures in images/ and masks in masks/, or pairs such as cat.jpg and cat_mask.png"
 
 
@@ -53,6 +55,10 @@ class Finder:
             if base is None or image_base(inner.path.name) == "":
                 images[image_base(inner.path.name)].append(inner)
         pairs = [(base, images[base], masks[base]) for base in sorted(masks) if images.get(base)]
+        filled = [inner for inner in folder.folders if inner.filled]
+        if not pairs and len(filled) == 2 and sum(mask_base(inner.path.name) is not None for inner in filled) == 1:
+            filled.sort(key=lambda inner: mask_base(inner.path.name) is not None)  # one of them is of masks by its name
+            pairs = [("", filled[:1], filled[1:])]
         named = [pair for pair in pairs if pair[0] == ""] or [pair for pair in pairs if pair[2][0].filled]
         found = [self._pair(folder, *pair) for pair in named]
         if len(found) < 2:
@@ -86,7 +92,7 @@ class Finder:
 
     def _refuse_fields_of_view(self, folder: Folder, masks: Folder) -> None:
         """Retina sets have fields of view in mask/ and the drawn vessels beside it."""
-        drawn = [f.path.name for f in folder.folders if "manual" in f.path.name.lower() and f.filled]
+        drawn = [f.path.name for f in folder.folders if DRAWN.search(f.path.name.lower()) and f.filled]
         if drawn and plain(masks.path.name) in ("mask", "masks"):
             raise DataError(
                 f"the data folder {self._given} has {masks.path.name}/ and {list_names(drawn)}/: in sets such as DRIVE "
@@ -129,7 +135,7 @@ class Finder:
     def _complete(self, folder: Folder) -> list[Found]:
         """What the folder holds, if it has masks."""
         found = self.find(folder)
-        return found if found and all(part.masks for part in found) else []
+        return found if found and all(part.images and part.masks for part in found) else []
 
     def _deeper(self, folder: Folder) -> list[Found]:
         """The only subfolder with pictures and masks, or all of them as folders of classes."""
@@ -144,6 +150,7 @@ class Finder:
         masks: list[Named] = []
         for inner, parts in complete:
             name = composed(inner.path.name)
+            parts = [_objects(part) for part in parts]
             images += [Named(f"{name}/{named.key}", named.path) for part in parts for named in part.images]
             masks += [Named(f"{name}/{named.key}", named.path) for part in parts for named in part.masks]
         return [Found(f"folders {list_names([inner.path.name for inner, _ in complete])}", images, masks)]
@@ -154,6 +161,15 @@ class Finder:
             folder = filled[0]
         images, masks = tell_apart(Folder(folder.path, [], folder.files).named())
         return [Found("one folder", images, masks)] if folder.files else []
+
+
+def _objects(found: Found) -> Found:
+    """A folder of one picture, whose masks are its objects whatever their names are."""
+    if len(found.images) != 1 or len(found.masks) < 2:
+        return found
+    key = found.images[0].key
+    masks = [Named(f"{key}_mask_{number}", mask.path) for number, mask in enumerate(found.masks)]
+    return Found(found.layout, found.images, masks, found.part)
 
 
 def _whole(found: Found) -> Found:

@@ -72,7 +72,7 @@ def mask_base(name: str) -> str | None:
     """What the name of a folder of masks has in common with that of its pictures: "" of masks, train of train_masks."""
     name = plain(name)
     match = _MASK_FOLDER.fullmatch(name)
-    return "" if name in MASK_FOLDERS else match and match["base"]
+    return "" if name in MASK_FOLDERS or name.startswith(("mask_", "masks_")) else match and match["base"]
 
 
 def image_base(name: str) -> str:
