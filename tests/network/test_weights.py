@@ -8,7 +8,7 @@ from safetensors.torch import load_file, save_file
 from unet import UNet
 from unet.errors import WeightsError
 from unet.network.lite0 import LITE0_WIDTHS
-from unet.network.weights import WeightsConfig, load_weights, save_weights
+from unet.network.weights import WeightsConfig, load_weights, read_config, save_weights
 
 
 @pytest.fixture
@@ -77,6 +77,7 @@ def test_folder_holds_only_what_was_written(folder):
         ({"preprocessing": {"size": [32, 48], "mean": [0, 0], "std": [1, 1, 1]}}, "mean should be 3 numbers"),
         ({"preprocessing": {"size": [32, 48], "mean": [0, 0, 0], "std": [1, 0, 1]}}, "std should be positive"),
         ({"data": "photos"}, "data should be a list"),
+        ({"reading": ["ids"]}, "reading should hold an object"),
         ({"scores": {"test": {"iou": "good"}}}, "scores should hold numbers"),
     ],
 )
@@ -172,3 +173,11 @@ def test_a_full_disk_leaves_the_old_weights(folder, monkeypatch):
     with pytest.raises(WeightsError, match="No space left on device"):
         save_weights(folder, model, config)
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def test_how_masks_were_read_is_kept_and_older_weights_do_not_say_it(tmp_path):
+    reading = {"photos": {"rule": "value", "means": "0 is background, 7 foreground", "unknown": []}}
+    for name, kept in (("new", reading), ("old", {})):
+        save_weights(tmp_path / name, UNet(widths=(2,)), WeightsConfig(size=(16, 16), reading=kept))
+        assert read_config(tmp_path / name)[1].reading == kept
+        assert ("reading" in (tmp_path / name / "config.json").read_text()) == bool(kept)

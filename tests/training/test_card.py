@@ -230,3 +230,19 @@ def test_a_real_network_can_be_described(facts):
 def test_a_folder_that_cannot_be_written_is_named(facts, tmp_path):
     with pytest.raises(WeightsError, match="nowhere"):
         write_card(tmp_path / "nowhere", facts)
+
+
+def test_the_card_says_how_masks_were_read_and_tells_empty_pictures_apart(facts, tmp_path):
+    scores = {"test": {**SCORES["test"], "empty": 12, "empty_right": 11, "iou_of_others": 0.5123}}
+    reading = {"iseg": {"rule": "ids", "means": "the values are ids", "why": "all values are below 64"}}
+    write_card(tmp_path, replace(facts, config=replace(facts.config, scores=scores, reading=reading)))
+    text = (tmp_path / "README.md").read_text()
+    assert "* iseg: the values are ids (all values are below 64)." in text
+    assert "* test: 12 of 23 pictures without foreground, 11 of them answered so; IoU of the others 0.5123." in text
+
+
+def test_a_collapsed_network_is_said_above_its_scores(facts, card, tmp_path):
+    assert "**" not in card.text.partition("## Scores")[2].partition("| Part")[0]
+    write_card(tmp_path, replace(facts, collapse="The network answers background everywhere."))
+    scores = (tmp_path / "README.md").read_text().partition("## Scores")[2]
+    assert scores.startswith("\n\n**The network answers background everywhere.**")
