@@ -155,6 +155,7 @@ def train(config: TrainConfig) -> None:
     for folder, option in ((config.weights_folder, "--output"), (config.run_folder, "--run-dir")):
         if accelerator.is_main_process:
             try_folder(folder, option)
+    accelerator.wait_for_everyone()
     run = start_run(config, accelerator)
     model, main = run.model, accelerator.is_main_process
     model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]

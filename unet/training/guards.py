@@ -4,6 +4,7 @@ import os
 import shutil
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 
@@ -83,10 +84,11 @@ def try_folder(folder: Path, option: str, needed: int = 0) -> None:
         trial.write_bytes(b"trial")
         trial.unlink()
         free = shutil.disk_usage(folder).free
-        for path in made:  # a run that is refused afterwards leaves no empty folders
-            path.rmdir()
     except OSError as error:
         raise TrainingError(f"{option} {folder} cannot be written: {error.strerror or error}") from error
+    with suppress(OSError):  # such as a folder that is not empty any more
+        for path in made:  # a run that is refused afterwards leaves no empty folders
+            path.rmdir()
     if free < needed:
         raise TrainingError(
             f"{option} {folder} lies on a disk with {free / 1e6:.0f} MB left, but the run needs {needed / 1e6:.0f} MB; "
