@@ -114,7 +114,8 @@ def test_a_path_that_keeps_float32_computes_in_it_whatever_surrounds_it(stripes)
 
 def test_train_knows_a_registered_path_by_name_and_describes_it(tmp_path):
     photos = write_folder(tmp_path / "photos", 12)
-    options = ["--encoder", "stripes", "--clicks", "--size", "16", "--batch-size", "4", "--epochs", "1"]
+    small = ["--size", "16", "--batch-size", "4", "--epochs", "1"]
+    options = ["--encoder", "stripes", "--clicks", *small, "--output", "weights"]
     done = subprocess.run(
         [sys.executable, "-c", TRAIN, "--data", str(photos), *options],
         cwd=tmp_path,

@@ -224,12 +224,13 @@ def _training(facts: CardFacts) -> str:
         start = "started from ImageNet weights (see below) with a new expansive path"
     else:
         start = "trained from scratch"
+    epochs = "1 epoch" if facts.epochs == 1 else f"{facts.epochs} epochs"
     return (
         "## Training\n\n"
         f"```bash\n{facts.command}\n```\n\n"
-        f"Seed {facts.seed}, {start}, {facts.epochs} epochs in {_duration(facts.seconds)}; epoch "
-        f"{facts.best_epoch} had the highest mean IoU on validation and was kept. {LOSS_NAMES[facts.loss]} on the "
-        "known pixels, also at three coarser levels (deep supervision), AdamW with warm-up and cosine decay, "
+        f"Seed {facts.seed}, {start}, {epochs} in {_duration(facts.seconds)}; epoch {facts.best_epoch} had "
+        f"the highest mean IoU on validation and was kept. {LOSS_NAMES[facts.loss]} on the known pixels, "
+        "also at three coarser levels (deep supervision), AdamW with warm-up and cosine decay, "
         "gradient clipping, augmented pictures, and an average of the weights over the steps, which is shipped.\n\n"
         f"![Training loss and validation scores over the epochs]({CURVES_FILE})"
     )
