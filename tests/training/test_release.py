@@ -39,14 +39,16 @@ def test_each_picture_is_predicted_twice_at_most_and_the_weights_are_loaded_once
     main, extra = (write_folder(tmp_path / name, 20, seed) for name, seed in (("shapes", 0), ("more", 100)))
     config = TrainConfig(data=main, extra_data=(extra,), output=tmp_path / "w", run_dir=tmp_path / "run")
     splits = make_splits(config)
-    predicted, loaded = Counter(), []
+    predicted, loaded, thresholds = Counter(), [], []
     prob8, load = Predictor.prob8, Predictor.load
 
     def counted(self, rgb, clicks=()):
         predicted[rgb.tobytes()] += 1
+        thresholds.append(self.threshold)
         return prob8(self, rgb, clicks)
 
     monkeypatch.setattr(Predictor, "prob8", counted)
+    monkeypatch.setattr(release, "calibrate_threshold", lambda sets: 0.3)
     monkeypatch.setattr(Predictor, "load", lambda source, **options: loaded.append(source) or load(source, **options))
     monkeypatch.setattr("sys.argv", ["train.py", "--data", str(main), "--init-from", "../before/weights"])
     torch.manual_seed(0)
@@ -57,6 +59,7 @@ def test_each_picture_is_predicted_twice_at_most_and_the_weights_are_loaded_once
     assert loaded == [tmp_path / "w"]
     validation, measured = sum(map(len, splits.validation_sets())), sum(map(len, splits.scored_sets().values()))
     assert sorted(predicted.values()) == [1] * (measured - validation) + [2] * validation
+    assert thresholds == [0.5] * validation + [0.3] * measured  # measured as `evaluate` will: at the calibrated one
     assert (tmp_path / "run/validation.png").is_file()
     written = json.loads((tmp_path / "w/config.json").read_text())
     assert set(written["scores"]) == set(splits.scored_sets())

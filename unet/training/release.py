@@ -80,6 +80,7 @@ def release(config: TrainConfig, model: UNet, settings: WeightsConfig, splits: S
     validated = [evaluate_pairs(predictor, pairs, 0.5) for pairs in splits.validation_sets()]
     threshold = calibrate_threshold(validated)
     collapse = describe_collapse(list(chain(*validated)), threshold)
+    predictor.config = replace(predictor.config, threshold=threshold)  # it says where the network looks closer
     sheet: list[SheetRow] = []
     scores = {
         name: measure(predictor, pairs, threshold, sheet if name == "val" else None)
