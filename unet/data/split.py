@@ -12,6 +12,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from unet.errors import DataError
 
@@ -201,12 +202,7 @@ def load_split(path: str | Path) -> Split:
     Raises:
         DataError: The file is missing or not such a JSON object, or has a picture in two of train, val and test.
     """
-    try:
-        content = json.loads(Path(path).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise DataError(f"the split {path} cannot be read: {error.strerror}") from error
-    except ValueError as error:  # not JSON, or not UTF-8
-        raise DataError(f"the split {path} is not valid JSON: {error}") from error
+    content = _read_json(path)
     if not isinstance(content, dict) or set(content) != set(PARTS):
         raise DataError(f"the split {path} must have the keys {', '.join(PARTS)} and no others")
     for part, stems in content.items():
@@ -232,12 +228,7 @@ def read_given_split(path: str | Path, stems: Iterable[str]) -> Split:
         DataError: The file is missing or no such JSON object, names a picture that is not there or one twice, or leaves
             nothing to train on.
     """
-    try:
-        content = json.loads(Path(path).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise DataError(f"the split {path} cannot be read: {error.strerror}") from error
-    except ValueError as error:  # not JSON, or not UTF-8
-        raise DataError(f"the split {path} is not valid JSON: {error}") from error
+    content = _read_json(path)
     known = set(stems)
     split: Split = {}
     for part in PARTS[:3]:
@@ -255,3 +246,12 @@ def read_given_split(path: str | Path, stems: Iterable[str]) -> Split:
     if not split["train"]:
         raise DataError(f"the split {path} leaves nothing to train on: it names no picture under train")
     return split
+
+
+def _read_json(path: str | Path) -> Any:
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise DataError(f"the split {path} cannot be read: {error.strerror}") from error
+    except ValueError as error:  # not JSON, or not UTF-8
+        raise DataError(f"the split {path} is not valid JSON: {error}") from error
