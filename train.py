@@ -100,7 +100,7 @@ def validate(run: Run) -> dict[str, float]:
     Each process predicts its share of the pictures.
     """
     first, every = run.accelerator.process_index, run.accelerator.num_processes
-    predictor = Predictor(run.ema, run.settings)
+    predictor = Predictor(run.ema, run.settings, precision="fp32")
     sets: list[dict[str, float]] = []
     for pairs in run.splits.validation_sets():
         scores = [e.scores for e in evaluate_pairs(predictor, pairs[first::every], 0.5)]

@@ -90,7 +90,7 @@ def replaced(functions: dict[str, Any]) -> Iterator[None]:
 def score(folder: Path, served: dict[str, Any], sets: list[list[Pair]]) -> list[float]:
     """Mean IoU on each set, at the threshold that is best on the first."""
     model, config = load_weights(folder)
-    predictor = Predictor(model, replace(config, **served))
+    predictor = Predictor(model, replace(config, **served), precision="fp32")
     threshold = calibrate_threshold([evaluate_pairs(predictor, sets[0], 0.5)])
     return [float(np.mean([e.scores.iou for e in evaluate_pairs(predictor, pairs, threshold)])) for pairs in sets]
 

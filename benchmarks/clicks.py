@@ -210,7 +210,7 @@ def main() -> None:
     options = parser.parse_args()
 
     pairs = find_pairs(options.data)
-    predictor = Predictor.load(options.weights)
+    predictor = Predictor.load(options.weights, precision="fp32")
     assert predictor.location is not None
     test = select_pairs(pairs, load_split(predictor.location.folder / SPLIT_FILE), "test")
     tables = [table("iseg test", predictor, test)]
@@ -219,7 +219,7 @@ def main() -> None:
     if options.train and not (WITHOUT_GRABCUT / WEIGHTS_FILE).exists():
         train_without_grabcut([pair for pair in pairs if OWN_YEAR.search(pair.stem)], options.extra_data)
     if (WITHOUT_GRABCUT / WEIGHTS_FILE).exists():
-        tables.append(table(title, Predictor.load(WITHOUT_GRABCUT), grabcut_pairs))
+        tables.append(table(title, Predictor.load(WITHOUT_GRABCUT, precision="fp32"), grabcut_pairs))
     else:
         tables.append(f"{title}, {len(grabcut_pairs)} pictures: the weights that saw none of them are not there.")
     report = (

@@ -15,7 +15,7 @@ from unet import UNet
 from unet.data.masks import UNKNOWN
 from unet.data.pairs import Pair, load_resized
 from unet.network.weights import WeightsConfig, save_weights
-from unet.prediction.predictor import has_fast_bf16
+from unet.prediction.precision import has_fast_bf16
 from unet.training.batches import epoch_order, to_tensor
 
 SIZE, BATCH, EPOCHS, LR = (240, 240), 8, 60, 1e-4

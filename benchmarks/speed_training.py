@@ -23,7 +23,7 @@ from unet import UNet
 from unet.data.pairs import Pair
 from unet.network.lite0 import LITE0_WIDTHS
 from unet.network.weights import WeightsConfig
-from unet.prediction.predictor import has_fast_bf16
+from unet.prediction.precision import has_fast_bf16
 from unet.processes import keep_freed_memory
 from unet.training.batches import PictureStore, make_batch, to_tensor
 from unet.training.checkpoint import update_ema

@@ -6,13 +6,16 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from generated import write_folder
 from PIL import Image
 
+from unet import Predictor
 from unet.errors import ConfigError
+from unet.prediction.predictor import agree_on_precision
 from unet.processes import Processes, sharing
 
 ROOT = Path(__file__).parent.parent
@@ -114,3 +117,15 @@ assert not {"accelerate", "datasets", "tyro"} & set(sys.modules)
 """
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_several_processes_take_the_precision_that_the_first_one_chooses(monkeypatch):
+    class Others(Processes):
+        def gather(self, work):
+            return ["mixed", work()] if self.rank else [work(), None]
+
+    monkeypatch.setattr(Predictor, "load", lambda source, precision: SimpleNamespace(precision=f"{source} {precision}"))
+    assert agree_on_precision("weights", "auto", Others(0, 2)) == "weights auto"
+    assert agree_on_precision("weights", "auto", Others(1, 2)) == "mixed"
+    assert agree_on_precision("weights", "bf16", Others(1, 2)) == "bf16"
+    assert agree_on_precision("weights", "auto", Processes()) == "auto"  # alone it chooses while it loads

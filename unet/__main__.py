@@ -62,6 +62,16 @@ def _click(text: str) -> Click:
     return Click(x, y, label)
 
 
+def _add_precision(parser: argparse.ArgumentParser, default: str) -> None:
+    parser.add_argument(
+        "--precision",
+        choices=PRECISIONS,
+        default=default,
+        help="precision of the network's arithmetic; mixed is bf16 but for the contracting path; auto times them once "
+        "and takes the fastest on this processor whose masks are those of fp32 (default: %(default)s)",
+    )
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="unet",
@@ -77,13 +87,6 @@ def _parser() -> argparse.ArgumentParser:
         help=f"weights folder, or its {WEIGHTS_FILE}, or Hub repo USER/NAME[@REVISION] (default: ./{WEIGHTS} if it "
         "exists, else the weights that come with the program)",
     )
-    shared.add_argument(
-        "--precision",
-        choices=PRECISIONS,
-        default="auto",
-        help="precision of the network; auto chooses the fastest one on this machine (default: %(default)s)",
-    )
-
     predict = commands.add_parser(
         "predict",
         parents=[shared],
@@ -136,6 +139,7 @@ def _parser() -> argparse.ArgumentParser:
         help="a point on the object (1, the default) or on the background (0), in pixels of the upright picture; "
         "repeat the option for more points; only with a single picture",
     )
+    _add_precision(predict, "auto")
 
     evaluate = commands.add_parser(
         "evaluate",
@@ -152,6 +156,7 @@ def _parser() -> argparse.ArgumentParser:
         "(default: %(default)s)",
     )
     evaluate.add_argument("--json", action="store_true", help="print the report as JSON")
+    _add_precision(evaluate, "fp32")
     add_data_options(evaluate)
 
     check = commands.add_parser(
@@ -175,7 +180,7 @@ def _listed(files: Sequence[Path]) -> str:
 
 def _predict(args: argparse.Namespace, processes: Processes) -> int:
     from unet.prediction.files import predict_pictures
-    from unet.prediction.predictor import Predictor
+    from unet.prediction.predictor import Predictor, agree_on_precision
     from unet.prediction.tasks import find_pictures, plan
 
     def write_share() -> int:
@@ -185,7 +190,7 @@ def _predict(args: argparse.Namespace, processes: Processes) -> int:
             print(f"skipped, because they do not end like pictures: {_listed(found.skipped)}", file=sys.stderr)
         if args.clicks and len(tasks) > 1:
             raise ConfigError(f"--click needs exactly one picture, not {len(tasks)}")
-        predictor = Predictor.load(args.weights, precision=args.precision)
+        predictor = Predictor.load(args.weights, precision=precision)
         threshold = predictor.threshold if args.threshold is None else args.threshold
         style = Style(softness=args.softness)
         mine, status = processes.share(tasks), 0
@@ -199,6 +204,7 @@ def _predict(args: argparse.Namespace, processes: Processes) -> int:
                 status = 1
         return status
 
+    precision = agree_on_precision(args.weights, args.precision, processes)
     # All processes return the same status, and none before the others are done: torchrun ends all when one fails.
     return max(processes.gather(write_share))
 

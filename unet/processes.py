@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from unet.errors import ConfigError, UnetError
 
@@ -56,6 +56,10 @@ class Processes:
             if failure is not None:
                 raise failure
         return [result for result, _ in outcomes]
+
+    def first(self, work: Callable[[], T]) -> T:
+        """Do `work` on the first process only, and give its result to all; errors as for `gather`."""
+        return cast(T, self.gather(lambda: work() if self.is_main else None)[0])
 
 
 @contextmanager

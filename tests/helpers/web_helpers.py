@@ -36,7 +36,7 @@ class FakePredictor:
 
     def __init__(self, takes_clicks: bool = False, threshold: float = 0.4, seconds: float = 0.0):
         self.name, self.revision, self.threshold = "some/weights@" + "a" * 40, "a" * 40, threshold
-        self.takes_clicks, self.seconds = takes_clicks, seconds
+        self.takes_clicks, self.seconds, self.precision = takes_clicks, seconds, "fp32"
         self.config = SimpleNamespace(
             threshold=threshold,
             data=("Invented Pictures", "ecssd"),
@@ -84,7 +84,7 @@ def free_port() -> int:
 def live_page(predictor: FakePredictor, notices: Sequence[str] = ()) -> Iterator[SimpleNamespace]:
     """`url`, `page` and `service` of a page that serves until the block ends."""
     service = Service(predictor, CACHE)
-    facts = about.facts_html(predictor.name, predictor.revision, predictor.config)
+    facts = about.facts_html(predictor.name, predictor.revision, predictor.config, predictor.precision)
     page = build(service, facts, notices)
     try:
         server.launch(page, Options(None, "127.0.0.1", free_port()))

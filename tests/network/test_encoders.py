@@ -108,7 +108,7 @@ def test_a_path_that_keeps_float32_computes_in_it_whatever_surrounds_it(stripes)
     x = torch.rand(1, 3, 8, 8)
     with torch.autocast("cpu", torch.bfloat16):
         assert stripes(x).dtype == torch.bfloat16
-    Predictor(stripes, WeightsConfig(size=(8, 8)), precision="bf16").prob8(draw_pair(0)[0])
+    Predictor(stripes, WeightsConfig(size=(8, 8)), precision="mixed").prob8(draw_pair(0)[0])
     assert seen == [torch.float32] * len(seen)
 
 

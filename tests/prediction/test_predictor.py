@@ -82,9 +82,10 @@ def test_a_small_object_is_seen_once_more_from_close_by(monkeypatch):
     assert predictor.probs_small([]) == []
 
 
+@pytest.mark.parametrize("precision", ["mixed", "bf16"])
 @pytest.mark.parametrize("encoder", ["plain", "lite0"])
-def test_bf16_stays_near_fp32(encoder):
-    exact, fast = make(encoder, precision="fp32"), make(encoder, precision="bf16")
+def test_bf16_stays_near_fp32(encoder, precision):
+    exact, fast = make(encoder, precision="fp32"), make(encoder, precision=precision)
     np.testing.assert_allclose(exact.prob_small(picture()), fast.prob_small(picture()), atol=0.05)
 
 
@@ -113,7 +114,7 @@ def test_clicks_for_weights_without_click_layer_are_refused():
 
 
 def test_unknown_precision_is_named():
-    with pytest.raises(ConfigError, match="unknown precision 'fp8'; choose from auto, fp32, bf16"):
+    with pytest.raises(ConfigError, match="unknown precision 'fp8'; choose from auto, fp32, mixed, bf16"):
         make(precision="fp8")
 
 

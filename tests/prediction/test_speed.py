@@ -10,7 +10,7 @@ import torch
 
 from unet import Predictor, UNet
 from unet.network.weights import WeightsConfig
-from unet.prediction.predictor import has_fast_bf16
+from unet.prediction.precision import has_fast_bf16
 
 SIZE = 240
 

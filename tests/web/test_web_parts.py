@@ -61,7 +61,7 @@ def test_unique_names_do_not_collide_with_numbered_ones():
 
 def test_weights_are_described():
     predictor = FakePredictor()
-    text = about.facts_html(predictor.name, predictor.revision, predictor.config)
+    text = about.facts_html(predictor.name, predictor.revision, predictor.config, "mixed")
     assert predictor.name in text
     assert "Invented Pictures, ECSSD" in text
     columns = re.findall(r'<th scope="col">(.*?)</th>', text)
@@ -70,20 +70,21 @@ def test_weights_are_described():
     assert rows[0] == ["Validation", "20", "0.800", "0.880", "0.060", "0.950", "0.400"]
     assert rows[1][:3] == ["Test", "21", "0.812"]
     assert rows[1][-1].startswith('<span aria-label="not measured">')
+    assert "bfloat16, in the contracting path 32-bit floating point" in text
     assert '<td data-label="IoU">0.800</td>' in text  # for narrow screens, which show no head
     assert "0.40" in text
 
 
 def test_parts_of_the_data_are_named():
     scores = {part: {"pictures": 1} for part in ("val/ecssd", "extra_test", "extra_test/things", "other")}
-    text = about.facts_html("weights", None, SimpleNamespace(threshold=0.5, scores=scores, data=()))
+    text = about.facts_html("weights", None, SimpleNamespace(threshold=0.5, scores=scores, data=()), "fp32")
     names = re.findall(r'<th scope="row">(.*?)</th>', text)
     assert names == ["Validation, ECSSD", "Additional test", "Additional test, things", "other"]
 
 
 def test_foreign_words_in_weights_stay_words():
     config = SimpleNamespace(threshold=0.5, scores={"<b>": {"pictures": 1}}, data=["<script>"])
-    text = about.facts_html("<img>", "f" * 40, config)
+    text = about.facts_html("<img>", "f" * 40, config, "fp32")
     assert "<script>" not in text
     assert "<img>" not in text
     assert "<b>" not in text
@@ -92,7 +93,7 @@ def test_foreign_words_in_weights_stay_words():
 
 
 def test_what_is_kept_agrees_with_the_settings():
-    text = about.facts_html("weights", None, FakePredictor().config)
+    text = about.facts_html("weights", None, FakePredictor().config, "fp32")
     assert f"{(cache.KEEP + 2 * cache.SWEEP_EVERY) // 60} minutes" in text
     assert f"{cache.STATE_SECONDS // 60} minutes" in text
     assert f"in memory for up to {RECENT_SECONDS // 60} minutes" in text

@@ -14,7 +14,7 @@ from unet.evaluation.evaluate import Evaluated, evaluate_pairs
 from unet.evaluation.metrics import METRIC_LABELS, Empties, Summary, count_empties, summarise
 from unet.hub.file_names import SPLIT_FILE
 from unet.hub.source import Location, locate
-from unet.prediction.predictor import Predictor
+from unet.prediction.predictor import Predictor, agree_on_precision
 from unet.processes import Processes
 
 WORST = 10
@@ -26,7 +26,7 @@ class Report:
     """The result of an evaluation."""
 
     weights: str  # as given, with the Hub revision
-    precision: str  # of the network: fp32 or bf16
+    precision: str  # of the network's arithmetic
     threshold: float  # of the masks, 0..1
     data: str  # the data folder as given
     split: str  # part of the weights' split, or all
@@ -72,7 +72,7 @@ def evaluate(
         data: The folder of pictures with masks.
         part: The part of the weights' split: train, val, test or extra_test; or all for every picture.
         weights: A weights folder, or USER/NAME[@REVISION] of a model on the Hub.
-        precision: auto, fp32 or bf16.
+        precision: Of the network's arithmetic, one of PRECISIONS.
         processes: The processes that share the pictures. Each gets the whole report.
         options: Where pictures and masks lie, and what the masks' values mean.
         skip_broken: Leave out unusable files instead of raising.
@@ -86,10 +86,11 @@ def evaluate(
         found = inspect_folder(data, options, skip_broken=skip_broken)
         location = locate(weights, also=(SPLIT_FILE,))
         chosen = choose_pairs(found.pairs, location, part, found.split if options.split_file else None)
-        predictor = Predictor.from_location(location, precision=precision)
+        predictor = Predictor.from_location(location, precision=used)
         evaluated = evaluate_pairs(predictor, processes.share(chosen), predictor.threshold)
         return predictor.name, predictor.precision, predictor.threshold, str(found.reading), evaluated
 
+    used = agree_on_precision(weights, precision, processes)
     shares = processes.gather(score_share)
     name, used_precision, threshold, reading, _ = shares[0]
     evaluated = sorted((e for *_, share in shares for e in share), key=lambda e: e.stem)

@@ -3,4 +3,4 @@
 May import `unet.network`, `unet.data`, `unet.hub` and `unet.pictures`.
 """
 
-PRECISIONS = ("auto", "fp32", "bf16")  # of the network
+PRECISIONS = ("auto", "fp32", "mixed", "bf16")  # of the network's arithmetic

@@ -9,21 +9,18 @@ from PIL import Image
 from torch import Tensor
 
 from unet.errors import ConfigError
+from unet.hub.file_names import shipped
 from unet.hub.source import Location, locate
 from unet.network.folding import fold_batchnorm
 from unet.network.unet import UNet
 from unet.network.weights import WeightsConfig, load_weights
 from unet.pictures.clicks import Click, click_maps, honour_clicks
+from unet.pictures.decode import read_picture
 from unet.prediction import PRECISIONS
+from unet.prediction.precision import cast, choose_precision, has_fast_bf16
 from unet.prediction.upsampling import upsample_bilinear
 from unet.prediction.zoom_in import clicks_within, focus_box, merge_views
-
-
-def has_fast_bf16() -> bool:
-    """Whether this machine multiplies bfloat16 matrices in hardware; otherwise bfloat16 is far slower than float32."""
-    if torch.cuda.is_available():
-        return torch.cuda.is_bf16_supported()
-    return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+from unet.processes import Processes
 
 
 def normalise(rgb: np.ndarray, config: WeightsConfig) -> Tensor:
@@ -32,6 +29,17 @@ def normalise(rgb: np.ndarray, config: WeightsConfig) -> Tensor:
     small = Image.fromarray(rgb).resize((width, height), Image.Resampling.BILINEAR)
     x = torch.from_numpy(np.asarray(small, dtype=np.float32)).permute(2, 0, 1) / 255  # (3, h, w)
     return (x - torch.tensor(config.mean).view(-1, 1, 1)) / torch.tensor(config.std).view(-1, 1, 1)
+
+
+def agree_on_precision(source: str | Path, precision: str, processes: Processes) -> str:
+    """`precision`, or where it is `auto` and several processes share the work the one that the first of them chooses.
+
+    Each would time the network while the others do, and they might come to different choices. Errors as for
+    `Predictor.load`.
+    """
+    if processes.count == 1 or precision != "auto":
+        return precision
+    return processes.first(lambda: Predictor.load(source, precision=precision).precision)
 
 
 class Predictor:
@@ -45,7 +53,9 @@ class Predictor:
         model: The network. It is copied, not changed.
         config: The network's preprocessing, threshold and scores.
         location: The source of the weights, if they were loaded.
-        precision: `fp32`, `bf16`, or `auto` for bfloat16 where the hardware supports it and float32 elsewhere.
+        precision: `fp32`; `bf16` for bfloat16; `mixed`, which leaves the contracting path in float32; or `auto`: on a
+            CPU the fastest of these whose masks are those of float32 (see `unet.prediction.precision`), on a GPU `bf16`
+            if it has that.
 
     Raises:
         ConfigError: The precision is none of these.
@@ -58,21 +68,25 @@ class Predictor:
             raise ConfigError(f"unknown precision {precision!r}; choose from {', '.join(PRECISIONS)}")
         self.config, self.location = config, location
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        self.precision = "bf16" if precision == "bf16" or (precision == "auto" and has_fast_bf16()) else "fp32"
         self.encoder = model.encoder
-        self._model = fold_batchnorm(model).to(self.device)
-        self._model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self._dtype = torch.float32
-        if self.precision == "bf16":
-            whole = not model.contracting.keeps_float32 or self.device.type == "cuda"
-            (self._model if whole else torch.nn.ModuleList([self._model.expansive, self._model.head])).bfloat16()
-            self._dtype = torch.bfloat16 if whole else torch.float32
+        folded = fold_batchnorm(model).to(self.device)
+        folded.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.precision = self._choose(folded) if precision == "auto" else precision
+        self._model, self._dtype = cast(folded, self.precision)
+
+    def _choose(self, folded: UNet) -> str:
+        if self.device.type == "cuda":
+            return "bf16" if has_fast_bf16() else "fp32"
+        if not has_fast_bf16():
+            return "fp32"
+        pictures = [read_picture(path).rgb for path in sorted(shipped("examples").glob("*.jpg"))]
+        return choose_precision(folded, torch.stack([normalise(rgb, self.config) for rgb in pictures]), self.threshold)
 
     @classmethod
     def load(cls, source: str | Path = "weights", *, precision: str = "auto") -> "Predictor":
         """Load weights from a folder, or from `user/name` or `user/name@revision` of a model on the Hub.
 
-        `precision` is `auto`, `fp32` or `bf16`, as for the constructor.
+        `precision` is as for the constructor.
 
         Raises:
             HubError: The weights could not be downloaded.
@@ -125,10 +139,13 @@ class Predictor:
             maps = torch.from_numpy(stacked).to(self.device, self._dtype)  # (B, 2, h, w)
         batch = batch.to(self.device, self._dtype, memory_format=torch.channels_last)
         with torch.inference_mode():
+            if self.config.flip:  # in one batch with the pictures themselves
+                batch = torch.cat([batch, batch.flip(3)])
+                maps = None if maps is None else torch.cat([maps, maps.flip(3)])
             prob = self._model(batch, maps).float().sigmoid()  # (B, 1, h, w)
             if self.config.flip:
-                mirrored = self._model(batch.flip(3), None if maps is None else maps.flip(3))
-                prob = (prob + mirrored.float().sigmoid().flip(3)) / 2
+                prob, mirrored = prob.chunk(2)
+                prob = (prob + mirrored.flip(3)) / 2
             return prob.squeeze(1).cpu().numpy()
 
     def probs_small(self, rgbs: Sequence[np.ndarray], clicks: Sequence[Sequence[Click]] = ()) -> list[np.ndarray]:

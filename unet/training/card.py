@@ -171,9 +171,10 @@ def _scores(facts: CardFacts) -> str:
         lines.append(f"| {part_label(part)} | {names} | {row.get('pictures')} | {cells} |")
     return (
         "## Scores\n\n" + f"**{facts.collapse}**\n\n" * bool(facts.collapse) + "\n".join(lines) + "\n\n"
-        f"Each is measured on every picture at its original size, pixels marked unknown left out, at threshold "
-        f"{facts.config.threshold:g}, and then averaged over the pictures. Boundary F needs masks without unknown "
-        "pixels (n/a: there are none). `python -m unet evaluate --data DIR` measures them again, with their spread."
+        "Each is measured on every picture at its original size, pixels marked unknown left out, in 32-bit floating "
+        f"point and at threshold {facts.config.threshold:g}, and then averaged over the pictures. Boundary F needs "
+        "masks without unknown pixels (n/a: there are none). `python -m unet evaluate --data DIR` measures them again, "
+        "with their spread."
         f"{_empties(facts)}"
     )
 

@@ -76,7 +76,8 @@ def release(config: TrainConfig, model: UNet, settings: WeightsConfig, splits: S
     """
     folder = config.weights_folder
     save_weights(folder, model, settings)
-    predictor = Predictor.load(folder)  # calibrated and measured as `evaluate` will find it: in half precision
+    # Calibrated and measured as `evaluate` will: with the values of half precision, computed with in float32.
+    predictor = Predictor.load(folder, precision="fp32")
     validated = [evaluate_pairs(predictor, pairs, 0.5) for pairs in splits.validation_sets()]
     threshold = calibrate_threshold(validated)
     collapse = describe_collapse(list(chain(*validated)), threshold)

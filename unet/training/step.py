@@ -10,7 +10,7 @@ from accelerate import Accelerator
 
 from unet.evaluation.simulated_clicks import simulate_clicks
 from unet.network.unet import UNet
-from unet.prediction.predictor import has_fast_bf16
+from unet.prediction.precision import has_fast_bf16
 from unet.training.batches import Batch
 from unet.training.config import TrainConfig
 from unet.training.deep_supervision import DeeplySupervised, supervised_loss

@@ -43,7 +43,8 @@ def main(argv: Sequence[str] | None = None, prog: str = "unet app") -> int:
         predictor, notices = load_predictor(options.weights)
         with cache.cache_folder() as folder:
             service = Service(predictor, folder, on_gpu(predictor.prob_small))
-            page = build(service, about.facts_html(predictor.name, predictor.revision, predictor.config), notices)
+            facts = about.facts_html(predictor.name, predictor.revision, predictor.config, predictor.precision)
+            page = build(service, facts, notices)
             prepare_in_background(service)
             server.serve_until_stopped(page, options)
     except UnetError as error:

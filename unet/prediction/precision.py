@@ -1,0 +1,166 @@
+"""The precision of the network's arithmetic: float32, bfloat16, or a mixture of both.
+
+bfloat16 is the faster on processors that multiply it in hardware, but how much faster, and whether its depthwise
+convolutions are, depends on the processor. So it is timed once, on the user's machine, and the choice is kept.
+"""
+
+import copy
+import json
+import logging
+import os
+import statistics
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from unet.network.unet import UNet
+from unet.network.weights import digest
+from unet.prediction import PRECISIONS
+
+logger = logging.getLogger(__name__)
+
+CANDIDATES = tuple(precision for precision in PRECISIONS if precision not in ("auto", "fp32"))
+ROUNDS = 5  # measurements of each precision, in turn
+HOPELESS = 2.0  # times the first measurement of float32: not measured again
+GAIN = 1.05  # times as fast as float32, below which a difference may be noise
+AGREEMENT = 0.999  # smallest IoU of a mask with that of float32
+
+
+def has_fast_bf16() -> bool:
+    """Whether this machine multiplies bfloat16 matrices in hardware; otherwise bfloat16 is far slower than float32."""
+    if torch.cuda.is_available():
+        return torch.cuda.is_bf16_supported()
+    return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+
+
+def cast(model: UNet, precision: str) -> tuple[UNet, torch.dtype]:
+    """A copy of `model` that computes in `precision`, one of PRECISIONS but `auto`, and the type of its input."""
+    model = copy.deepcopy(model)
+    if precision == "bf16":
+        return model.bfloat16(), torch.bfloat16
+    if precision == "mixed":  # the contracting path, with depthwise convolutions if there are any, in float32
+        nn.ModuleList([model.expansive, model.head]).bfloat16()
+    return model, torch.float32
+
+
+def choose_precision(model: UNet, batch: Tensor, threshold: float, kept: Path | None = None) -> str:
+    """The fastest precision for `model` on this processor whose masks are those of float32.
+
+    Args:
+        model: The network as it is served, in float32.
+        batch: Pictures to compare masks on, (B, 3, h, w) float32 as the network takes them; the first one is timed.
+        threshold: Of the masks, 0..1.
+        kept: The file in which choices are kept; by default `choices_file()`.
+    """
+    file = kept or choices_file()
+    key = f"{processor()}, {torch.get_num_threads()} threads, torch {torch.__version__}, {_identity(model, batch)}"
+    known = _read_choices(file)
+    if key in known:
+        return known[key]
+    started = time.perf_counter()
+    seconds = time_precisions(model, batch[:1])
+    chosen = "fp32"
+    exact = _masks(model, "fp32", batch, threshold)
+    for precision in sorted(seconds, key=lambda p: seconds[p]):
+        if seconds[precision] * GAIN > seconds["fp32"]:
+            break
+        if _agree(_masks(model, precision, batch, threshold), exact):
+            chosen = precision
+            break
+    figures = ", ".join(f"{precision} {1000 * spent:.1f} ms" for precision, spent in seconds.items())
+    logger.info("precision %s (%s a picture; chosen in %.1f s)", chosen, figures, time.perf_counter() - started)
+    _keep_choice(file, key, chosen)
+    return chosen
+
+
+def time_precisions(
+    model: UNet, x: Tensor, clock: Callable[[], float] = time.perf_counter, rounds: int = ROUNDS
+) -> dict[str, float]:
+    """Median seconds of a forward pass on `x` (1, 3, h, w) in float32 and in the CANDIDATES that come near it.
+
+    The precisions alternate, so that a disturbance hits all of them, and a median forgets a single one.
+    """
+    ways = {precision: cast(model, precision) for precision in ("fp32", *CANDIDATES)}
+    seconds: dict[str, list[float]] = {precision: [] for precision in ways}
+
+    def measure(precision: str) -> float:
+        network, dtype = ways[precision]
+        started = clock()
+        with torch.inference_mode():
+            network(x.to(dtype, memory_format=torch.channels_last))
+        return clock() - started
+
+    for precision in list(ways):
+        measure(precision)  # the weights are reordered, and memory is allocated
+        first = min(measure(precision), measure(precision))
+        if precision == "fp32":
+            longest = HOPELESS * first
+        elif first > longest:
+            del ways[precision], seconds[precision]
+    for _ in range(rounds):
+        for precision in ways:
+            seconds[precision].append(measure(precision))
+    return {precision: statistics.median(values) for precision, values in seconds.items()}
+
+
+def _masks(model: UNet, precision: str, batch: Tensor, threshold: float) -> np.ndarray:
+    """(B, h, w) bool."""
+    network, dtype = cast(model, precision)
+    with torch.inference_mode():
+        prob = network(batch.to(dtype, memory_format=torch.channels_last)).float().sigmoid()  # (B, 1, h, w)
+    masks: np.ndarray = (prob >= threshold).squeeze(1).numpy()
+    return masks
+
+
+def _agree(masks: np.ndarray, exact: np.ndarray) -> bool:
+    """Whether every mask is the exact one, but for `1 - AGREEMENT` of the area that either covers."""
+    shared, either = (masks & exact).sum((1, 2)), (masks | exact).sum((1, 2))
+    return bool((shared >= AGREEMENT * either).all())
+
+
+def processor() -> str:
+    """The processor's name, on Linux with its model and stepping, in one line."""
+    with suppress(OSError):
+        wanted = ("vendor_id", "cpu family", "model", "model name", "stepping")
+        first = Path("/proc/cpuinfo").read_text(encoding="utf-8").split("\n\n")[0]
+        lines = (line.partition(":") for line in first.splitlines())
+        if values := [value.strip() for name, _, value in lines if name.strip() in wanted]:
+            return " ".join(values)
+    return torch.backends.cpu.get_cpu_capability()
+
+
+def choices_file() -> Path:
+    """Where the choices of this user's machine are kept: `unet/precision.json` in the user's cache folder."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "unet" / "precision.json"
+
+
+def _identity(model: UNet, batch: Tensor) -> str:
+    return f"weights {digest(dict(model.state_dict()))[:16]} at {batch.shape[2]} x {batch.shape[3]}"
+
+
+def _read_choices(file: Path) -> Mapping[str, str]:
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        logger.warning("%s cannot be read (%s); precisions are timed anew", file, error)
+        return {}
+    items = content.items() if isinstance(content, dict) else ()
+    return {key: value for key, value in items if value in PRECISIONS and value != "auto"}
+
+
+def _keep_choice(file: Path, key: str, chosen: str) -> None:
+    """Add a choice to the file, whole or not at all. Of two processes at the same time one may be forgotten."""
+    own = file.with_name(f"{file.name}.{os.getpid()}")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        own.write_text(json.dumps({**_read_choices(file), key: chosen}, indent=1), encoding="utf-8")
+        own.replace(file)
+    except OSError as error:
+        logger.warning("the choice of a precision cannot be kept in %s: %s", file, error.strerror or error)
