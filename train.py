@@ -30,7 +30,7 @@ from unet.evaluation.simulated_clicks import ious_after_clicks
 from unet.hub.publish import check_target, push_weights
 from unet.network.unet import count_parameters
 from unet.prediction.predictor import Predictor
-from unet.processes import keep_freed_memory, leave_group
+from unet.processes import leave_group
 from unet.training.batches import PictureStore, epoch_order, make_batch, to_tensor
 from unet.training.checkpoint import ema_decay, update_ema
 from unet.training.config import TrainConfig, check_config
@@ -42,6 +42,7 @@ from unet.training.run import Run, save_checkpoint, start_run
 from unet.training.step import learning_rate, set_learning_rate, simulate_batch, train_step
 from unet.training.stop_signal import RunStopped, StopSignal
 from unet.training.tracking import Tracking, tracker_options
+from unet.tuning import keep_freed_memory
 
 CHECKPOINT_SECONDS = 600  # between checkpoints within an epoch
 CLICK_COUNTS = (1, 3)  # numbers of simulated clicks after which a network that takes clicks is validated

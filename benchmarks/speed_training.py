@@ -24,12 +24,12 @@ from unet.data.pairs import Pair
 from unet.network.lite0 import LITE0_WIDTHS
 from unet.network.weights import WeightsConfig
 from unet.prediction.precision import has_fast_bf16
-from unet.processes import keep_freed_memory
 from unet.training.batches import PictureStore, make_batch, to_tensor
 from unet.training.checkpoint import update_ema
 from unet.training.deep_supervision import DeeplySupervised, supervised_loss
 from unet.training.loss import bce_dice_loss
 from unet.training.step import train_step
+from unet.tuning import keep_freed_memory
 
 WIDTHS = {f"`plain`, width {w}": tuple(w * 2**level for level in range(4)) for w in (16, 32)}
 BATCH, SIDE = 8, 240

@@ -27,6 +27,7 @@ from unet.pictures.clicks import Click
 from unet.pictures.draw import KINDS, MAX_SOFTNESS, SOFTNESS, Style, check_softness
 from unet.prediction import PRECISIONS
 from unet.processes import Processes, sharing
+from unet.tuning import tune_for_pictures
 
 WEIGHTS = "weights"
 MOST_NAMED = 20  # files in one line
@@ -254,6 +255,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         return serve(words[1:])
     args = _parser().parse_args(words)
+    tune_for_pictures()
     if args.command != "check":
         args.weights = args.weights or (WEIGHTS if Path(WEIGHTS).is_dir() else str(shipped(WEIGHTS)))
     try:

@@ -1,6 +1,5 @@
-"""Memory settings of a process, and its share of the work under `torchrun`."""
+"""A process's share of the work under `torchrun`."""
 
-import ctypes
 import gc
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -14,8 +13,6 @@ from unet.errors import ConfigError, UnetError
 T = TypeVar("T")
 
 WAIT = timedelta(days=7)  # for the slowest share (Gloo's own limit is 30 minutes); a process that dies ends it at once
-# Parameters of mallopt(3), from glibc's malloc.h.
-_M_TRIM_THRESHOLD, _M_MMAP_MAX, _M_ARENA_MAX = -1, -4, -8
 _VARIABLES = ("RANK", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT")
 
 
@@ -102,35 +99,3 @@ def leave_group() -> None:
     if torch.distributed.is_initialized():
         torch.distributed.destroy_process_group()
         gc.collect()  # models that were wrapped for the group, in cycles
-
-
-def _mallopt() -> Callable[[int, int], int] | None:
-    """glibc's `mallopt`; None elsewhere (musl has a function of that name that does nothing)."""
-    try:
-        library = ctypes.CDLL(None)
-        library.gnu_get_libc_version  # noqa: B018
-    except (AttributeError, OSError, TypeError):
-        return None
-    return library.mallopt
-
-
-def share_heaps() -> None:
-    """Let all threads share two heaps (glibc; elsewhere nothing changes).
-
-    By default glibc gives up to eight a core, and each keeps what it once held: the process would grow with every
-    thread that has ever decoded a large picture.
-    """
-    if mallopt := _mallopt():
-        mallopt(_M_ARENA_MAX, 2)
-
-
-def keep_freed_memory() -> None:
-    """Keep freed memory instead of returning it to the system (glibc; elsewhere nothing changes).
-
-    By default glibc maps every large block anew and unmaps it when it is freed. A training step frees and allocates
-    gigabytes, and the page faults of mapping them cost as much time as the arithmetic. Results do not change. Call it
-    before the first tensor.
-    """
-    if mallopt := _mallopt():
-        mallopt(_M_MMAP_MAX, 0)
-        mallopt(_M_TRIM_THRESHOLD, -1)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 from unet.errors import UnetError
-from unet.processes import share_heaps
+from unet.tuning import tune_for_pictures
 from unet.web.options import check_port, parse_options
 
 GPU_SECONDS = 10  # the longest that one picture may hold a ZeroGPU slot
@@ -28,12 +28,13 @@ def main(argv: Sequence[str] | None = None, prog: str = "unet app") -> int:
     """
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
-    share_heaps()
+    tune_for_pictures()
     try:
         options = parse_options(argv, prog)
         check_port(options.host, options.port)
         os.environ["GRADIO_SERVER_PORT"] = str(options.port)  # Gradio's import fails on one that is no number
         on_gpu = gpu_decorator()  # before the imports below
+        from unet.prediction.threads import NetworkThreads
         from unet.web import about, cache, server
         from unet.web.examples import prepare_in_background
         from unet.web.loading import load_predictor
@@ -42,7 +43,8 @@ def main(argv: Sequence[str] | None = None, prog: str = "unet app") -> int:
 
         predictor, notices = load_predictor(options.weights)
         with cache.cache_folder() as folder:
-            service = Service(predictor, folder, on_gpu(predictor.prob_small))
+            place = on_gpu or NetworkThreads().on
+            service = Service(predictor, folder, place(predictor.prob_small))
             facts = about.facts_html(predictor.name, predictor.revision, predictor.config, predictor.precision)
             page = build(service, facts, notices)
             prepare_in_background(service)
@@ -53,13 +55,13 @@ def main(argv: Sequence[str] | None = None, prog: str = "unet app") -> int:
     exit_process(0)
 
 
-def gpu_decorator() -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """`spaces.GPU` on ZeroGPU hardware, where the network must ask for the GPU; elsewhere it changes nothing.
+def gpu_decorator() -> Callable[[Callable[..., Any]], Callable[..., Any]] | None:
+    """`spaces.GPU` on ZeroGPU hardware, where the network must ask for the GPU; None elsewhere.
 
     `spaces` makes torch see a GPU, so it must be imported before torch and before the predictor chooses its device.
     """
     if os.environ.get("SPACES_ZERO_GPU", "").lower() not in {"1", "t", "true"}:
-        return lambda function: function
+        return None
     import spaces
 
     return spaces.GPU(duration=GPU_SECONDS)

@@ -6,6 +6,7 @@ from collections import OrderedDict
 from pathlib import Path
 
 from unet.pictures.decode import Picture, read_picture
+from unet.tuning import return_freed_memory
 
 RECENT_BYTES = 160 * 2**20
 RECENT_SECONDS = 120
@@ -71,6 +72,9 @@ class RecentPictures:
                     self._start_timer(used - limit)
                     break
                 self._kept.popitem(last=False)
+            if self._kept:
+                return
+        return_freed_memory()
 
 
 def _size(picture: Picture) -> int:

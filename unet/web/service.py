@@ -1,7 +1,6 @@
 """The work behind the page and every endpoint, without Gradio and without tensors."""
 
 import secrets
-import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +14,7 @@ from unet.errors import ConfigError, ImageError
 from unet.pictures import draw
 from unet.pictures.clicks import Click, parse_clicks
 from unet.pictures.decode import Picture, read_picture
+from unet.tuning import IdleReturn
 from unet.web.download import Download
 from unet.web.names import safe_stem
 
@@ -54,7 +54,7 @@ class Service:
     Args:
         predictor: The network with its preparation.
         cache: Folder for results, each in a subfolder whose name cannot be guessed.
-        infer: Function that runs the network where a GPU must be requested; `predictor.prob_small` by default.
+        infer: Function that runs the network, called by several threads; `predictor.prob_small` by default.
     """
 
     def __init__(
@@ -62,8 +62,7 @@ class Service:
     ) -> None:
         self.predictor, self.cache = predictor, Path(cache)
         self._infer = infer or predictor.prob_small
-        # The network uses every core by itself: two runs at once only slow each other down.
-        self._network = threading.Lock()
+        self._idle = IdleReturn()
         self._example_probs: dict[bytes, np.ndarray] = {}  # probability maps of the examples, by their file's content
 
     @property
@@ -93,8 +92,7 @@ class Service:
         """
         if clicks and not self.predictor.takes_clicks:
             raise ConfigError(f"the weights in use, {self.predictor.name}, take no clicks; send [] instead")
-        with self._network:
-            return self._infer(picture.rgb, clicks)
+        return self._infer(picture.rgb, clicks)
 
     def prepare_example(self, path: str | Path) -> None:
         """Run the network on an example in advance, so that its result is there at once."""
@@ -108,6 +106,7 @@ class Service:
 
     def prob8(self, picture: Picture, prob_small: np.ndarray, clicks: Sequence[Click] = ()) -> np.ndarray:
         """(H, W) uint8 at the picture's own size."""
+        self._idle.touch()  # every request comes here
         return self.predictor.upsample(prob_small, picture.rgb, clicks)
 
     def segment(

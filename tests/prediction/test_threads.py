@@ -1,0 +1,63 @@
+import threading
+
+import pytest
+import torch
+
+from unet.prediction.threads import NetworkThreads
+
+
+def where() -> tuple[int, int]:
+    """The thread that this runs on, and how many threads torch uses there."""
+    return threading.get_ident(), torch.get_num_threads()
+
+
+def test_alone_a_call_has_all_cores_and_always_the_same_thread():
+    run = NetworkThreads(3).on(where)
+    places = {run() for _ in range(5)}
+    assert len(places) == 1
+    (thread, threads), *_ = places
+    assert thread != threading.get_ident()
+    assert threads == 3
+
+
+def test_calls_at_the_same_time_have_one_core_each():
+    both = threading.Barrier(3, timeout=20)
+
+    def meet() -> tuple[int, int]:
+        both.wait()
+        return where()
+
+    run, places = NetworkThreads(2).on(meet), []
+    callers = [threading.Thread(target=lambda: places.append(run())) for _ in range(3)]
+    for caller in callers:
+        caller.start()
+    for caller in callers:
+        caller.join(30)
+    assert len({thread for thread, _ in places}) == 3
+    assert sorted(threads for _, threads in places) == [1, 1, 2]
+
+
+def test_many_calls_share_few_threads():
+    run, places = NetworkThreads(2).on(where), []
+    callers = [threading.Thread(target=lambda: places.append(run())) for _ in range(40)]
+    for caller in callers:
+        caller.start()
+    for caller in callers:
+        caller.join(30)
+    assert len(places) == 40
+    assert len({thread for thread, _ in places}) <= 3
+
+
+def test_errors_and_arguments_pass_through():
+    threads = NetworkThreads(2)
+    divide = threads.on(lambda a, b=1: a // b)
+    assert divide(7, b=2) == 3
+    with pytest.raises(ZeroDivisionError):
+        divide(7, b=0)
+    assert threads.on(where)()[1] == 2  # the call that failed has ended
+
+
+def test_the_calling_thread_keeps_its_own_number():
+    before = torch.get_num_threads()
+    NetworkThreads(2).on(where)()
+    assert torch.get_num_threads() == before
