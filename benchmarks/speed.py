@@ -32,7 +32,8 @@ from unet.evaluation.metrics import iou
 from unet.network.lite0 import LITE0_WIDTHS
 from unet.network.weights import WeightsConfig, load_weights
 from unet.pictures.decode import read_picture
-from unet.pictures.draw import encode_png, mask_from_prob, overlay
+from unet.pictures.draw import mask_from_prob, overlay
+from unet.pictures.encode import encode_png
 
 PLAIN = {f"`plain`, width {w}": tuple(w * 2**level for level in range(4)) for w in (16, 32, 64)}
 LITE0_SIDE = 288  # that the shipped weights see pictures at

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from unet.network.unet import UNet
     from unet.pictures.decode import read_picture
-    from unet.pictures.draw import mask_from_prob, save_png
+    from unet.pictures.draw import mask_from_prob
+    from unet.pictures.encode import save_png
     from unet.prediction.predictor import Predictor
 
 __version__ = "1.0.0"
@@ -26,7 +27,7 @@ _MODULES = {
     "Predictor": "unet.prediction.predictor",
     "mask_from_prob": "unet.pictures.draw",
     "read_picture": "unet.pictures.decode",
-    "save_png": "unet.pictures.draw",
+    "save_png": "unet.pictures.encode",
 }
 
 

@@ -2,7 +2,8 @@
 
 import warnings
 
-from unet.pictures.draw import cutout, encode_png, mask_from_prob, overlay, save_png
+from unet.pictures.draw import cutout, mask_from_prob, overlay
+from unet.pictures.encode import encode_png, save_png
 
 __all__ = ["cutout", "encode_png", "mask_from_prob", "overlay", "save_png"]
 

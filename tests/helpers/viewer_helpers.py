@@ -16,7 +16,8 @@ from web_helpers import CACHE, free_port
 
 from unet.pictures.clicks import Click, honour_clicks
 from unet.pictures.decode import Picture
-from unet.pictures.draw import render, save_png
+from unet.pictures.draw import render
+from unet.pictures.encode import save_png
 from unet.web.download import Download
 from unet.web.theme import STYLE_SHEETS, theme
 from unet.web.viewer import ROUTES, Viewer, ViewerValue, answer, preview_size, viewer_value

@@ -19,7 +19,8 @@ from unet.__main__ import main
 from unet.data.split import PARTS
 from unet.network.weights import WeightsConfig, save_weights
 from unet.pictures.decode import read_picture
-from unet.pictures.draw import Style, encode_png, mask_from_prob, overlay, render
+from unet.pictures.draw import Style, mask_from_prob, overlay, render
+from unet.pictures.encode import encode_png
 from unet.prediction import PRECISIONS, files
 from unet.prediction.tasks import find_pictures, plan
 

@@ -1,15 +1,13 @@
-"""Results drawn from a probability map: mask, cut-out, overlay, and their PNG files.
+"""Results drawn from a probability map: mask, cut-out, overlay.
 
 All arithmetic is in whole numbers, so that the viewer's JavaScript draws exactly the same pixels.
 """
 
-import io
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from unet.errors import ConfigError
 from unet.pictures.decode import Picture
@@ -20,8 +18,8 @@ OVERLAY_COLOR = (230, 57, 70)
 OVERLAY_OPACITY = 0.5
 MAX_SOFTNESS = 127  # levels of the probability map
 SOFTNESS = 64
+STRIP_PIXELS = 2**16  # drawn at a time
 OUTLINE_UNIT = 400  # pixels of the longer side for each pixel of an outline's width
-PNG_LEVEL = 1  # zlib's fastest: a third larger than the default, several times faster
 
 
 @dataclass(frozen=True)
@@ -58,8 +56,8 @@ def render(
         alpha = soft_alpha(prob8, threshold, style.softness)
         if style.invert:
             return cutout(picture, 255 - alpha)
-        partly = ((alpha > 0) & (alpha < 255)).any()
-        return cutout(picture, alpha, cutout_colours(picture, prob8) if partly else None)
+        partly = alpha - np.uint8(1) < 254  # 0 wraps around
+        return cutout(picture, alpha, cutout_colours(picture, prob8, partly) if partly.any() else None)
     if kind not in KINDS:
         raise ConfigError(f"the kind must be one of {', '.join(KINDS)}, not {kind!r}")
     mask = mask_from_prob(prob8, threshold)
@@ -121,16 +119,27 @@ def cutout(picture: Picture, mask: np.ndarray, colours: np.ndarray | None = None
     replace them. Where nothing is visible, the colour is 0, so that the file does not hold what was removed.
     """
     alpha = mask if picture.alpha is None else np.minimum(mask, picture.alpha)
-    own = picture.own_colours
-    rgb = own if colours is None else np.where(mask[..., None] == 255, own, colours)
-    result = np.dstack([rgb, alpha])
-    np.copyto(result.view(np.uint32)[..., 0], 0, where=alpha == 0)
+    own, result = picture.own_colours, np.empty((*mask.shape, 4), np.uint8)
+    for rows in _strips(mask):
+        part, partly = result[rows], (mask[rows] < 255) & (alpha[rows] > 0)
+        for channel in range(3):  # one after the other: numpy is slow where the last axis is short
+            part[..., channel] = own[rows, :, channel]
+            if colours is not None and partly.any():
+                np.copyto(part[..., channel], colours[rows, :, channel], where=partly)
+        part[..., 3] = alpha[rows]
+        np.copyto(part.view(np.uint32)[..., 0], 0, where=alpha[rows] == 0)
     return result
 
 
-def cutout_colours(picture: Picture, prob8: np.ndarray) -> np.ndarray:
-    """The foreground's own colours (see `unet.pictures.foreground`); the file's, where it is transparent itself."""
-    colours = foreground_colours(picture.rgb, prob8)
+def _strips(mask: np.ndarray) -> Iterator[slice]:
+    """The rows of a picture in strips that fit into the processor's cache."""
+    count = max(1, STRIP_PIXELS // mask.shape[1])
+    return (slice(top, top + count) for top in range(0, mask.shape[0], count))
+
+
+def cutout_colours(picture: Picture, prob8: np.ndarray, where: np.ndarray | None = None) -> np.ndarray:
+    """The foreground's own colours (see `foreground_colours`); the file's, where it is transparent itself."""
+    colours = foreground_colours(picture.rgb, prob8, where)
     if picture.alpha is not None and picture.straight is not None:
         np.copyto(colours, picture.straight, where=(picture.alpha < 255)[..., None])
     return colours
@@ -145,11 +154,17 @@ def overlay(
     where `opacity` is 0..1.
     """
     a = math.floor(255 * opacity + 0.5)
-    levels = np.arange(256, dtype=np.int32)
-    inside, result = mask > 0, rgb.copy()
-    for channel, value in enumerate(color):
-        table = ((levels * (255 - a) + value * a + 127) // 255).astype(np.uint8)  # (256,)
-        np.copyto(result[..., channel], table[rgb[..., channel]], where=inside)
+    result = rgb.copy()
+    tint = np.tile(np.array([value * a + 127 for value in color], np.uint16), mask.shape[1])  # (3 W,)
+    for rows in _strips(mask):
+        inside = mask[rows] > 0
+        if inside.any():
+            flat = result[rows].reshape(len(inside), -1)  # (strip, 3 W), a view
+            x = flat * np.uint16(255 - a)
+            x += tint
+            x += (x >> 8) + np.uint16(1)
+            x >>= 8  # x // 255, for x below 65535
+            np.copyto(flat, x.astype(np.uint8), where=np.repeat(inside, 3, axis=1))
     return result
 
 
@@ -191,15 +206,3 @@ def outline(mask: np.ndarray, reach: int) -> np.ndarray:
         core[step:] &= inside[:-step]
         core[:-step] &= inside[step:]
     return np.where(inside & ~core, np.uint8(255), np.uint8(0))
-
-
-def encode_png(array: np.ndarray, compress_level: int = PNG_LEVEL) -> bytes:
-    """PNG bytes of (H, W), (H, W, 3) or (H, W, 4) uint8: grey, RGB or RGBA."""
-    buffer = io.BytesIO()
-    Image.fromarray(array).save(buffer, "PNG", compress_level=compress_level)
-    return buffer.getvalue()
-
-
-def save_png(array: np.ndarray, path: str | Path, compress_level: int = PNG_LEVEL) -> None:
-    """Write `encode_png(array)` to `path`; raises OSError if that fails."""
-    Path(path).write_bytes(encode_png(array, compress_level))

@@ -18,36 +18,41 @@ POWER = 8  # of the probability, as weight of a pixel in the blur: only those co
 ENOUGH = 0.05  # mean weight from which a closer blur replaces a wider one
 NOISE = 50.0  # squared levels; where both sides differ by less, the colour tells nothing
 UNSURE = (8, 247)  # levels of prob8; beyond them a pixel is left as it is
-TILE = 192  # pixels of the copy
+TILE = 96  # pixels of the copy
 
 Box = tuple[int, int, int, int]  # left, top, right, bottom; right and bottom are outside
 
 
-def foreground_colours(rgb: np.ndarray, prob8: np.ndarray) -> np.ndarray:
+def foreground_colours(rgb: np.ndarray, prob8: np.ndarray, where: np.ndarray | None = None) -> np.ndarray:
     """The picture with the background's share taken out of the colours along the edge.
 
     Args:
         rgb: (H, W, 3) uint8, the picture.
         prob8: (H, W) uint8, 255 times the probability of foreground.
+        where: (H, W) bool, the pixels whose colours are wanted; by default all.
 
     Returns:
-        (H, W, 3) uint8, equal to `rgb` wherever `prob8` lies outside `UNSURE`.
+        (H, W, 3) uint8, equal to `rgb` wherever `prob8` lies outside `UNSURE` or `where` is False.
     """
     height, width = prob8.shape
-    result = rgb.copy()
-    copy = Image.fromarray(rgb).reduce(_factor(prob8, LONGEST))
+    result, whole = rgb.copy(), Image.fromarray(rgb)
+    copy = whole.reduce(_factor(prob8, LONGEST))
     sides: tuple[Image.Image, Image.Image] | None = None
     step = TILE * _factor(prob8, LONGEST)
     for top in range(0, height, step):
         for left in range(0, width, step):
-            tile = (left, top, min(left + step, width), min(top + step, height))
-            prob = prob8[tile[1] : tile[3], tile[0] : tile[2]]
+            rows, columns = slice(top, min(top + step, height)), slice(left, min(left + step, width))
+            prob = prob8[rows, columns]
             unsure = prob - np.uint8(UNSURE[0]) <= UNSURE[1] - UNSURE[0]  # levels below wrap around
-            if unsure.any():
-                sides = sides or _both_sides(rgb, prob8)
-                target = result[tile[1] : tile[3], tile[0] : tile[2]]
-                clean = target + _changes(copy, sides, tile, (width, height))
-                np.copyto(target, np.clip(clean, 0, 255).astype(np.uint8), where=unsure[..., None])
+            wanted = unsure if where is None else unsure & where[rows, columns]
+            if wanted.any():
+                sides = sides or _both_sides(whole, prob8)
+                clean = _changes(copy, sides, (left, top, columns.stop, rows.stop), (width, height))
+                clean += rgb[rows, columns]
+                np.clip(clean, 0, 255, out=clean)
+                for channel in range(3):  # one after the other: numpy is slow where the last axis is short
+                    target = result[rows, columns, channel]
+                    np.copyto(target, clean[..., channel], where=wanted, casting="unsafe")
     return result
 
 
@@ -79,7 +84,9 @@ def _changes(copy: Image.Image, sides: tuple[Image.Image, Image.Image], tile: Bo
     halves = Image.fromarray((share[..., None] * line / 2 + 128.5).astype(np.uint8))  # -255..255 in steps of 2
     inner = (left - box[0], top - box[1], min(right - box[0], shape[0]), min(bottom - box[1], shape[1]))
     large = halves.resize((tile[2] - tile[0], tile[3] - tile[1]), Image.Resampling.BILINEAR, inner)
-    changes: np.ndarray = 2 * (np.asarray(large, dtype=np.int16) - 128)
+    changes: np.ndarray = np.array(large, dtype=np.int16)
+    changes -= 128
+    changes *= 2
     return changes
 
 
@@ -90,10 +97,10 @@ def _scaled(box: Box, size: tuple[int, int], image: Image.Image) -> tuple[float,
     return left * across, top * down, min(right * across, image.width), min(bottom * down, image.height)
 
 
-def _both_sides(rgb: np.ndarray, prob8: np.ndarray) -> tuple[Image.Image, Image.Image]:
+def _both_sides(rgb: Image.Image, prob8: np.ndarray) -> tuple[Image.Image, Image.Image]:
     """Small RGB pictures of the colours that foreground and background have nearby."""
     factor = _factor(prob8, SIDES_LONGEST)
-    small = np.asarray(Image.fromarray(rgb).reduce(factor), dtype=np.float32)  # (h, w, 3)
+    small = np.asarray(rgb.reduce(factor), dtype=np.float32)  # (h, w, 3)
     prob = np.asarray(Image.fromarray(prob8).reduce(factor), dtype=np.float32) / 255  # (h, w)
     foreground, background = (_nearby(small, weight**POWER) for weight in (prob, 1 - prob))
     return foreground, background

@@ -17,7 +17,8 @@ import numpy as np
 from unet.errors import ConfigError, ImageError, UnetError
 from unet.pictures.clicks import Click, check_inside
 from unet.pictures.decode import Picture, read_header, read_picture
-from unet.pictures.draw import DEFAULT_STYLE, Style, render, save_png
+from unet.pictures.draw import DEFAULT_STYLE, Style, render
+from unet.pictures.encode import save_png
 from unet.prediction.predictor import Predictor
 from unet.prediction.tasks import Task
 

@@ -36,8 +36,8 @@ from unet.pictures.draw import (
     OVERLAY_OPACITY,
     SOFTNESS,
     cutout_colours,
-    save_png,
 )
+from unet.pictures.encode import save_png
 from unet.web.download import Download
 from unet.web.gradio_compat import API_PREFIX, get_upload_folder
 
