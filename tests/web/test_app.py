@@ -18,6 +18,7 @@ from web_helpers import FakePredictor, draw_picture, live_page
 from unet.pictures import draw
 from unet.pictures.clicks import Click
 from unet.pictures.decode import read_picture
+from unet.pictures.encode import encode_jpeg
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +55,7 @@ def assert_results(results, path: Path, threshold: float, prob8: np.ndarray) -> 
     picture = read_picture(path)
     expected = draw.mask_from_prob(prob8, threshold)
     assert np.array_equal(pixels(mask, "L"), expected)
-    assert np.array_equal(pixels(overlay, "RGB"), draw.overlay(picture.rgb, expected))
+    assert Path(overlay).read_bytes() == encode_jpeg(draw.overlay(picture.rgb, expected))
     assert np.array_equal(pixels(cutout, "RGBA"), draw.render("cutout", picture, prob8, threshold))
     assert set(details) == {"width", "height", "threshold", "foreground", "model", "milliseconds"}
     assert (details["width"], details["height"]) == (picture.width, picture.height)
@@ -101,7 +102,7 @@ def test_segment_is_exact(client, picture, threshold):
     results = client.predict(handle_file(picture), threshold, api_name="/segment")
     assert_results(results, picture, threshold, FakePredictor().prob8(read_picture(picture).rgb))
     assert [Path(path).name for path in results[:3]] == [
-        "some_picture_overlay.png",
+        "some_picture_overlay.jpg",
         "some_picture_mask.png",
         "some_picture_cutout.png",
     ]
@@ -319,7 +320,7 @@ def test_plain_http_as_curl_does_it(server, picture):
     assert lines[0] == "event: complete"
     overlay, mask, cutout, details = json.loads(lines[1].removeprefix("data: "))
     assert details["threshold"] == 0.5
-    for file, mode in ((overlay, "RGB"), (mask, "L"), (cutout, "RGBA")):
+    for file, kind, mode in ((overlay, "jpeg", "RGB"), (mask, "png", "L"), (cutout, "png", "RGBA")):
         answer = httpx.get(file["url"])
-        assert answer.headers["content-type"] == "image/png"
+        assert answer.headers["content-type"] == f"image/{kind}"
         assert Image.open(io.BytesIO(answer.content)).mode == mode

@@ -14,7 +14,7 @@ from unet.errors import ConfigError, UnetError
 from unet.pictures import draw
 from unet.pictures.decode import Picture
 from unet.web.names import UniqueNames
-from unet.web.service import Service, write_pngs
+from unet.web.service import Service, write_results
 
 MAX_PICTURES = 100
 PREVIEW_SIDE = 480  # pixels of the longer side of a gallery picture
@@ -110,7 +110,7 @@ def _run_one(
     mask = draw.mask_from_prob(prob8, threshold)
     stem, folder = names.assign(picture.name), service.fresh_folder()
     kinds = {kind: partial(draw.render, kind, picture, prob8, threshold, style) for kind in ("mask", "cutout")}
-    files = write_pngs(folder, stem, kinds)
+    files = write_results(folder, stem, kinds)
     for file in files.values():
         archive.write(file, Path(file).name)
         Path(file).unlink()

@@ -34,7 +34,7 @@ def add_endpoints(service: Service) -> None:
             softness: From 0 to 127, half the width of the cut-out's edge, in levels of probability; 0 is a hard edge.
 
         Returns:
-            overlay: PNG, the photograph with the object tinted
+            overlay: JPEG, the photograph with the object tinted
             mask: PNG, 255 inside the object and 0 outside
             cutout: PNG, the object on a transparent background
             details: JSON with width, height, threshold, foreground (share of area), model, milliseconds, any notices
@@ -77,7 +77,7 @@ def add_endpoints(service: Service) -> None:
             softness: From 0 to 127, half the width of the cut-out's edge, in levels of probability; 0 is a hard edge.
 
         Returns:
-            overlay: PNG, the photograph with the object tinted
+            overlay: JPEG, the photograph with the object tinted
             mask: PNG, 255 inside the object and 0 outside
             cutout: PNG, the object on a transparent background
             details: JSON with width, height, threshold, foreground (share of area), model, milliseconds, any notices
@@ -90,7 +90,8 @@ def add_endpoints(service: Service) -> None:
         image, threshold = Upload(label="image"), Threshold(service.threshold, label="threshold")
         clicks, softness = gr.Textbox("[]", label="clicks"), Softness(label="softness")
         files = Uploads(label="files")
-        pictures = [gr.Image(label=kind, type="filepath", format="png") for kind in ("overlay", "mask", "cutout")]
+        formats = {"overlay": "jpeg", "mask": "png", "cutout": "png"}
+        pictures = [gr.Image(label=kind, type="filepath", format=format) for kind, format in formats.items()]
         grey = gr.Image(label="probability", type="filepath", format="png")
         archive, details = gr.File(label="zip"), gr.JSON(label="details")
         trigger = gr.Button()

@@ -2,7 +2,7 @@
 
 import secrets
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from unet.errors import ConfigError, ImageError
-from unet.pictures import draw
+from unet.pictures import draw, encode
 from unet.pictures.clicks import Click, parse_clicks
 from unet.pictures.decode import Picture, read_picture
 from unet.tuning import IdleReturn
@@ -26,13 +26,16 @@ Segmented = tuple[str, str, str, dict[str, Any]]
 """Paths of overlay, mask and cut-out, and the details."""
 
 
-def write_pngs(folder: Path, stem: str, arrays: Mapping[str, Callable[[], np.ndarray]]) -> dict[str, str]:
-    """Draw and write several PNG files at once, one thread each.
+def write_results(
+    folder: Path, stem: str, arrays: Mapping[str, Callable[[], np.ndarray]], jpegs: Collection[str] = ()
+) -> dict[str, str]:
+    """Draw and write several results at once, one thread each.
 
     Args:
         folder: Folder inside the server's file cache, which is created.
         stem: Start of the file names, `STEM_KIND.png`.
         arrays: Functions that draw the pictures, by kind.
+        jpegs: Kinds to write as JPEG, unless a side is too long for one.
 
     Returns:
         The paths of the files, by kind.
@@ -40,8 +43,10 @@ def write_pngs(folder: Path, stem: str, arrays: Mapping[str, Callable[[], np.nda
     folder.mkdir(parents=True)
 
     def write(kind: str) -> str:
-        path = folder / f"{stem}_{kind}.png"
-        draw.save_png(arrays[kind](), path)
+        array = arrays[kind]()
+        jpeg = kind in jpegs and max(array.shape) <= encode.JPEG_SIDE
+        path = folder / f"{stem}_{kind}{'.jpg' if jpeg else '.png'}"
+        path.write_bytes(encode.encode_jpeg(array) if jpeg else encode.encode_png(array))
         return str(path)
 
     with ThreadPoolExecutor(len(arrays)) as pool:  # compression releases the GIL
@@ -134,7 +139,7 @@ class Service:
         style = draw.Style(softness=softness)
         arguments = (picture, prob8, threshold, style)
         kinds = {kind: partial(draw.render, kind, *arguments) for kind in ("overlay", "mask", "cutout")}
-        files = write_pngs(self.fresh_folder(), safe_stem(picture.name), kinds)
+        files = write_results(self.fresh_folder(), safe_stem(picture.name), kinds, jpegs=("overlay",))
         details = {
             "width": picture.width,
             "height": picture.height,
@@ -156,10 +161,10 @@ class Service:
         picture = self.read(path)
         small = self.prob_small(picture)
         kinds = {"probability": lambda: self.prob8(picture, small)}
-        return write_pngs(self.fresh_folder(), safe_stem(picture.name), kinds)["probability"]
+        return write_results(self.fresh_folder(), safe_stem(picture.name), kinds)["probability"]
 
     def download(self, picture: Picture, prob8: np.ndarray, download: Download) -> str:
         """Write the result that the viewer's visitor asked for; returns the file's path."""
         kind = download.kind
         kinds = {kind: partial(draw.render, kind, picture, prob8, download.threshold, download.style)}
-        return write_pngs(self.fresh_folder(), safe_stem(picture.name), kinds)[kind]
+        return write_results(self.fresh_folder(), safe_stem(picture.name), kinds)[kind]
