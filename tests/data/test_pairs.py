@@ -1,8 +1,10 @@
+import builtins
 import logging
 import os
 import shutil
 import time
 import unicodedata
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -273,9 +275,31 @@ def test_the_check_is_quick(tmp_path):
     for i in range(1, 930):
         shutil.copyfile(tmp_path / "images" / "0.jpg", tmp_path / "images" / f"{i}.jpg")
         shutil.copyfile(tmp_path / "masks" / "0.png", tmp_path / "masks" / f"{i}.png")
+    files = [*(tmp_path / "images").iterdir(), *(tmp_path / "masks").iterdir()]
+    start = time.process_time()
+    for path in files:
+        with Image.open(path) as picture:
+            picture.load()
+    alone = time.process_time() - start
     start = time.process_time()
     assert len(find_pairs(tmp_path)) == 930
-    assert time.process_time() - start < 2
+    assert time.process_time() - start < 10 * alone  # about 3 times
+
+
+@pytest.mark.parametrize("decode", [False, True])
+def test_files_are_opened_once(tmp_path, monkeypatch, decode):
+    make(tmp_path, ["a.jpg", "b.png", "c.tif"], ["a.png", "b.jpg", "c.tif"])
+    opened = Counter()
+    usual = open
+
+    def counted(file, *args, **kwargs):
+        if isinstance(file, str | Path):
+            opened[Path(file)] += 1
+        return usual(file, *args, **kwargs)
+
+    monkeypatch.setattr(builtins, "open", counted)
+    assert len(find_pairs(tmp_path, decode=decode)) == 3
+    assert opened == dict.fromkeys([path for path in tmp_path.rglob("*") if path.is_file()], 1)
 
 
 def test_resized_pictures_are_smooth_and_labels_are_not(tmp_path):

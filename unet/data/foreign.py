@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable
 from pathlib import Path
+from typing import BinaryIO
 
 from PIL import Image
 
@@ -73,12 +74,11 @@ def _is_number(word: str) -> bool:
     return True
 
 
-def pages_of_one_size(path: Path) -> int:
+def pages_of_one_size(tiff: BinaryIO) -> int:
     """The number of pages of a TIFF that have the size of the first: more than one in a stack."""
-    if path.suffix.lower() not in (".tif", ".tiff"):
-        return 1
     try:
-        with Image.open(path, formats=("TIFF",)) as file:
+        tiff.seek(0)
+        with Image.open(tiff, formats=("TIFF",)) as file:
             size, pages = file.size, 1
             for page in range(1, getattr(file, "n_frames", 1)):
                 file.seek(page)

@@ -14,14 +14,16 @@ from unet.data.convention import decide, describe_values
 from unet.data.duplicates import thumbnail
 from unet.data.folders import FolderFiles, list_folder
 from unet.data.foreign import describe_annotations, is_pointer, pages_of_one_size
-from unet.data.masks import look_at_mask, read_masks
+from unet.data.mask_files import decode_opened_mask
+from unet.data.masks import look_at_mask, look_at_pixels, read_masks
 from unet.data.options import NO_OPTIONS, DataOptions
 from unet.data.pair import Pair
 from unet.data.reading import Reading
 from unet.data.split import list_names, read_given_split
-from unet.data.turned import Turn, all_upright, read_orientation
+from unet.data.turned import Turn, all_upright
 from unet.errors import DataError, ImageError
-from unet.pictures.decode import read_header, read_picture
+from unet.pictures.decode import decode_opened
+from unet.pictures.opening import Opened, opened
 
 _logger = logging.getLogger(__name__)
 
@@ -156,44 +158,33 @@ def _candidates(files: FolderFiles, folder: str | Path) -> list[Pair]:
 
 
 def _look(files: FolderFiles, pair: Pair, decode: bool) -> _Look:
-    """Look at the files of a pair."""
-    look, sizes = _Look(pair), []
+    """Look at the files of a pair, opening each of them once; pictures are decoded with `decode` only."""
+    look = _Look(pair)
+    header = None
     for path in (pair.image, *pair.masks):
         try:
-            sizes.append(read_header(path))
-        except ImageError as error:
+            with opened(path, None, pixels=decode or path != pair.image) as file:
+                if file.page and (pages := pages_of_one_size(file.file)) > 1:
+                    look.faults.append((STACK, f"{files.relative(path)} ({pages} pages)", path))
+                elif path != pair.image and header:
+                    _look_at_mask(files, look, path, file, Turn(header[0], file.orientation, header[1], file.size))
+                elif path == pair.image:
+                    header = (file.orientation, file.size)
+                    look.thumbnail = thumbnail(decode_opened(file).rgb) if decode else None
+        except (DataError, ImageError) as error:
             look.faults.append((UNREADABLE, f"{files.relative(path)} ({error})", path))
-        else:
-            if (pages := pages_of_one_size(path)) > 1:
-                look.faults.append((STACK, f"{files.relative(path)} ({pages} pages)", path))
-    if look.faults:
-        return look
-    orientation = read_orientation(pair.image)
-    for mask, size in zip(pair.masks, sizes[1:], strict=True):
-        look.turn = turn = Turn(orientation, 1 if orientation == 1 else read_orientation(mask), sizes[0], size)
-        if turn.stored or size != sizes[0]:
-            ours, other = (f"{width} x {height}" for width, height in (sizes[0], size))
-            text = f"{files.relative(mask)} ({other}, {files.relative(pair.image)} {ours})"
-            look.faults.append((AS_STORED if turn.stored else OTHER_SIZE, text, mask))
-    if look.faults:
-        return look
-    _decode(files, look, decode)
     return look
 
 
-def _decode(files: FolderFiles, look: _Look, decode: bool) -> None:
-    """Decode the masks and, with `decode`, the picture."""
-    if decode:
-        try:
-            look.thumbnail = thumbnail(read_picture(look.pair.image).rgb)
-        except ImageError as error:
-            text = f"{files.relative(look.pair.image)} ({error})"
-            look.faults.append((UNREADABLE, text, look.pair.image))
-    for mask in look.pair.masks:
-        try:
-            look.contents.append(look_at_mask(mask, files.relative(mask), look.pair.image))
-        except DataError as error:
-            look.faults.append((UNREADABLE, f"{files.relative(mask)} ({error})", mask))
+def _look_at_mask(files: FolderFiles, look: _Look, mask: Path, file: Opened, turn: Turn) -> None:
+    """Note what an open mask holds, or that it lies or measures otherwise than its picture."""
+    look.turn = turn
+    if turn.stored or turn.mask_size != turn.size:
+        ours, other = (f"{width} x {height}" for width, height in (turn.size, turn.mask_size))
+        text = f"{files.relative(mask)} ({other}, {files.relative(look.pair.image)} {ours})"
+        look.faults.append((AS_STORED if turn.stored else OTHER_SIZE, text, mask))
+    else:
+        look.contents.append(look_at_pixels(decode_opened_mask(file, mask), files.relative(mask), look.pair.image))
 
 
 def _sound(files: FolderFiles, looks: Sequence[_Look], options: DataOptions) -> list[_Look]:

@@ -8,7 +8,8 @@ from PIL import Image
 
 from unet.data.options import COLOUR, colour_code
 from unet.errors import DataError, ImageError
-from unet.pictures.decode import DECODING_ERRORS, TRANSPOSITIONS, orientation_of, read_header
+from unet.pictures.decode import DECODING_ERRORS, TRANSPOSITIONS
+from unet.pictures.opening import Opened, opened
 
 VOC_VOID = colour_code(224, 224, 192)  # PASCAL VOC's colour of pixels that belong to no class
 NEARLY_GREY = 8  # channels that differ by no more are one grey: lossy formats tint greys by some levels
@@ -24,24 +25,30 @@ class MaskPixels:
     wide: bool = False  # whether the file has more than 8 bits a pixel
 
 
-def decode_mask(path: str | Path, *, header_read: bool = False) -> MaskPixels:
-    """Decode a mask file: palettes by their colours, colours of equal channels as greys, 1 bit as 0 and 255.
-
-    With `header_read`, its header was just read and found to be one of a picture within the limits.
+def decode_mask(path: str | Path) -> MaskPixels:
+    """Decode a mask file.
 
     Raises:
         DataError: The file is not a picture, is damaged, or has values outside 0..65535.
     """
     try:
-        if not header_read:
-            read_header(path)  # refuses other files and too many pixels before any pixel is decoded
-        with Image.open(path) as file:
-            file.load()
-            turn = TRANSPOSITIONS.get(orientation_of(file))
-            picture = file if turn is None else file.transpose(turn)
-            return _pixels(picture, path)
+        with opened(path, None, pixels=True) as file:
+            return decode_opened_mask(file, path)
     except ImageError as error:
         raise DataError(f"the mask {path} could not be read: {error}") from error
+
+
+def decode_opened_mask(file: Opened, path: str | Path) -> MaskPixels:
+    """Decode an open mask file: palettes by their colours, colours of equal channels as greys, 1 bit as 0 and 255.
+
+    Raises:
+        DataError: The file is damaged, or has values outside 0..65535.
+    """
+    try:
+        picture: Image.Image = file.image or Image.open(file.file, formats=("TIFF",))
+        picture.load()
+        turn = None if file.page else TRANSPOSITIONS.get(file.orientation)  # Pillow turns a TIFF while it loads
+        return _pixels(picture if turn is None else picture.transpose(turn), path)
     except DECODING_ERRORS as error:
         raise DataError(f"the mask {path} is damaged ({error}); save it again or remove it") from error
 

@@ -13,7 +13,7 @@ from unet.data.reading import UNKNOWN, Reading
 from unet.errors import DataError, ImageError
 from unet.pictures.decode import read_picture
 
-__all__ = ["UNKNOWN", "look_at_mask", "read_mask", "read_masks"]
+__all__ = ["UNKNOWN", "look_at_mask", "look_at_pixels", "read_mask", "read_masks"]
 
 _SEEN = 32  # alpha from which a colour can be told
 _LIKE_PICTURE = 12  # median difference in brightness, in levels, of JPEG's noise and of colours made anew
@@ -56,14 +56,19 @@ def read_masks(paths: Sequence[Path], reading: Reading | None) -> np.ndarray:
 
 
 def look_at_mask(path: Path, name: str, image: Path, always: bool = False) -> MaskContent:
-    """What a mask file holds; its picture is read too where the mask's alpha could be a mask over its colours.
-
-    Its header was read before. With `always`, that is looked into for a mask whose alpha does not vary as well.
+    """As `look_at_pixels`, of a file.
 
     Raises:
         DataError: The mask cannot be read.
     """
-    pixels = decode_mask(path, header_read=True)
+    return look_at_pixels(decode_mask(path), name, image, always)
+
+
+def look_at_pixels(pixels: MaskPixels, name: str, image: Path, always: bool = False) -> MaskContent:
+    """What a mask holds; its picture is read too where the mask's alpha could be a mask over its colours.
+
+    With `always`, that is looked into for a mask whose alpha does not vary as well.
+    """
     varies = pixels.alpha is not None and int(np.ptp(pixels.alpha)) > BAND
     return summarise_mask(name, pixels, (varies or always) and _is_layer(pixels, image))
 

@@ -2,11 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-
-from PIL import Image
-
-from unet.pictures.decode import DECODING_ERRORS, orientation_of
 
 SIDEWAYS = (5, 6, 7, 8)  # EXIF orientations that exchange width and height
 
@@ -38,15 +33,6 @@ class Turn:
         """Whether sizes show that the mask lies as the rows of its turned picture are stored."""
         turned = self.image in SIDEWAYS and self.mask != self.image
         return turned and self.size != self.mask_size and self.size == self.mask_size[::-1]
-
-
-def read_orientation(path: Path) -> int:
-    """The EXIF orientation of a picture file, 1 if it cannot be read."""
-    try:
-        with Image.open(path) as file:
-            return orientation_of(file)
-    except DECODING_ERRORS:
-        return 1
 
 
 def all_upright(turns: Sequence[Turn]) -> bool:

@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image
 
 from unet.pictures.kinds import DECODING_ERRORS, PICTURE_SUFFIXES
-from unet.pictures.opening import MAX_BYTES, MAX_PIXELS, Source, damaged, odd_tiff, opened, orientation_of
+from unet.pictures.opening import MAX_BYTES, MAX_PIXELS, Opened, Source, damaged, odd_tiff, opened
 from unet.pictures.pixels import TRANSPOSITIONS, as_rgb, decode
 from unet.pictures.tiff import TiffKindError
 
@@ -19,7 +19,7 @@ __all__ = [
     "TRANSPOSITIONS",
     "Picture",
     "Source",
-    "orientation_of",
+    "decode_opened",
     "read_header",
     "read_picture",
 ]
@@ -86,19 +86,28 @@ def read_picture(source: Source, name: str | None = None) -> Picture:
             (`MAX_BYTES`). The message is one sentence with the name and the reason.
     """
     with opened(source, name, pixels=True) as file:
-        try:
-            pixels = decode(file)
-            stem = Path(file.shown).stem
-            straight = as_rgb(pixels.image)
-            if pixels.alpha is None:
-                return Picture(straight, None, stem, notices=pixels.notices)
-            alpha = np.asarray(pixels.alpha)
-            if alpha.min() == 255:
-                return Picture(straight, alpha, stem, notices=pixels.notices)
-            white = Image.new("RGB", pixels.image.size, (255, 255, 255))
-            white.paste(pixels.image, mask=pixels.alpha)
-            return Picture(np.asarray(white), alpha, stem, straight, pixels.notices)
-        except TiffKindError as error:
-            raise odd_tiff(file.shown, error) from error
-        except DECODING_ERRORS as error:
-            raise damaged(file.shown) from error
+        return decode_opened(file)
+
+
+def decode_opened(file: Opened) -> Picture:
+    """Decode a picture file that `opened` has opened with its pixels; see `read_picture`.
+
+    Raises:
+        ImageError: The file is damaged or cut off, or a TIFF of a kind that is not read.
+    """
+    try:
+        pixels = decode(file)
+        stem = Path(file.shown).stem
+        straight = as_rgb(pixels.image)
+        if pixels.alpha is None:
+            return Picture(straight, None, stem, notices=pixels.notices)
+        alpha = np.asarray(pixels.alpha)
+        if alpha.min() == 255:
+            return Picture(straight, alpha, stem, notices=pixels.notices)
+        white = Image.new("RGB", pixels.image.size, (255, 255, 255))
+        white.paste(pixels.image, mask=pixels.alpha)
+        return Picture(np.asarray(white), alpha, stem, straight, pixels.notices)
+    except TiffKindError as error:
+        raise odd_tiff(file.shown, error) from error
+    except DECODING_ERRORS as error:
+        raise damaged(file.shown) from error
