@@ -201,6 +201,7 @@ def test_training_on_a_dataset_of_the_hub(tmp_path, made):
     assert np.array_equal(np.asarray(Image.open(first)), drawn)
     assert missing.returncode == 1
     assert "error: the dataset user/nothing could not be loaded" in missing.stderr
+    assert "there is no folder of this name" in missing.stderr
     assert "Traceback" not in missing.stderr
 
 

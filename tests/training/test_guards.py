@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -163,9 +164,14 @@ def test_a_stray_parquet_file_makes_no_dataset_and_a_missing_folder_neither(tmp_
     monkeypatch.chdir(tmp_path)
     assert not is_hub_dataset(Path("data/mycats"))
     assert is_hub_dataset(Path("user/mycats"))
-    result = train(tmp_path, "--data", "./photos/mycats")
+
+
+@pytest.mark.parametrize("name", ["./photos/mycats", "photos/mycats/", "../photos/mycats", "data/mycats"])
+def test_a_folder_that_is_missing_is_no_dataset(tmp_path, name):
+    (tmp_path / "data").mkdir()
+    result = train(tmp_path, "--data", name)
     assert result.returncode == 1
-    assert "mycats does not exist" in result.stderr
+    assert re.fullmatch(r"error: the data folder \S*(photos|data)/mycats does not exist\n", result.stderr)
 
 
 def evaluated(foreground, answered):

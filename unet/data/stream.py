@@ -267,18 +267,19 @@ def _check(cell: Any) -> _File:
 
 def _open(name: str) -> tuple[dict[str, Any], str, str]:
     """The streams of undecoded pictures by part, at least train, and the names of their image and mask columns."""
+    absent = "" if Path(name).is_dir() else "; there is no folder of this name"
     try:
         import datasets
     except ImportError as error:
-        raise DataError(f"--data {name} is a dataset, which needs a library: pip install datasets") from error
+        raise DataError(f"--data {name} is a dataset, which needs a library: pip install datasets{absent}") from error
     try:
         found = datasets.load_dataset(name, streaming=True)
         splits = {part: found[split] for part, split in {"train": "train", **OWN_SPLITS}.items() if split in found}
         features = {part: s.features or s._resolve_features().features for part, s in splits.items()}
     except Exception as error:  # datasets passes on the errors of fsspec, pyarrow, httpx and the Hub's client
         raise DataError(
-            f"the dataset {name} could not be loaded ({type(error).__name__}: {error}); --data accepts a folder or "
-            "USER/NAME of a Hub dataset"
+            f"the dataset {name} could not be loaded ({type(error).__name__}: {error}){absent}; --data accepts a "
+            "folder or USER/NAME of a Hub dataset"
         ) from error
     if "train" not in features:
         raise DataError(f"the dataset {name} has no train split; its splits are: {', '.join(found)}")

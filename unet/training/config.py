@@ -31,9 +31,10 @@ def _shown(metavar: str, default: str = "") -> Any:
 
 
 def _data_path(text: str) -> Path:
-    """The folder or dataset. What can only be a folder, such as ./data/cats, stays one if it does not exist."""
+    """The folder or dataset. What can only be a folder, ./cats or data/cats/, stays one if it does not exist."""
     path = Path(text)
-    return path if path.exists() or not text.startswith((".", "~", os.sep)) else path.absolute()
+    only_folder = text.startswith((".", "~", os.sep)) or text.endswith(("/", os.sep))
+    return path.absolute() if only_folder and not path.exists() else path
 
 
 _DATA = tyro.constructors.PrimitiveConstructorSpec(
