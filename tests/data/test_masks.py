@@ -1,9 +1,12 @@
 import io
+import zlib
 
 import numpy as np
 import pytest
 from generated import draw_pair
+from picture_files import encoded
 from PIL import Image
+from raw_writers import chunk
 
 from unet.data.masks import UNKNOWN, read_mask
 from unet.errors import DataError
@@ -74,6 +77,16 @@ def test_other_formats(saved, name):
     assert labels.shape == (64, 48)
     assert labels[:, :16].max() == 0
     assert labels[:, 32:].min() == labels[:, 32:].max() == 1
+
+
+def test_side_chunks_of_a_png_do_not_matter(tmp_path):
+    values = np.zeros((20, 30), np.uint8)
+    values[5:, 7:] = 255
+    content = encoded(Image.fromarray(values), "PNG")
+    texts = chunk(b"zTXt", b"history\0\0" + zlib.compress(bytes(5_000_000)))
+    for name, extra in (("text", texts * 3), ("damaged", chunk(b"tEXt", b"a\0b", damaged=True))):
+        (tmp_path / f"{name}.png").write_bytes(content[:33] + extra + content[33:])
+        np.testing.assert_array_equal(read_mask(tmp_path / f"{name}.png"), values // 255)
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
