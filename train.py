@@ -42,7 +42,7 @@ from unet.training.run import Run, save_checkpoint, start_run
 from unet.training.step import learning_rate, set_learning_rate, simulate_batch, train_step
 from unet.training.stop_signal import RunStopped, StopSignal
 from unet.training.tracking import Tracking, tracker_options
-from unet.tuning import keep_freed_memory
+from unet.tuning import keep_freed_memory, show_any_name
 
 CHECKPOINT_SECONDS = 600  # between checkpoints within an epoch
 CLICK_COUNTS = (1, 3)  # numbers of simulated clicks after which a network that takes clicks is validated
@@ -194,6 +194,7 @@ def train(config: TrainConfig) -> None:
 
 def main() -> int:
     """Run the command line; returns the exit status."""
+    show_any_name()
     config = tyro.cli(TrainConfig, description=__doc__)
     keep_freed_memory()
     try:

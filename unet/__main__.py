@@ -12,7 +12,6 @@ An error is one message on stderr and exit status 1; wrong usage is status 2, Ct
 """
 
 import argparse
-import io
 import math
 import os
 import sys
@@ -27,7 +26,7 @@ from unet.pictures.clicks import Click
 from unet.pictures.draw import KINDS, MAX_SOFTNESS, SOFTNESS, Style, check_softness
 from unet.prediction import PRECISIONS
 from unet.processes import Processes, sharing
-from unet.tuning import tune_for_pictures
+from unet.tuning import show_any_name, tune_for_pictures
 
 WEIGHTS = "weights"
 MOST_NAMED = 20  # files in one line
@@ -247,9 +246,7 @@ def _run(args: argparse.Namespace, processes: Processes) -> int:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
     words = sys.argv[1:] if argv is None else list(argv)
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # a console that cannot show a name shows stand-ins
-            stream.reconfigure(errors="backslashreplace")
+    show_any_name()
     if words[:1] == ["app"]:
         from unet.web.app import main as serve
 

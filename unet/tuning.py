@@ -1,11 +1,13 @@
-"""Settings of the whole process: what becomes of freed memory, and how threads wait. Results do not change.
+"""Settings of the whole process: freed memory, waiting threads, names on the console. Results do not change.
 
 By default glibc maps every large block anew and unmaps it when it is freed, and the page faults of mapping it take as
 long as the arithmetic on it. Here freed memory is kept and used again (with glibc; elsewhere nothing changes).
 """
 
 import ctypes
+import io
 import os
+import sys
 import threading
 import time
 from typing import Any
@@ -24,6 +26,13 @@ def _glibc() -> Any:
     except (AttributeError, OSError, TypeError):
         return None
     return library
+
+
+def show_any_name() -> None:
+    """A console that cannot show the name of a file shows stand-ins, instead of ending the program."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def tune_for_pictures() -> None:

@@ -1,6 +1,10 @@
 """`python -m unet check`: what is printed, as text and JSON, and drawn."""
 
 import json
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +16,8 @@ from PIL import Image
 
 from unet.__main__ import main
 from unet.data.duplicates import near_duplicates, thumbnail
+
+ROOT = Path(__file__).parents[2]
 
 
 def check(capsys, *arguments):
@@ -31,6 +37,24 @@ def test_json_alone_is_printed(tmp_path, capsys):
     for row, (stem, meant) in zip(report["pairs"], sorted(labels.items()), strict=True):
         assert (row["image"], row["mask"]) == (f"images/{stem}.png", f"masks/{stem}.png")
         assert row["foreground"] == pytest.approx(meant[meant != 255].mean(), abs=1e-6)
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "ascii"])
+def test_names_that_a_console_cannot_show(tmp_path, encoding):
+    names = ["\u5199\u771f", "\u0142\u00f3d\u017a", "\U0001f408", "plain"]
+    write_pictures(tmp_path, [f"images/{name}.png" for name in names])
+    write_masks(tmp_path, [f"masks/{name}.png" for name in names])
+    (tmp_path / "images" / "\u7834.png").write_bytes(b"")
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": encoding, "PYTHONUTF8": "0"}
+    command = [sys.executable, "-m", "unet", "check", tmp_path, "--skip-broken"]
+    text, report = (
+        subprocess.run([*command, *more], env=environment, capture_output=True, check=True, timeout=80)
+        for more in ([], ["--json"])
+    )
+    assert b"left out    images/\\u7834.png" in text.stdout
+    assert b"\\u7834.png" in report.stderr
+    images = [pair["image"] for pair in json.loads(report.stdout)["pairs"]]
+    assert sorted(images) == sorted(f"images/{name}.png" for name in names)
 
 
 def test_text_names_layout_reading_values_shares_and_what_is_empty(tmp_path, capsys):

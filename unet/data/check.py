@@ -32,7 +32,7 @@ def as_json(found: DataFolder) -> str:
         "left_out": found.left_out,
         "duplicates": near_duplicates(found.thumbnails),
     }
-    return json.dumps(content, indent=1, ensure_ascii=False)
+    return json.dumps(content, indent=1)  # in ASCII, which every console shows and every program reads
 
 
 def _pair_json(found: DataFolder, pair: Pair) -> dict[str, object]:

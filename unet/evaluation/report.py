@@ -116,7 +116,7 @@ def as_json(report: Report) -> str:
         "empties": report.empties and asdict(report.empties),
         "worst": [{"stem": e.stem, **asdict(e.scores)} for e in report.worst],
     }
-    return json.dumps(content, indent=2, ensure_ascii=False)
+    return json.dumps(content, indent=2)  # in ASCII, which every console shows and every program reads
 
 
 def as_text(report: Report) -> str:
