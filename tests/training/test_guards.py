@@ -9,15 +9,12 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 from generated import write_folder
 from PIL import Image
 
 from unet.data.stream import is_hub_dataset
 from unet.errors import DataError, TrainingError
-from unet.evaluation.evaluate import Evaluated, describe_collapse
-from unet.evaluation.metrics import PictureScores
 from unet.training import guards
 from unet.training.checkpoint import CHECKPOINT, read_checkpoint
 from unet.training.config import TrainConfig
@@ -172,26 +169,6 @@ def test_a_folder_that_is_missing_is_no_dataset(tmp_path, name):
     result = train(tmp_path, "--data", name)
     assert result.returncode == 1
     assert re.fullmatch(r"error: the data folder \S*(photos|data)/mycats does not exist\n", result.stderr)
-
-
-def evaluated(foreground, answered):
-    """A picture with a share of foreground, of which and of the rest shares are answered as foreground."""
-    histogram = np.zeros((2, 256), np.int64)
-    for label, pixels in ((0, 10_000 - foreground), (1, foreground)):
-        histogram[label] = np.bincount([0, 255], [pixels - pixels * answered[label], pixels * answered[label]], 256)
-    return Evaluated("a", PictureScores(0, 0, 0, 0, None), histogram)
-
-
-@pytest.mark.parametrize(
-    ("answered", "word"), [((0, 0), "background everywhere"), ((1, 1), "foreground everywhere"), ((0, 1), None)]
-)
-def test_a_network_with_one_answer_is_said_in_words(answered, word):
-    text = describe_collapse([evaluated(2000, answered), evaluated(0, answered)], 0.5)
-    assert (text is None) if word is None else (word in text and "Likely causes" in text)
-
-
-def test_pictures_without_any_foreground_are_no_collapse():
-    assert describe_collapse([evaluated(0, (0, 0))], 0.5) is None
 
 
 def test_masks_without_foreground_train_nothing(tmp_path):

@@ -11,7 +11,7 @@ from unet.prediction.predictor import Predictor
 
 THRESHOLDS = np.round(np.arange(0.05, 0.96, 0.01), 2)  # candidates for calibration
 
-COLLAPSED = 0.0005  # share of pixels with the rarer answer, up to which a network has only one
+COLLAPSED = 0.02  # pixels with the rarer answer, as a share of those whose truth it is, up to which it counts as none
 
 
 @dataclass(frozen=True)
@@ -70,9 +70,11 @@ def describe_collapse(evaluated: Sequence[Evaluated], threshold: float) -> str |
     total = np.sum([e.histogram for e in evaluated], axis=0)  # (2, 256): background, foreground
     level = int(np.searchsorted(np.arange(256), 255 * threshold))
     share, truth = total[:, level:].sum() / max(total.sum(), 1), total[1].sum() / max(total.sum(), 1)
-    if COLLAPSED < share < 1 - COLLAPSED or not 0 < truth < 1:
+    if not 0 < truth < 1:
         return None
-    answer = "background" if share <= COLLAPSED else "foreground"
+    if share > COLLAPSED * truth and 1 - share > COLLAPSED * (1 - truth):
+        return None
+    answer = "background" if share <= COLLAPSED * truth else "foreground"
     return (
         f"The network answers {answer} everywhere: on the {len(evaluated)} validation pictures {share:.2%} of the "
         f"pixels are its foreground, and {truth:.1%} are in truth. It learned nothing of use. Likely causes: too few "
