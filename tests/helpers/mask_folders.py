@@ -190,6 +190,31 @@ def smooth(scale: int = 1, dtype: type = np.uint8, kind: str = ".png", **options
     return grey(made, kind, **options)
 
 
+def matte(inside: np.ndarray, index: int, width: float) -> np.ndarray:
+    """A matte 0..255: an object with a ramp `width` pixels wide, and hair around it, of every opacity."""
+    rows, columns = np.indices(inside.shape)
+    cy, cx, radius = rows[inside].mean(), columns[inside].mean(), (inside.sum() / np.pi) ** 0.5
+    distance = np.hypot(rows - cy, columns - cx)
+    levels = np.clip((radius - distance) / width + 0.5, 0, 1) * 255
+    rng = np.random.default_rng(index)
+    for angle in rng.uniform(0, 2 * np.pi, 60):
+        along = np.arange(0, radius * rng.uniform(0.2, 0.8), 0.5) + radius - 1
+        turned = angle + rng.normal(0, 0.01) * along
+        y, x = (np.rint(c + along * f(turned)).astype(int) for c, f in ((cy, np.sin), (cx, np.cos)))
+        seen = (y >= 0) & (y < inside.shape[0]) & (x >= 0) & (x < inside.shape[1])
+        strand = np.where(seen, 255 * rng.uniform(0.1, 0.9) * np.linspace(1, 0.3, len(y)), 0)
+        np.maximum.at(levels, (y[seen], x[seen]), strand[seen])
+    return levels.astype(np.uint8)
+
+
+def mattes(width: float, kind: str = ".png", **options: Any) -> Draw:
+    def made(index: int, inside: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        levels = matte(inside, index, width)
+        return levels, by_brightness(levels)
+
+    return grey(made, kind, **options)
+
+
 def trimap(low: int = 0, middle: int = 128, high: int = 255) -> Draw:
     """The first file has no foreground that is known."""
 
@@ -224,8 +249,12 @@ def two_conventions(*values: int) -> Draw:
     return grey(made)
 
 
-def flat_greys(*values: int) -> Draw:
-    return grey(lambda index, inside: (halves(inside, *values).astype(np.uint8), inside))
+def flat_greys(*values: int, blur: float = 0, kind: str = ".png", **options: Any) -> Draw:
+    def made(index: int, inside: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        levels = Image.fromarray(halves(inside, *values).astype(np.uint8))
+        return np.asarray(levels.filter(ImageFilter.GaussianBlur(blur)) if blur else levels), inside
+
+    return grey(made, kind, **options)
 
 
 def photographs(kind: str) -> Draw:
@@ -299,6 +328,9 @@ READ: dict[str, Draw] = {
     "WebP": smooth(kind=".webp", quality=80),
     "smooth": smooth(),
     "16 bits, smooth": smooth(257, np.uint16),
+    "mattes of hair": mattes(3),
+    "mattes with ramps of 16 pixels": mattes(16),
+    "mattes as JPEG": mattes(8, ".jpg", quality=90),
     "trimap": trimap(),
     "trimap with 127": trimap(middle=127),
     "faint noise": noisy(1, 0.3),
@@ -323,6 +355,8 @@ REFUSED: dict[str, tuple[Draw, list[str]]] = {
     ),
     "five greys": (flat_greys(60, 120, 180, 240), ["--foreground", "60 (", "120 (", "180 (", "240 ("]),
     "greys to white": (flat_greys(51, 102, 153, 204, 255), ["--foreground", "51 (", "255 ("]),
+    "five greys as JPEG": (flat_greys(51, 102, 204, 255, kind=".jpg", quality=85), ["several greys", "--foreground"]),
+    "five greys, smoothed": (flat_greys(64, 192, 255, blur=0.7), ["several greys", "--foreground"]),
     "four greys": (flat_greys(85, 170, 255), ["--foreground", "85 (", "170 ("]),
     "three greys, 0, 127, 254": (flat_greys(127, 254), ["--foreground", "127 (", "254 ("]),
     "two greys of VOC": (flat_greys(38, 75), ["--foreground", "38 (", "75 ("]),

@@ -14,6 +14,9 @@ WIDE_SCALE = 257  # 65535 / 255
 _KEPT = 4096  # distinct values that are kept of a file
 _SIDE = 512  # longer side, in pixels, of the thinned mask in which contours are looked for
 _REACH = 12  # pixels of it that a contour's soft edge reaches
+_LEVEL = 4  # levels by which the pixels of a plateau differ from their neighbours, at most: those of JPEG's noise
+_PLATEAUS = (32, 223)  # greys of plateaus; darker and brighter ones are JPEG's noise along contours, too
+_NOISE = 8  # levels by which JPEG changes a trimap's grey
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,7 @@ class MaskContent:
     flat: np.ndarray  # (n,) those among them whose four neighbours have the same value
     wide: bool = False  # more than 8 bits a pixel
     away: float = 0.0  # share of pixels of other greys than 0 and 255 that lie away from contours
+    plateaus: float = 0.0  # share of pixels in areas of nearly one other grey, JPEG's noise allowed
     alone: int = 0  # pixels of small values above 0 that no neighbour shares
     alpha: np.ndarray | None = None  # (256,) pixels of each alpha
     layer: bool = False  # whether its colours under alpha say nothing: they are constant, or the picture's
@@ -49,7 +53,7 @@ class MaskContent:
         """The content without the pixels of `codes`."""
         left = ~np.isin(self.codes, codes)
         kept = (self.codes[left], self.counts[left], self.flat[left])
-        return MaskContent(self.name, *kept, self.wide, self.away, self.alone, self.alpha, self.layer)
+        return MaskContent(self.name, *kept, self.wide, self.away, self.plateaus, self.alone, self.alpha, self.layer)
 
 
 def summarise_mask(name: str, pixels: MaskPixels, layer: bool = False) -> MaskContent:
@@ -59,13 +63,13 @@ def summarise_mask(name: str, pixels: MaskPixels, layer: bool = False) -> MaskCo
     flat_codes, flat_counts = _count(pixels.codes[flat])
     flats = np.zeros(len(codes), np.int64)
     flats[np.searchsorted(codes, flat_codes)] = flat_counts
-    away = _share_away(pixels) if len(codes) > 2 and codes[-1] < COLOUR else 0.0
+    away, plateaus = _odd_greys(pixels) if len(codes) > 2 and codes[-1] < COLOUR else (0.0, 0.0)
     alone = _alone(pixels.codes) if ((codes > 0) & (codes <= BAND)).any() else 0
     if len(codes) > _KEPT:
         kept = np.sort(np.argsort(-counts, kind="stable")[:_KEPT])
         codes, counts, flats = codes[kept], counts[kept], flats[kept]
     alpha = None if pixels.alpha is None else np.bincount(pixels.alpha.reshape(-1), minlength=256)
-    return MaskContent(name, codes, counts, flats, pixels.wide, away, alone, alpha, layer)
+    return MaskContent(name, codes, counts, flats, pixels.wide, away, plateaus, alone, alpha, layer)
 
 
 def _count(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -77,11 +81,12 @@ def _count(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return codes, counts[codes]
 
 
-def _flat(codes: np.ndarray) -> np.ndarray:
-    """Pixels (H, W) bool whose neighbours above, below, left and right, as far as there are, have the same value."""
+def _flat(codes: np.ndarray, most: int = 0) -> np.ndarray:
+    """Pixels (H, W) bool that differ by at most `most` from those above, below, left and right, as far as there are."""
     flat = np.ones(codes.shape, bool)
     for axis in (0, 1):
-        same = np.diff(codes, axis=axis) == 0  # unsigned differences wrap around, but equal values alone give 0
+        # Unsigned differences wrap around, but equal values alone give 0.
+        same = np.abs(np.diff(codes.astype(np.int32), axis=axis)) <= most if most else np.diff(codes, axis=axis) == 0
         first, last = (slice(None),) * axis + (slice(None, -1),), (slice(None),) * axis + (slice(1, None),)
         flat[first] &= same
         flat[last] &= same
@@ -100,10 +105,10 @@ def _alone(codes: np.ndarray) -> int:
     return int(alone.sum())
 
 
-def _share_away(pixels: MaskPixels) -> float:
-    """Share of the pixels that are neither near 0 nor 255 nor a trimap's grey, and have no contour near them.
+def _odd_greys(pixels: MaskPixels) -> tuple[float, float]:
+    """Shares of the pixels that are neither near 0 nor 255 nor a trimap's grey: away from contours, and on plateaus.
 
-    A contour is where two of these three meet.
+    A contour is where two of these three meet. The pixels of a plateau differ little from those around them.
     """
     step = -(-max(pixels.codes.shape) // _SIDE)
     values = pixels.codes[::step, ::step]
@@ -112,9 +117,11 @@ def _share_away(pixels: MaskPixels) -> float:
     kinds = [values <= BAND, values >= 255 - BAND, (values >= TRIMAP[0]) & (values <= TRIMAP[1])]
     other = ~(kinds[0] | kinds[1] | kinds[2])
     if not other.any():
-        return 0.0
+        return 0.0, 0.0
     near = sum(_within(kind, _REACH).astype(np.uint8) for kind in kinds)
-    return float((other & (near < 2)).mean())
+    level = _flat(values, _LEVEL) & (values >= _PLATEAUS[0]) & (values <= _PLATEAUS[1])
+    level &= (values < TRIMAP[0] - _NOISE) | (values > TRIMAP[1] + _NOISE)
+    return float((other & (near < 2)).mean()), float(level.mean())
 
 
 def _within(mask: np.ndarray, reach: int) -> np.ndarray:

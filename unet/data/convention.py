@@ -11,8 +11,9 @@ from unet.data.options import COLOUR, DataOptions, parse_value, value_name
 from unet.data.reading import BRIGHT, DARK, Reading
 from unet.errors import DataError
 
-MAX_AWAY = 0.02  # share of a folder's pixels that may be greys away from contours, for a reading by brightness
-MAX_FLAT = 0.01  # share of them that may be areas of one grey
+MAX_AWAY = 0.1  # share of a folder's pixels that may be greys away from contours, for a reading by brightness
+MAX_FLAT = 0.01  # share of them that may be areas of one grey, or nearly one
+MAX_PLATEAUS = 0.1  # the same, as a share of the pixels that are not nearly black
 MAX_GREYS = 0.3  # share of them that may be other greys than 0 and 255 at all
 MAX_AWAY_IN_FILE = 0.25  # share of one file's pixels that may be greys away from contours
 MIN_FLAT_COLOURS = 0.6  # share of pixels that lie within areas of one colour
@@ -73,7 +74,7 @@ def misfit(reading: Reading, content: MaskContent) -> str | None:
         "value": not set(rest.codes.tolist()) <= {0, *reading.foreground},
         "ids": rest.coloured or greys >= (WIDE_IDS if content.wide else MOST_IDS),
         "ids or brightness": rest.coloured or not set(rest.codes[rest.codes >= MOST_IDS].tolist()) <= {255},
-        "brightness": rest.coloured or content.away > MAX_AWAY_IN_FILE or (greys < MOST_IDS and _is_region(rest)),
+        "brightness": rest.coloured or _odd_greys(content) or (greys < MOST_IDS and _is_region(rest)),
         "alpha": not content.layer,
         "alpha value": not content.layer or not _alpha([content]).foreground,
         "colours": rest.flat.sum() < MIN_FLAT_COLOURS / 2 * rest.pixels,
@@ -81,6 +82,10 @@ def misfit(reading: Reading, content: MaskContent) -> str | None:
     if not wrong:
         return None
     return f"it holds {describe_values([content])}, and the masks before it are read so: {reading}"
+
+
+def _odd_greys(content: MaskContent) -> bool:
+    return content.away > MAX_AWAY_IN_FILE or content.plateaus > MAX_PLATEAUS
 
 
 def _totals(contents: Sequence[MaskContent]) -> tuple[np.ndarray, np.ndarray]:
@@ -232,6 +237,8 @@ def _brightness(contents: Sequence[MaskContent], folder: str, scaled: bool) -> R
     greys = sum(int(c.counts[o].sum()) for c, o in zip(contents, others, strict=True)) / pixels
     flat = sum(int(c.flat[o].sum()) for c, o in zip(contents, others, strict=True)) / pixels
     away = sum(content.away * content.pixels for content in contents) / pixels
+    plateaus = sum(content.plateaus * content.pixels for content in contents) / pixels
+    lit = sum(int(c.counts[v > BAND].sum()) for c, v in zip(contents, levels, strict=True)) / pixels
     dark, bright = any((v <= BAND).any() for v in levels), any((v >= 255 - BAND).any() for v in levels)
     trimap = _trimap(contents, levels, pixels)
     odd = [content for content in contents if content.away > MAX_AWAY_IN_FILE]
@@ -242,7 +249,7 @@ def _brightness(contents: Sequence[MaskContent], folder: str, scaled: bool) -> R
         reason = f"{max(greys, away):.0%} of them are greys away from contours, as in photographs"
         raise _refusal(folder, contents, reason, f"name the folder of the masks with --masks, or {WAYS}")
     ids = bool(trimap) and max(int(v[-1]) for v in levels if len(v)) < 255  # such as 0, 127 and 254
-    if flat > MAX_FLAT or len(trimap) > 1 or ids:
+    if max(flat, plateaus) > MAX_FLAT or plateaus > MAX_PLATEAUS * lit or len(trimap) > 1 or ids:
         raise _refusal(folder, contents, "they have areas of several greys")
     if not (dark and bright):
         raise _refusal(folder, contents, f"they have several values, but {'no white' if dark else 'no black'}")
