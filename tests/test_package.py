@@ -40,6 +40,7 @@ def test_the_dependencies_are_those_of_the_requirements_files():
     assert PROJECT["dependencies"] == [*chain(*requirements("requirements.txt").values())]
     sections = requirements("requirements-dev.txt")
     assert PROJECT["optional-dependencies"]["train"] == sections.pop("Training")
+    assert PROJECT["optional-dependencies"]["onnx"] == sections.pop("Export to ONNX")
     assert PROJECT["optional-dependencies"]["dev"] == [*chain(*sections.values())]
 
 

@@ -5,6 +5,7 @@
     unet predict photos/ --output cutouts/ --kind cutout --weights user/name
     unet check DIR --sheet sheet.png                                                 # before training
     unet evaluate --data DIR --split test --json
+    unet export --output unet.onnx                                                   # for programs without torch
     unet app --port 8000                                                             # the page and its API
     torchrun --standalone --nproc_per_node 2 -m unet predict photos/ --output masks/ # shared by two processes
 
@@ -22,6 +23,7 @@ from unet.data.command_line import add_data_options, data_options
 from unet.data.split import PARTS
 from unet.errors import ConfigError, UnetError
 from unet.hub.file_names import WEIGHTS_FILE, shipped
+from unet.network import ONNX_SIZE
 from unet.pictures.clicks import Click
 from unet.pictures.draw import KINDS, MAX_SOFTNESS, SOFTNESS, Style, check_softness
 from unet.prediction import PRECISIONS
@@ -80,8 +82,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
-    shared = argparse.ArgumentParser(add_help=False)
-    shared.add_argument(
+    weights = argparse.ArgumentParser(add_help=False)
+    weights.add_argument(
         "--weights",
         metavar="DIR_OR_REPO",
         help=f"weights folder, or its {WEIGHTS_FILE}, or Hub repo USER/NAME[@REVISION] (default: ./{WEIGHTS} if it "
@@ -89,7 +91,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     predict = commands.add_parser(
         "predict",
-        parents=[shared],
+        parents=[weights],
         help="write the mask of each picture as a PNG file",
         description="Write the result for each picture to DIR/STEM.png, at the picture's own size.",
     )
@@ -143,7 +145,7 @@ def _parser() -> argparse.ArgumentParser:
 
     evaluate = commands.add_parser(
         "evaluate",
-        parents=[shared],
+        parents=[weights],
         help="score the weights on pictures with masks",
         description="Score the weights on pictures with masks, at the weights' calibrated threshold.",
     )
@@ -168,6 +170,25 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument("--json", action="store_true", help="print the report as JSON")
     check.add_argument("--sheet", metavar="FILE", type=Path, help="write a sheet of overlays as PNG")
     add_data_options(check)
+
+    export = commands.add_parser(
+        "export",
+        parents=[weights],
+        help="write the network as one ONNX file",
+        description="Write the network as one ONNX file, from a normalised picture to probabilities, for onnxruntime, "
+        "rembg and others. It takes no clicks.",
+    )
+    export.add_argument("--output", required=True, metavar="FILE", type=Path, help="file to write; it ends in .onnx")
+    export.add_argument(
+        "--size",
+        metavar="N",
+        type=int,
+        default=ONNX_SIZE,
+        help="height and width, in pixels, of the pictures it takes (default: %(default)s, which rembg needs)",
+    )
+    export.add_argument(
+        "--mirror", action="store_true", help="average each picture with its mirror image, which takes twice the time"
+    )
     commands.add_parser("app", help="serve the page and its API", add_help=False)
     return parser
 
@@ -231,8 +252,17 @@ def _check(args: argparse.Namespace, processes: Processes) -> int:
     return 0
 
 
+def _export(args: argparse.Namespace, processes: Processes) -> int:
+    from unet.network.onnx_export import export_onnx
+
+    if processes.is_main:
+        export_onnx(args.weights, args.output, size=args.size, mirror=args.mirror)
+        print(args.output)
+    return 0
+
+
 def _run(args: argparse.Namespace, processes: Processes) -> int:
-    run = {"predict": _predict, "evaluate": _evaluate, "check": _check}[args.command]
+    run = {"predict": _predict, "evaluate": _evaluate, "check": _check, "export": _export}[args.command]
     try:
         status = run(args, processes)
     except UnetError as error:

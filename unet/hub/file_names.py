@@ -7,6 +7,7 @@ CONFIG_FILE = "config.json"
 SPLIT_FILE = "split.json"
 CURVES_FILE = "curves.png"
 CARD_FILE = "README.md"
+ONNX_FILE = "model.onnx"  # only if asked for
 
 LOADED_FILES = (WEIGHTS_FILE, CONFIG_FILE)  # what a predictor needs
 PUBLISHED_FILES = (*LOADED_FILES, SPLIT_FILE, CURVES_FILE, CARD_FILE)  # what training writes

@@ -17,6 +17,7 @@ from unet.json_values import is_number
 from unet.network.lite0 import IMAGENET_MEAN, IMAGENET_STD
 from unet.network.unet import UNet
 
+MAX_SIDE = 4096  # pixels of the network's input
 DIGEST = "sha256"  # of the values; the file's only metadata, since safetensors writes several keys in any order
 
 
@@ -77,8 +78,8 @@ def config_from_json(content: Any, file: str) -> tuple[dict[str, Any], WeightsCo
     valid = isinstance(prep, dict) and set(prep) == {"size", "mean", "std"}
     check(valid, "preprocessing should hold size, mean and std")
     size, mean, std = prep["size"], prep["mean"], prep["std"]
-    valid = isinstance(size, list) and len(size) == 2 and all(isinstance(s, int) and 1 <= s <= 4096 for s in size)
-    check(valid, f"preprocessing.size should be [height, width] within 1..4096, not {size!r}")
+    valid = isinstance(size, list) and len(size) == 2 and all(isinstance(s, int) and 1 <= s <= MAX_SIDE for s in size)
+    check(valid, f"preprocessing.size should be [height, width] within 1..{MAX_SIDE}, not {size!r}")
     for name, values in (("mean", mean), ("std", std)):
         valid = isinstance(values, list) and len(values) == channels and all(map(is_number, values))
         check(valid, f"preprocessing.{name} should be {channels} numbers, not {values!r}")
@@ -119,7 +120,7 @@ def save_weights(folder: str | Path, model: UNet, config: WeightsConfig) -> None
     half = {k: (v.half() if v.is_floating_point() else v).contiguous() for k, v in state.items()}
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        _write(folder / WEIGHTS_FILE, save(half, metadata={DIGEST: digest(half)}))
+        write_whole(folder / WEIGHTS_FILE, save(half, metadata={DIGEST: digest(half)}))
         save_config(folder, model, config)
     except OSError as error:
         raise WeightsError(f"{folder}: the weights could not be written ({error.strerror or error})") from error
@@ -127,11 +128,15 @@ def save_weights(folder: str | Path, model: UNet, config: WeightsConfig) -> None
 
 def save_config(folder: str | Path, model: UNet, config: WeightsConfig) -> None:
     """Write `config.json` alone into an existing `folder`."""
-    _write(Path(folder) / CONFIG_FILE, (json.dumps(config_to_json(model, config), indent=2) + "\n").encode())
+    write_whole(Path(folder) / CONFIG_FILE, (json.dumps(config_to_json(model, config), indent=2) + "\n").encode())
 
 
-def _write(path: Path, content: bytes) -> None:
-    """Write `path` whole or not at all."""
+def write_whole(path: Path, content: bytes) -> None:
+    """Write `path` whole or not at all.
+
+    Raises:
+        OSError: It cannot be written; what was there is still there.
+    """
     partial = path.with_name(path.name + ".partial")
     try:
         partial.write_bytes(content)
