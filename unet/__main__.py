@@ -187,7 +187,9 @@ def _parser() -> argparse.ArgumentParser:
         help="height and width, in pixels, of the pictures it takes (default: %(default)s, which rembg needs)",
     )
     export.add_argument(
-        "--mirror", action="store_true", help="average each picture with its mirror image, which takes twice the time"
+        "--mirror",
+        action=argparse.BooleanOptionalAction,
+        help="average each picture with its mirror image, which takes twice the time (default: as the weights say)",
     )
     commands.add_parser("app", help="serve the page and its API", add_help=False)
     return parser

@@ -78,7 +78,7 @@ def check_output(output: Path) -> None:
 
 
 def export_onnx(
-    source: str | Path, output: Path, *, size: int = ONNX_SIZE, mirror: bool = False, name: str | None = None
+    source: str | Path, output: Path, *, size: int = ONNX_SIZE, mirror: bool | None = None, name: str | None = None
 ) -> None:
     """Write the network of a weights folder or Hub model as one ONNX file, whole or not at all.
 
@@ -90,7 +90,8 @@ def export_onnx(
         source: Weights, as for `unet.hub.source.locate`.
         output: The file to write, which ends in .onnx.
         size: Height and width of the pictures, in pixels.
-        mirror: Whether probabilities are the mean of the picture's and its mirror image's, which takes twice the time.
+        mirror: Whether probabilities are the mean of the picture's and its mirror image's, which takes twice the time;
+            by default as the weights' config.json says.
         name: What the metadata call the source; by default the folder's name, or the Hub model and its commit.
 
     Raises:
@@ -107,6 +108,7 @@ def export_onnx(
         raise ConfigError(f"size {size}: {location.name} takes pictures of {smallest} to {MAX_SIDE} pixels a side")
     local = location.folder.resolve().name if location.revision is None else location.name
     digest = sha256((location.folder / WEIGHTS_FILE).read_bytes()).hexdigest()
+    mirror = config.flip if mirror is None else mirror
     content = _onnx_bytes(model, size, mirror, {**_facts(config, size), "source": name or local, "sha256": digest})
     try:
         write_whole(output, content)
