@@ -45,6 +45,21 @@ def test_a_second_push_sends_what_changed(hub, ask, weights):
     assert repo.head in same["text"]
 
 
+def test_the_onnx_file_is_published_if_asked_for_and_never_stays_beside_other_weights(hub, ask, weights):
+    assert "no model.onnx;" in ask("push", folder=str(weights), repo_id="user/new", onnx=True)["error"]
+    (weights / "model.onnx").write_bytes(b"graph")
+    ask("push", folder=str(weights), repo_id="user/new")
+    repo = hub.model("user/new")
+    assert "model.onnx" not in repo.files
+    ask("push", folder=str(weights), repo_id="user/new", onnx=True)
+    assert repo.files["model.onnx"] == b"graph"
+    (weights / "model.safetensors").write_bytes(MODEL[::-1])
+    ask("push", folder=str(weights), repo_id="user/new")
+    assert "model.onnx" not in repo.files
+    assert repo.files["model.safetensors"] == MODEL[::-1]
+    assert len(repo.commits) == 4
+
+
 def test_a_private_push_never_goes_to_a_public_repo(hub, ask, weights):
     ask("push", folder=str(weights), repo_id="user/new", private=True)
     assert hub.model("user/new").private is True

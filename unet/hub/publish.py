@@ -15,7 +15,7 @@ from huggingface_hub.hf_api import ModelInfo, RepoSibling, SpaceInfo
 
 from unet.errors import HubError, WeightsError
 from unet.hub.client import LOGIN, RETRY_PAUSES, Watch, explain, seconds_to_wait
-from unet.hub.file_names import PUBLISHED_FILES
+from unet.hub.file_names import ONNX_FILE, PUBLISHED_FILES
 from unet.hub.source import file_hash, parse_source, stated_hash
 
 logger = logging.getLogger(__name__)
@@ -49,23 +49,27 @@ def check_target(repo_id: str) -> None:
         raise HubError(f"publishing to {repo_id}: no token for the Hub is set; log in with {LOGIN}")
 
 
-def push_weights(folder: str | Path, repo_id: str, *, private: bool = False) -> Published:
+def push_weights(folder: str | Path, repo_id: str, *, private: bool = False, onnx: bool = False) -> Published:
     """Publish a weights folder as a model repo: exactly `PUBLISHED_FILES`, in one commit.
 
-    The repo, `user/name`, is created if it does not exist. With `private`, an existing public one is refused.
+    The repo, `user/name`, is created if it does not exist. With `private`, an existing public one is refused. With
+    `onnx`, the ONNX file is published, too; without, one that earlier weights left in the repo is deleted.
 
     Raises:
         WeightsError: A file is missing, or `repo_id` has another form.
         HubError: The files were not published; says why, and in which state the repo is.
     """
     folder = Path(folder)
-    missing = [name for name in PUBLISHED_FILES if not (folder / name).is_file()]
+    names = (*PUBLISHED_FILES, ONNX_FILE) if onnx else PUBLISHED_FILES
+    missing = [name for name in names if not (folder / name).is_file()]
     if missing:
         raise WeightsError(f"{folder}: no {', '.join(missing)}; a weights folder is published with all of them")
-    files = {name: (folder / name).read_bytes() for name in PUBLISHED_FILES}
+    files = {name: (folder / name).read_bytes() for name in names}
     api = HfApi()
     before = open_repo(api, repo_id, private=private)
-    return commit_files(api, repo_id, files, before=before, message="Upload weights, scores and model card")
+    message = "Upload weights, scores and model card"
+    old = [file.rfilename for file in before if file.rfilename == ONNX_FILE and not onnx]
+    return commit_files(api, repo_id, files, before=before, message=message, delete=old)
 
 
 def open_repo(
