@@ -5,7 +5,7 @@
     python train.py --data DIR --widths 64 128 256 512           # the reference's architecture, from scratch
     python train.py --data DIR --resume                          # go on after Ctrl-C or a crash
     python train.py --data DIR --track trackio                   # follow the run
-    python train.py --data DIR --push-to-hub USER/NAME           # publish the result
+    python train.py --data DIR --push-to-hub USER/NAME --onnx    # publish the result, with an ONNX file
 
 Checkpoints, history and prediction sheets go to runs/.
 """
@@ -189,7 +189,7 @@ def train(config: TrainConfig) -> None:
         tracking.sheet(config.run_folder / VALIDATION_SHEET)
         tracking.finish()
         if config.push_to_hub:
-            print(push_weights(config.weights_folder, config.push_to_hub, private=config.private))
+            print(push_weights(config.weights_folder, config.push_to_hub, private=config.private, onnx=config.onnx))
 
 
 def main() -> int:

@@ -189,6 +189,22 @@ def test_clicks_are_mentioned_where_the_network_takes_them(facts, tmp_path):
         assert ("takes clicks" in (tmp_path / "README.md").read_text(encoding="utf-8")) == clicks
 
 
+@pytest.mark.parametrize(
+    ("repo", "command"),
+    [
+        ("user/name", "hf download user/name model.onnx --local-dir ~/.u2net"),
+        (None, "mkdir -p ~/.u2net && cp FOLDER/model.onnx ~/.u2net/"),
+    ],
+)
+def test_the_onnx_file_is_described_where_there_is_one(facts, tmp_path, repo, command):
+    for onnx in (False, True):
+        write_card(tmp_path, replace(facts, onnx=onnx), repo_id=repo)
+        card = ModelCard.load(tmp_path / "README.md")
+        assert (command.replace("FOLDER", tmp_path.name) in card.text) == onnx
+        assert ("`prob` (B, 1, 320, 320)" in card.text) == onnx
+        assert ("onnx" in card.data.tags) == onnx
+
+
 def test_the_snippets_run_as_printed(facts, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     torch.manual_seed(0)

@@ -1,18 +1,23 @@
 """The end of a run: what it measures, how often it predicts for that, and what the card says of the command."""
 
 import json
+import sys
 from collections import Counter
 
+import onnx
 import pytest
 import torch
 from generated import write_folder
 
 from unet import Predictor, UNet
+from unet.errors import ConfigError
 from unet.network.weights import WeightsConfig
 from unet.training import release
-from unet.training.config import TrainConfig
+from unet.training.config import TrainConfig, check_config
 from unet.training.datasets import make_splits
 from unet.training.run import RunProgress
+
+HISTORY = [{"epoch": 1, "loss": 1.0, "lr": 0.1, "val_iou": 0.5, "val_dice": 0.5}]
 
 
 @pytest.mark.parametrize(
@@ -52,9 +57,8 @@ def test_each_picture_is_predicted_twice_at_most_and_the_weights_are_loaded_once
     monkeypatch.setattr(Predictor, "load", lambda source, **options: loaded.append(source) or load(source, **options))
     monkeypatch.setattr("sys.argv", ["train.py", "--data", str(main), "--init-from", "../before/weights"])
     torch.manual_seed(0)
-    history = [{"epoch": 1, "loss": 1.0, "lr": 0.1, "val_iou": 0.5, "val_dice": 0.5}]
     settings = WeightsConfig(size=(32, 32), data=splits.names)
-    progress = RunProgress(epoch=1, best_epoch=1, history=history)
+    progress = RunProgress(epoch=1, best_epoch=1, history=HISTORY)
     release.release(config, UNet(widths=(4, 8)), settings, splits, progress)
     assert loaded == [tmp_path / "w"]
     validation, measured = sum(map(len, splits.validation_sets())), sum(map(len, splits.scored_sets().values()))
@@ -66,3 +70,29 @@ def test_each_picture_is_predicted_twice_at_most_and_the_weights_are_loaded_once
     card = (tmp_path / "w/README.md").read_text(encoding="utf-8")
     assert "python train.py --data shapes --init-from weights\n" in card
     assert str(tmp_path) not in card
+
+
+def test_the_onnx_file_is_written_if_asked_for_and_that_of_other_weights_goes(tmp_path, monkeypatch):
+    monkeypatch.setattr("sys.argv", ["train.py"])
+    data, folder = write_folder(tmp_path / "shapes", 14), tmp_path / "w"
+    for wanted in (True, False):
+        config = TrainConfig(
+            data=data, output=folder, run_dir=tmp_path / "run", onnx=wanted, push_to_hub="user/name" if wanted else None
+        )
+        splits = make_splits(config)
+        settings = WeightsConfig(size=(32, 32), data=splits.names)
+        progress = RunProgress(epoch=1, best_epoch=1, history=HISTORY)
+        release.release(config, UNet(widths=(4, 8)), settings, splits, progress)
+        assert (folder / "model.onnx").exists() == wanted
+        assert ("model.onnx" in (folder / "README.md").read_text(encoding="utf-8")) == wanted
+        if wanted:
+            facts = {prop.key: prop.value for prop in onnx.load(folder / "model.onnx").metadata_props}
+            assert facts["source"] == "user/name"
+            assert json.loads(facts["threshold"]) == json.loads((folder / "config.json").read_text())["threshold"]
+
+
+def test_a_missing_package_is_named_before_training(monkeypatch):
+    monkeypatch.setitem(sys.modules, "onnxscript", None)
+    check_config(TrainConfig())
+    with pytest.raises(ConfigError, match="pip install onnx onnxscript"):
+        check_config(TrainConfig(onnx=True))

@@ -160,7 +160,7 @@ def test_two_processes_write_and_publish_once(photos, tmp_path):
     with LocalHub() as hub:
         environment = {**hub.env(tmp_path / "home"), "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
         result = subprocess.run(
-            [*TWO, TRAIN, *OPTIONS, "--data", str(photos), "--output", "weights", "--push-to-hub", "user/shapes"],
+            [*TWO, TRAIN, *OPTIONS, "--data", photos, "--output", "weights", "--push-to-hub", "user/shapes", "--onnx"],
             cwd=tmp_path,
             env=environment,
             capture_output=True,
@@ -173,7 +173,8 @@ def test_two_processes_write_and_publish_once(photos, tmp_path):
             assert (result.stdout + result.stderr).count(line) == 1, line
         repo = hub.model("user/shapes")
         assert len(repo.commits) == 2  # the Hub's own first one, and this
-        assert repo.files["model.safetensors"] == (tmp_path / "weights/model.safetensors").read_bytes()
+        for name in ("model.safetensors", "model.onnx"):
+            assert repo.files[name] == (tmp_path / "weights" / name).read_bytes()
 
 
 def test_a_process_that_dies_ends_the_run_with_its_error(photos, tmp_path):

@@ -1,4 +1,4 @@
-"""The U-Net: its contracting paths, the click layer, BatchNorm folding, and the weights folder.
+"""The U-Net: its contracting paths, the click layer, BatchNorm folding, the weights folder, ONNX.
 
 May import `unet.pictures` and `unet.hub`; no Gradio, nothing of training.
 """

@@ -14,6 +14,7 @@ from unet.evaluation.metrics import METRIC_LABELS
 from unet.hub.file_names import CARD_FILE, CURVES_FILE, SPLIT_FILE
 from unet.network.encoders import encoder_class
 from unet.network.weights import WeightsConfig
+from unet.training.card_onnx import onnx_section
 
 LICENSE_NAME = "mit-code-research-data"
 # The benchmark fills it in.
@@ -49,6 +50,7 @@ class CardFacts:
     versions: dict[str, str]  # versions of Python and the packages, by name
     file_bytes: int  # size of the weights file
     collapse: str | None = None  # that the network answers one thing everywhere, if it does
+    onnx: bool = False  # whether there is an ONNX file, too
 
 
 def write_card(folder: str | Path, facts: CardFacts, repo_id: str | None = None) -> None:
@@ -63,6 +65,7 @@ def write_card(folder: str | Path, facts: CardFacts, repo_id: str | None = None)
         _scores(facts),
         *([CLICKS] if facts.network["clicks"] else []),
         _usage(facts, repo_id or _relative(folder)),
+        *([onnx_section(repo_id or _relative(folder), bool(repo_id))] if facts.onnx else []),
         _training(facts),
         _data(facts),
         _limits(facts),
@@ -104,7 +107,8 @@ def card_metadata(facts: CardFacts, repo_id: str | None = None) -> ModelCardData
         license_link=f"https://huggingface.co/{repo_id}#data-and-terms" if repo_id else None,
         library_name="pytorch",
         pipeline_tag="image-segmentation",
-        tags=["u-net", "foreground-segmentation", "background-removal", "pytorch_model_hub_mixin"],
+        tags=["u-net", "foreground-segmentation", "background-removal", "pytorch_model_hub_mixin"]
+        + ["onnx"] * facts.onnx,
         datasets=[describe_data(name).identifier for name in facts.data] or None,
         metrics=list(METRIC_LABELS) if results else None,
         eval_results=results or None,

@@ -14,6 +14,7 @@ from unet.data.options import DataOptions
 from unet.errors import ConfigError
 from unet.evaluation.simulated_clicks import opencv
 from unet.network.encoders import ENCODERS, encoder_class
+from unet.network.onnx_export import check_packages
 from unet.training.augment import MIN_CROP
 from unet.training.loss import LOSSES
 
@@ -131,6 +132,8 @@ class TrainConfig:
     """Publish the weights folder as this Hub repo."""
     private: bool = False
     """Make the published repo private."""
+    onnx: bool = False
+    """Write the network as an ONNX file, too, for programs without torch; --push-to-hub publishes it with the rest."""
 
     @property
     def data_options(self) -> DataOptions:
@@ -182,7 +185,7 @@ class TrainConfig:
 
 # What may differ between a run and its resumption without changing the result, or only in the finished network.
 FREE_ON_RESUME = frozenset(
-    {"resume", "run_dir", "output", "push_to_hub", "private", "accumulate", "track", "serve_size", "flip"}
+    {"resume", "run_dir", "output", "push_to_hub", "private", "onnx", "accumulate", "track", "serve_size", "flip"}
 )
 _POSITIVE = ("size", "serve_size", "epochs", "batch_size", "accumulate", "main_repeats", "stream_pictures")
 
@@ -220,4 +223,6 @@ def check_config(config: TrainConfig, processes: int = 1) -> None:
             raise ConfigError(message)
     if c.clicks:
         opencv()
+    if c.onnx:
+        check_packages()
     _ = c.data_options  # refuses what is no value

@@ -14,7 +14,8 @@ from unet.data.pairs import Pair, load_resized
 from unet.data.split import save_split
 from unet.evaluation.evaluate import calibrate_threshold, describe_collapse, evaluate_pairs, reliability
 from unet.evaluation.metrics import count_empties, score_picture, summarise
-from unet.hub.file_names import CURVES_FILE, SPLIT_FILE, WEIGHTS_FILE
+from unet.hub.file_names import CURVES_FILE, ONNX_FILE, SPLIT_FILE, WEIGHTS_FILE
+from unet.network.onnx_export import export_onnx
 from unet.network.unet import UNet, count_parameters
 from unet.network.weights import WeightsConfig, save_config, save_weights
 from unet.prediction.predictor import Predictor
@@ -69,6 +70,19 @@ def measure(
     return row
 
 
+def write_onnx(config: TrainConfig) -> None:
+    """Write the ONNX file of the weights in `config.weights_folder` if it is wanted; else remove an earlier one.
+
+    Raises:
+        ConfigError: The file cannot be written.
+    """
+    file = config.weights_folder / ONNX_FILE
+    if config.onnx:
+        export_onnx(config.weights_folder, file, name=config.push_to_hub)
+    else:
+        file.unlink(missing_ok=True)  # it would be that of other weights
+
+
 def release(config: TrainConfig, model: UNet, settings: WeightsConfig, splits: Splits, progress: RunProgress) -> None:
     """Calibrate on validation, write weights, split, curves and card into `config.weights_folder`, and measure them.
 
@@ -89,6 +103,7 @@ def release(config: TrainConfig, model: UNet, settings: WeightsConfig, splits: S
     }
     settings = replace(settings, threshold=threshold, scores=scores)
     save_config(folder, model, settings)
+    write_onnx(config)
     save_split(folder / SPLIT_FILE, splits.stems())
     plot_curves(progress.history, folder / CURVES_FILE)
     plot_reliability(reliability(list(chain(*validated))), threshold, config.run_folder / "reliability.png")
@@ -111,6 +126,7 @@ def release(config: TrainConfig, model: UNet, settings: WeightsConfig, splits: S
             init_from=config.init_from and public_path(config.init_from),
             versions=versions,
             collapse=collapse,
+            onnx=config.onnx,
             file_bytes=(folder / WEIGHTS_FILE).stat().st_size,
         ),
         repo_id=config.push_to_hub,
