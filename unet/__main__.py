@@ -23,7 +23,7 @@ from unet.data.command_line import add_data_options, data_options
 from unet.data.split import PARTS
 from unet.errors import ConfigError, UnetError
 from unet.hub.file_names import WEIGHTS_FILE, shipped
-from unet.network import ONNX_SIZE
+from unet.network.command_line import add_export_options
 from unet.pictures.clicks import Click
 from unet.pictures.draw import KINDS, MAX_SOFTNESS, SOFTNESS, Style, check_softness
 from unet.prediction import PRECISIONS
@@ -178,19 +178,7 @@ def _parser() -> argparse.ArgumentParser:
         description="Write the network as one ONNX file, from a normalised picture to probabilities, for onnxruntime, "
         "rembg and others. It takes no clicks.",
     )
-    export.add_argument("--output", required=True, metavar="FILE", type=Path, help="file to write; it ends in .onnx")
-    export.add_argument(
-        "--size",
-        metavar="N",
-        type=int,
-        default=ONNX_SIZE,
-        help="height and width, in pixels, of the pictures it takes (default: %(default)s, which rembg needs)",
-    )
-    export.add_argument(
-        "--mirror",
-        action=argparse.BooleanOptionalAction,
-        help="average each picture with its mirror image, which takes twice the time (default: as the weights say)",
-    )
+    add_export_options(export)
     commands.add_parser("app", help="serve the page and its API", add_help=False)
     return parser
 
