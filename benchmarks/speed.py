@@ -218,12 +218,12 @@ def step_rows(rounds: int) -> list[list[str]]:
         content = astronaut(megapixels)
         picture = read_picture(content)
         small = predictor.prob_small(picture.rgb)
-        mask = mask_from_prob(predictor.upsample(small, picture.rgb), predictor.threshold)
+        mask = mask_from_prob(predictor.upsample(small, picture.rgb.shape[:2]), predictor.threshold)
         drawn = overlay(picture.rgb, mask)
         ways: dict[str, Callable[[], object]] = {
             "decode": partial(read_picture, content),
             "network": partial(predictor.prob_small, picture.rgb),
-            "upsampling": partial(predictor.upsample, small, picture.rgb),
+            "upsampling": partial(predictor.upsample, small, picture.rgb.shape[:2]),
             "overlay": partial(overlay, picture.rgb, mask),
             "mask PNG": partial(encode_png, mask),
             "overlay PNG": partial(encode_png, drawn),

@@ -34,6 +34,8 @@ META = {"_type": "gradio.FileData"}
 class FakePredictor:
     """Takes brightness for probability: deterministic, and different for different pictures."""
 
+    enough = 4 * max(SMALL)
+
     def __init__(self, takes_clicks: bool = False, threshold: float = 0.4, seconds: float = 0.0):
         self.name, self.revision, self.threshold = "some/weights@" + "a" * 40, "a" * 40, threshold
         self.takes_clicks, self.seconds, self.precision = takes_clicks, seconds, "fp32"
@@ -64,14 +66,14 @@ class FakePredictor:
             prob = np.where(other > 0, 0, np.where(this > 0, 1, prob)).astype(np.float32)
         return prob
 
-    def upsample(self, prob_small: np.ndarray, rgb: np.ndarray, clicks: Sequence[Click] = ()) -> np.ndarray:
-        large = Image.fromarray(prob_small).resize(rgb.shape[1::-1], Image.Resampling.BILINEAR)
+    def upsample(self, prob_small: np.ndarray, size: tuple[int, int], clicks: Sequence[Click] = ()) -> np.ndarray:
+        large = Image.fromarray(prob_small).resize(size[::-1], Image.Resampling.BILINEAR)
         prob8 = np.rint(np.asarray(large).clip(0, 1) * 255).astype(np.uint8)
         honour_clicks(prob8, clicks)
         return prob8
 
     def prob8(self, rgb: np.ndarray, clicks: Sequence[Click] = ()) -> np.ndarray:
-        return self.upsample(self.prob_small(rgb, clicks), rgb, clicks)
+        return self.upsample(self.prob_small(rgb, clicks), rgb.shape[:2], clicks)
 
 
 def free_port() -> int:

@@ -130,12 +130,12 @@ def test_pictures_in_flight_stay_within_the_pixel_budget(pictures, predictor, tm
     sizes = {f"p{index:02}": height * width for index, (height, width) in enumerate(SIZES)}
     save, lock = files.save_png, Lock()
 
-    def reading(source):
+    def reading(source, enough):
         nonlocal decoded, most
         with lock:
             decoded += sizes[source.stem]
             most = max(most, decoded - written)
-        return read_picture(source)
+        return read_picture(source, enough=enough)
 
     def writing(array, path):
         nonlocal written

@@ -38,16 +38,17 @@ class Picture:
     name: str  # the file's stem, which names the results
     straight: np.ndarray | None = None  # (H, W, 3) uint8: as `rgb`, but not composited; None means `rgb`
     notices: tuple[str, ...] = ()  # what the user should know, such as "the file is cut off at its end: ..."
+    size: tuple[int, int] | None = None  # height and width, where `rgb` is a smaller copy (see `read_picture`)
 
     @property
     def height(self) -> int:
-        """Height in pixels."""
-        return int(self.rgb.shape[0])
+        """Height of the picture in pixels."""
+        return int(self.rgb.shape[0]) if self.size is None else self.size[0]
 
     @property
     def width(self) -> int:
-        """Width in pixels."""
-        return int(self.rgb.shape[1])
+        """Width of the picture in pixels."""
+        return int(self.rgb.shape[1]) if self.size is None else self.size[1]
 
     @property
     def own_colours(self) -> np.ndarray:
@@ -70,7 +71,7 @@ def read_header(source: Source, name: str | None = None) -> tuple[int, int]:
         return file.size
 
 
-def read_picture(source: Source, name: str | None = None) -> Picture:
+def read_picture(source: Source, name: str | None = None, enough: int | None = None) -> Picture:
     """Decode a picture file (JPEG, PNG, GIF, WebP, BMP, TIFF, AVIF, HEIC or PPM).
 
     The result is upright by the EXIF orientation and converted to sRGB. Of several frames or pages the first is read;
@@ -80,27 +81,30 @@ def read_picture(source: Source, name: str | None = None) -> Picture:
     Args:
         source: A path, the bytes of a file, or an open binary file, which stays open.
         name: The name in error messages and of results. The default is the file name of a path.
+        enough: Sides of so many pixels are all that is needed: a JPEG may be decoded at a half, a quarter or an eighth
+            of its size, which takes less time, as long as neither side of the result is shorter than that.
 
     Raises:
         ImageError: The file is missing, not a picture, damaged, or larger than 100 megapixels (`MAX_PIXELS`) or 64 MB
             (`MAX_BYTES`). The message is one sentence with the name and the reason.
     """
     with opened(source, name, pixels=True) as file:
-        return decode_opened(file)
+        return decode_opened(file, enough)
 
 
-def decode_opened(file: Opened) -> Picture:
+def decode_opened(file: Opened, enough: int | None = None) -> Picture:
     """Decode a picture file that `opened` has opened with its pixels; see `read_picture`.
 
     Raises:
         ImageError: The file is damaged or cut off, or a TIFF of a kind that is not read.
     """
     try:
-        pixels = decode(file)
+        pixels = decode(file, enough)
         stem = Path(file.shown).stem
         straight = as_rgb(pixels.image)
         if pixels.alpha is None:
-            return Picture(straight, None, stem, notices=pixels.notices)
+            size = None if pixels.image.size == file.size else (file.size[1], file.size[0])
+            return Picture(straight, None, stem, notices=pixels.notices, size=size)
         alpha = np.asarray(pixels.alpha)
         if alpha.min() == 255:
             return Picture(straight, alpha, stem, notices=pixels.notices)

@@ -14,6 +14,7 @@ from unet.pictures.decode import Picture
 from unet.pictures.foreground import foreground_colours
 
 KINDS = ("mask", "cutout", "overlay", "probability")
+PROB_KINDS = ("mask", "probability", "prob")  # drawn from the probability map alone
 OVERLAY_COLOR = (230, 57, 70)
 OVERLAY_OPACITY = 0.5
 MAX_SOFTNESS = 127  # levels of the probability map

@@ -1,10 +1,12 @@
 """From an open picture file to upright sRGB pixels and their transparency."""
 
 import io
+import math
 from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image, ImageFile
+from PIL.JpegImagePlugin import JpegImageFile
 
 from unet.pictures import colour, jpeg
 from unet.pictures.boxes import colour_numbers
@@ -42,15 +44,32 @@ class Pixels:
         return Pixels(self.image.transpose(turn), self.alpha and self.alpha.transpose(turn), self.notices)
 
 
-def decode(source: Opened) -> Pixels:
-    """Decode the picture of an open file.
+def decode(source: Opened, enough: int | None = None) -> Pixels:
+    """Decode the picture of an open file; a JPEG's pixels may be fewer, if sides of `enough` pixels will do.
 
     Raises:
         TiffKindError: A TIFF of a kind that is not read.
         Exception: Its pixels are damaged: any of `DECODING_ERRORS`.
     """
-    pixels = _tiff_page(source) if source.image is None else _by_pillow(source, source.image)
+    if source.image is None:
+        pixels = _tiff_page(source)
+    elif enough is not None and isinstance(source.image, JpegImageFile):
+        whole = source.image.size
+        source.image.draft(None, (enough, enough))  # the scale is chosen by the side that has less to spare
+        pixels = _without_padding(_by_pillow(source, source.image), whole)
+    else:
+        pixels = _by_pillow(source, source.image)
     return pixels.upright(source.orientation)
+
+
+def _without_padding(pixels: Pixels, whole: tuple[int, int]) -> Pixels:
+    """A JPEG's smaller copy, exactly as wide and high as the `whole` picture: its last row and column may be padded."""
+    image = pixels.image
+    scale = 2 ** round(math.log2(whole[0] / image.width))
+    if (image.width * scale, image.height * scale) == whole:
+        return pixels
+    box = (0, 0, whole[0] / scale, whole[1] / scale)
+    return Pixels(image.resize(image.size, Image.Resampling.BICUBIC, box), None, pixels.notices)
 
 
 def as_rgb(image: Image.Image) -> np.ndarray:

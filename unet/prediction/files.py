@@ -17,7 +17,7 @@ import numpy as np
 from unet.errors import ConfigError, ImageError, UnetError
 from unet.pictures.clicks import Click, check_inside
 from unet.pictures.decode import Picture, read_header, read_picture
-from unet.pictures.draw import DEFAULT_STYLE, Style, render
+from unet.pictures.draw import DEFAULT_STYLE, PROB_KINDS, Style, render
 from unet.pictures.encode import save_png
 from unet.prediction.predictor import Predictor
 from unet.prediction.tasks import Task
@@ -52,8 +52,10 @@ class _Pipeline:
         draw: Callable[[Picture, np.ndarray], np.ndarray],
         clicks: Sequence[Click],
         pool: ThreadPoolExecutor,
+        enough: int | None,
     ) -> None:
         self._predictor, self._draw, self._clicks, self._pool = predictor, draw, clicks, pool
+        self._enough = enough
 
     def decode(self, chunk: _Chunk) -> None:
         """Start to decode the chunk's pictures."""
@@ -83,7 +85,7 @@ class _Pipeline:
 
     def _read(self, source: Path) -> Picture | UnetError:
         try:
-            picture = read_picture(source)
+            picture = read_picture(source, enough=self._enough)
             check_inside(self._clicks, picture.width, picture.height)
             return picture
         except UnetError as error:
@@ -91,7 +93,7 @@ class _Pipeline:
 
     def _write(self, task: Task, picture: Picture, small: np.ndarray) -> Outcome:
         try:
-            prob8 = self._predictor.upsample(small, picture.rgb, self._clicks)
+            prob8 = self._predictor.upsample(small, (picture.height, picture.width), self._clicks)
             save_png(self._draw(picture, prob8), task.target)
             return Outcome(task, None, picture.notices)
         except UnetError as error:
@@ -147,7 +149,9 @@ def predict_pictures(
     def draw(picture: Picture, prob8: np.ndarray) -> np.ndarray:
         return render(kind, picture, prob8, threshold, style)
 
-    pipeline = _Pipeline(predictor, draw, clicks, pool)
+    # Clicks are in pixels of the picture; cut-outs and overlays show its colours.
+    enough = predictor.enough if kind in PROB_KINDS and not clicks else None
+    pipeline = _Pipeline(predictor, draw, clicks, pool, enough)
     flight: deque[_Chunk] = deque()  # at most one being written, one in the network and one being decoded
     try:
         for chunk in _chunks(tasks):

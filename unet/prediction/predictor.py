@@ -1,5 +1,6 @@
 """The predictor: a network that turns pictures into 8-bit probability maps, `prob8`."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from unet.pictures.decode import read_picture
 from unet.prediction import PRECISIONS
 from unet.prediction.precision import cast, choose_precision, has_fast_bf16
 from unet.prediction.upsampling import upsample_bilinear
-from unet.prediction.zoom_in import clicks_within, focus_box, merge_views
+from unet.prediction.zoom_in import SMALLEST, clicks_within, focus_box, merge_views
 from unet.processes import Processes
 
 
@@ -117,6 +118,11 @@ class Predictor:
         return self.config.threshold
 
     @property
+    def enough(self) -> int:
+        """The side, in pixels, beyond which a picture shows the network nothing more, even from close by."""
+        return math.ceil(max(self.config.size) / SMALLEST)
+
+    @property
     def takes_clicks(self) -> bool:
         """Whether the network has a click layer, so that clicks are accepted."""
         return self._model.clicks
@@ -179,13 +185,13 @@ class Predictor:
         """
         return self.probs_small([rgb], [clicks])[0]
 
-    def upsample(self, prob_small: np.ndarray, rgb: np.ndarray, clicks: Sequence[Click] = ()) -> np.ndarray:
-        """Upsample probabilities to the picture's size: `prob8 = round(255 * probability)`, (H, W) uint8.
+    def upsample(self, prob_small: np.ndarray, size: tuple[int, int], clicks: Sequence[Click] = ()) -> np.ndarray:
+        """Upsample probabilities to the picture's `size` (H, W): `prob8 = round(255 * probability)`, (H, W) uint8.
 
-        `prob_small` (h, w) comes from the method of this name, or is one of `probs_small`, with the same clicks; of
-        `rgb` only the size is used. The pixel of a foreground click becomes 255, that of a background click 0.
+        `prob_small` (h, w) comes from the method of this name, or is one of `probs_small`, with the same clicks. The
+        pixel of a foreground click becomes 255, that of a background click 0.
         """
-        prob8 = upsample_bilinear(prob_small, (rgb.shape[0], rgb.shape[1]))
+        prob8 = upsample_bilinear(prob_small, size)
         honour_clicks(prob8, clicks)
         return prob8
 
@@ -195,4 +201,4 @@ class Predictor:
         Raises:
             ConfigError: Clicks are given, but the weights have no click layer.
         """
-        return self.upsample(self.prob_small(rgb, clicks), rgb, clicks)
+        return self.upsample(self.prob_small(rgb, clicks), (rgb.shape[0], rgb.shape[1]), clicks)

@@ -7,25 +7,27 @@ filter, He & Sun 2015, arXiv:1505.00996) is not used: on training pictures of EC
 import numpy as np
 from PIL import Image
 
-STRIP_PIXELS = 2**21  # pixels of the picture in a strip
-
-
-def _strips(height: int, width: int) -> list[tuple[int, int]]:
-    rows = max(1, STRIP_PIXELS // width)
-    return [(top, min(top + rows, height)) for top in range(0, height, rows)]
-
-
-def _resize_rows(image: Image.Image, size: tuple[int, int], top: int, bottom: int) -> np.ndarray:
-    """Rows `top` to `bottom` of `image` resized to `size` (height, width), without seams between strips."""
-    scale = image.height / size[0]
-    box = (0.0, top * scale, float(image.width), min(bottom * scale, float(image.height)))
-    return np.asarray(image.resize((size[1], bottom - top), Image.Resampling.BILINEAR, box=box))
+STRIP_PIXELS = 2**16  # pixels of the picture in a strip, which fits into the processor's cache
 
 
 def upsample_bilinear(prob: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Upsample `prob`, (h, w) float32 in 0..1, bilinearly to `size` (H, W): `prob8 = round(255 * prob)`, uint8."""
+    """Upsample `prob`, (h, w) float32 in 0..1, bilinearly to `size` (H, W): `prob8 = round(255 * prob)`, uint8.
+
+    Where the picture is lower than the map, the rows are averaged instead, so that none is left out.
+    """
+    height, width = size
     image = Image.fromarray(np.ascontiguousarray(prob * 255, dtype=np.float32))
+    wide = np.asarray(image.resize((width, min(height, image.height)), Image.Resampling.BILINEAR))  # (h, W)
+    steps = np.diff(wide, axis=0, append=wide[-1:])  # (h, W), to the next row
+    # Pixels are squares: their centres lie at halves, as Pillow has it.
+    places = np.clip((np.arange(height) + 0.5) * len(wide) / height - 0.5, 0, len(wide) - 1)
+    above = places.astype(int)
+    below = (places - above).astype(np.float32)[:, None]  # share of the next row
     prob8 = np.empty(size, dtype=np.uint8)
-    for top, bottom in _strips(*size):
-        prob8[top:bottom] = np.rint(_resize_rows(image, size, top, bottom))  # (strip, W)
+    count = max(1, STRIP_PIXELS // width)
+    for rows in (slice(top, top + count) for top in range(0, height, count)):
+        strip = steps[above[rows]] * below[rows]  # (strip, W)
+        strip += wide[above[rows]]
+        strip += 0.5
+        prob8[rows] = strip
     return prob8

@@ -79,15 +79,15 @@ class Service:
         """A path in the cache that does not exist yet and cannot be guessed."""
         return self.cache / secrets.token_hex(32)
 
-    def read(self, path: str | Path | None) -> Picture:
-        """Decode an upload.
+    def read(self, path: str | Path | None, enough: int | None = None) -> Picture:
+        """Decode an upload; `enough` as for `read_picture`.
 
         Raises:
             ImageError: There is none, or it is not a picture within the limits.
         """
         if path is None:
             raise ImageError("no picture was given; upload one first")
-        return read_picture(path)
+        return read_picture(path, enough=enough)
 
     def prob_small(self, picture: Picture, clicks: Sequence[Click] = ()) -> np.ndarray:
         """Probabilities (h, w) float32 at the network's size.
@@ -112,7 +112,7 @@ class Service:
     def prob8(self, picture: Picture, prob_small: np.ndarray, clicks: Sequence[Click] = ()) -> np.ndarray:
         """(H, W) uint8 at the picture's own size."""
         self._idle.touch()  # every request comes here
-        return self.predictor.upsample(prob_small, picture.rgb, clicks)
+        return self.predictor.upsample(prob_small, (picture.height, picture.width), clicks)
 
     def segment(
         self, path: str | Path | None, threshold: Any, clicks: str | None = None, softness: int = draw.SOFTNESS
@@ -158,7 +158,7 @@ class Service:
         Raises:
             ImageError: The upload cannot be used.
         """
-        picture = self.read(path)
+        picture = self.read(path, self.predictor.enough)
         small = self.prob_small(picture)
         kinds = {"probability": lambda: self.prob8(picture, small)}
         return write_results(self.fresh_folder(), safe_stem(picture.name), kinds)["probability"]
