@@ -1,14 +1,18 @@
 """Which pictures a run trains on, validates and is scored with, and which earlier weights it may start from."""
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from generated import write_folder
+from PIL import Image
 
 from unet import UNet
+from unet.data.pairs import Pair
 from unet.data.split import load_split, save_split
-from unet.errors import ConfigError, TrainingError
+from unet.errors import ConfigError, DataError, TrainingError
 from unet.network.weights import WeightsConfig, save_weights
 from unet.training import datasets as module
 from unet.training.config import TrainConfig, check_config
@@ -142,6 +146,42 @@ def test_a_folder_that_the_weights_do_not_know_is_new_to_them(folders, tmp_path)
     weights = weights_of(tmp_path, earlier)
     refuse_leak(weights, make_splits(TrainConfig(data=folders["shapes"], extra_data=(folders["more"], folders["new"]))))
     refuse_leak(weights, make_splits(TrainConfig(data=folders["shapes"], extra_data=(folders["most"],))))
+
+
+def test_numbers_that_two_folders_share_say_nothing_but_names_and_the_whole_folder_do(folders, tmp_path):
+    earlier = make_splits(TrainConfig(data=folders["shapes"]))  # p00 to p19
+    weights = weights_of(tmp_path / "weights", earlier)
+    refuse_leak(weights, make_splits(TrainConfig(data=folders["more"], split_seed=1)))  # p00 to p29, other pictures
+    renamed = tmp_path / "renamed"
+    shutil.copytree(folders["shapes"], renamed)
+    with pytest.raises(TrainingError, match="give a folder of other pictures another name"):
+        refuse_leak(weights, make_splits(TrainConfig(data=renamed, split_seed=1)))
+    stems = [f"aero_2008_{number:06}" for number in range(12)]
+    held_out = Splits([], pairs_of("other", *stems), [], [], [], [], ("other",))
+    split = {"train": stems[5:6], "val": [], "test": [], "extra_test": []}
+    with pytest.raises(TrainingError, match="aero_2008_000005 would be tested"):
+        refuse_leak(weights_of(tmp_path / "named", earlier, split), held_out)
+
+
+def pairs_of(root: str, *stems: str) -> list[Pair]:
+    return [Pair(stem, Path(root, f"{stem}.jpg"), Path(root, f"{stem}.png"), Path(root)) for stem in stems]
+
+
+def test_what_is_said_of_masks_holds_for_extra_folders_as_far_as_they_have_it(tmp_path):
+    main, extra = write_folder(tmp_path / "main", 12), write_folder(tmp_path / "extra", 12, first_seed=50)
+    for path in (main / "masks").iterdir():  # trimaps of 1, 2 and 3
+        inside = np.asarray(Image.open(path)) > 0
+        Image.fromarray(np.where(inside, 1, np.where(np.arange(56) < 3, 3, 2)).astype(np.uint8)).save(path)
+    (main / "images").rename(main / "views")
+    (main / "masks").rename(main / "trimap")
+    options = {"images": "views", "masks": "trimap", "foreground": ("1",), "unknown": ("3",)}
+    splits = make_splits(TrainConfig(data=main, extra_data=(extra,), **options))
+    assert {name: str(reading) for name, reading in splits.readings().items()} == {
+        "main": "as the options say: 1 foreground, the rest background; 3 unknown",
+        "extra": "0 is background, 255 foreground",
+    }
+    with pytest.raises(DataError, match=r"no mask of .*extra has 1 or 3, which the options name"):
+        make_splits(TrainConfig(data=extra, foreground=("1",), unknown=("3",)))
 
 
 def test_weights_without_a_split_are_not_checked(three, tmp_path):

@@ -41,6 +41,9 @@ def decide(contents: Sequence[MaskContent], options: DataOptions, folder: str, *
     """
     unknown = tuple(map(parse_value, options.unknown))
     foreground = tuple(map(parse_value, options.foreground))
+    if options.extra:
+        present = set(_totals(contents)[0].tolist())
+        unknown, foreground = (tuple(c for c in codes if c in present) for codes in (unknown, foreground))
     _refuse_absent(contents, foreground + unknown, folder)
     rest = [content.without(unknown) for content in contents] if unknown else list(contents)
     if foreground:

@@ -24,7 +24,11 @@ class Finder:
     def find(self, folder: Folder) -> list[Found]:
         """What the folder holds: one whole, or parts of a split; empty if nothing in it is a mask."""
         if self._options.images or self._options.masks:
-            return find_told(folder, self._options, self._given)
+            try:
+                return find_told(folder, self._options, self._given)
+            except DataError:
+                if not self._options.extra:
+                    raise
         return (
             self._folder_pairs(folder)
             or self._one_folder(folder)

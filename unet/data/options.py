@@ -19,6 +19,7 @@ class DataOptions:
     foreground: tuple[str, ...] = ()  # values or colours of the masks that are foreground; the rest is background
     unknown: tuple[str, ...] = ()  # values or colours that count neither in training nor in scores
     invert_masks: bool = False  # foreground and background change places
+    extra: bool = False  # of a folder beside the main one: names and values that it does not have do not hold for it
     upright_masks: bool = False  # masks lie as the pictures are seen, not as the rows of EXIF-turned ones are stored
 
     def __post_init__(self) -> None:

@@ -57,7 +57,8 @@ class TrainConfig:
     stream_pictures: int = 1000
     """Number of pictures that make an epoch of a streamed dataset."""
     extra_data: Annotated[tuple[Path, ...], tyro.conf.UseAppendAction] = ()
-    """Another folder of training pictures. A tenth of it is kept out, half of that tenth (at most a hundred) for
+    """Another folder of training pictures. What the options below say of masks and names holds for it as far as it has
+    such values and names; the rest is found out. A tenth of it is kept out, half of that tenth (at most a hundred) for
     validation and the rest as extra_test."""
     extra_repeats: Annotated[tuple[int, ...], _shown("N ...", "once")] = ()
     """How often an epoch shows each picture of each extra folder, in the order of --extra-data."""

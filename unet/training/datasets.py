@@ -1,6 +1,7 @@
 """The pictures of a training run by part: train, val, test and extra_test."""
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from itertools import chain
@@ -70,6 +71,10 @@ class Splits:
         stems = {name: sorted(pair.stem for pair in pairs) for name, pairs in parts.items()}
         stems["val"] += prefixed_names(list(chain(*self.extra_val)))
         return {**stems, "extra_test": extra_test_names(list(chain(*self.extra_test)))}
+
+    def main_stems(self) -> set[str]:
+        """The stems of the main folder's pictures."""
+        return {pair.stem for pair in (*self.train, *self.val, *self.test)}
 
     def pictures(self) -> dict[str, list[str]]:
         """The stems of every part of every folder, which a resumed run must find again."""
@@ -177,7 +182,7 @@ def make_splits(config: TrainConfig) -> Splits:
     folder = config.data or kaggle_folder()
     options, skip = config.data_options, config.skip_broken
     others = [
-        inspect_folder(other, replace(options, split_file=None), skip_broken=skip, decode=True)
+        inspect_folder(other, replace(options, split_file=None, extra=True), skip_broken=skip, decode=True)
         for other in config.extra_data
     ]
     parts = [_split_extra(config, *pair) for pair in zip(config.extra_data, others, strict=True)]
@@ -204,7 +209,8 @@ def refuse_leak(weights: Path, splits: Splits) -> None:
     """Refuse to start from weights that were trained on pictures which this run keeps out of training.
 
     A picture that was kept out may be in another part now, such as val instead of extra_test. Pictures of a folder
-    that the weights were not trained on are new to them.
+    that the weights were not trained on are new to them. A main folder of another name is told by its stems: if all of
+    them are those of the weights' main folder, or by those that say more than a number such as 0001 or img_12.
 
     Nothing is checked if the folder `weights` holds no split.json.
 
@@ -215,6 +221,8 @@ def refuse_leak(weights: Path, splits: Splits) -> None:
     if not path.exists():
         return
     earlier, (earlier_main, *earlier_extras) = load_split(path), read_config(weights)[1].data or ("",)
+    known = {stem for part in ("train", "val", "test") for stem in earlier[part] if "/" not in stem}
+    same_stems = known == splits.main_stems()
     kept_out = set(earlier["val"]) | set(earlier["extra_test"])
     if len(earlier_extras) == 1:  # names without a folder
         kept_out |= {f"{earlier_extras[0]}/{name}" for name in earlier["extra_test"]}
@@ -227,9 +235,16 @@ def refuse_leak(weights: Path, splits: Splits) -> None:
         if folder in earlier_extras:  # whose training pictures are not listed: all but those kept out
             seen |= {stem for stem in stems if f"{folder}/{stem}" not in kept_out}
         if folder in (splits.names[0], earlier_main):
-            seen |= stems & set(earlier["train"])
+            sure = folder == earlier_main or same_stems
+            seen |= {stem for stem in stems & set(earlier["train"]) if sure or _is_telling(stem)}
     if seen:
         raise TrainingError(
             f"{weights} was trained with another split: {list_names(sorted(seen))} would be tested although the "
-            "weights were trained on them; use the same --split-seed, --groups and folders"
+            "weights were trained on them; use the same --split-seed, --groups and folders, or give a folder of other "
+            "pictures another name"
         )
+
+
+def _is_telling(stem: str) -> bool:
+    """Whether a stem is no mere number, which pictures of many folders have."""
+    return re.fullmatch(r"[^\W\d_]*[-_. ]?\(?\d+\)?", stem.rpartition("/")[2]) is None
