@@ -15,7 +15,10 @@ from mask_folders import write_masks as write_kind
 from PIL import Image
 
 from unet.__main__ import main
-from unet.data.duplicates import near_duplicates, thumbnail
+from unet.data.duplicates import REDUCED, near_duplicates, thumbnail
+from unet.errors import ImageError
+from unet.pictures.decode import decode_opened, read_picture
+from unet.pictures.opening import opened
 
 ROOT = Path(__file__).parents[2]
 
@@ -138,3 +141,25 @@ def test_every_layout_is_reported_by_paths_below_the_folder(tmp_path, capsys):
     write_masks(tmp_path, masks)
     report = json.loads(check(capsys, tmp_path, "--json")[1])
     assert [(row["image"], row["mask"]) for row in report["pairs"]] == list(zip(images, masks, strict=True))
+
+
+@pytest.mark.parametrize(("height", "width"), [(300, 400), (1200, 900), (90, 2000)])
+def test_a_jpeg_decoded_at_a_fraction_of_its_size_has_the_same_thumbnail_and_damage(tmp_path, height, width):
+    path = tmp_path / "a.jpg"
+    Image.fromarray(draw_pair(3, height, width)[0]).save(path, quality=90, exif=exif_of(6))
+    with opened(path, None, pixels=True) as file:
+        reduced = decode_opened(file, REDUCED).rgb
+    whole = read_picture(path).rgb
+    assert min(reduced.shape[:2]) >= REDUCED
+    assert reduced.size < whole.size / 3
+    difference = np.abs(thumbnail(reduced).astype(int) - thumbnail(whole))
+    assert difference.mean() < 2  # of the 8 that tell duplicates
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with opened(path, None, pixels=True) as file, pytest.raises(ImageError, match="damaged or cut off"):
+        decode_opened(file, REDUCED)
+
+
+def exif_of(orientation: int) -> Image.Exif:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    return exif

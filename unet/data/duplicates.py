@@ -11,6 +11,9 @@ MAX_WORST = 60  # their largest difference
 _CHUNK = 256  # pictures that are compared with all others at a time
 
 
+REDUCED = 3 * SIDE  # pixels of the shorter side, at least, of a JPEG that is decoded at a fraction of its size
+
+
 def thumbnail(rgb: np.ndarray) -> np.ndarray:
     """A picture (H, W, 3) uint8 as (SIDE, SIDE, 3) uint8, each pixel the mean of its area."""
     return np.asarray(Image.fromarray(rgb).resize((SIDE, SIDE), Image.Resampling.BOX, reducing_gap=2))

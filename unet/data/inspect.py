@@ -11,7 +11,7 @@ import numpy as np
 
 from unet.data.contents import MaskContent
 from unet.data.convention import decide, describe_values
-from unet.data.duplicates import thumbnail
+from unet.data.duplicates import REDUCED, thumbnail
 from unet.data.folders import FolderFiles, list_folder
 from unet.data.foreign import describe_annotations, is_pointer, pages_of_one_size
 from unet.data.mask_files import decode_opened_mask
@@ -170,7 +170,7 @@ def _look(files: FolderFiles, pair: Pair, decode: bool) -> _Look:
                     _look_at_mask(files, look, path, file, Turn(header[0], file.orientation, header[1], file.size))
                 elif path == pair.image:
                     header = (file.orientation, file.size)
-                    look.thumbnail = thumbnail(decode_opened(file).rgb) if decode else None
+                    look.thumbnail = thumbnail(decode_opened(file, REDUCED).rgb) if decode else None
         except (DataError, ImageError) as error:
             look.faults.append((UNREADABLE, f"{files.relative(path)} ({error})", path))
     return look
