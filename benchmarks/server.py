@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import common
 import httpx
@@ -27,17 +28,15 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
-def running(command: Sequence[str], url: str) -> Iterator[tuple[psutil.Process, float]]:
-    """A server as a process of its own: the process and the seconds until `url` answered.
+def running(command: Sequence[str], url: str, root: Path = common.ROOT) -> Iterator[tuple[psutil.Process, float]]:
+    """A server as a process of its own, started in `root`: the process and the seconds until `url` answered.
 
     Raises:
         RuntimeError: it ended, or did not answer in time.
     """
     environment = {**os.environ, "HF_HUB_OFFLINE": "1", "GRADIO_ANALYTICS_ENABLED": "False"}
     started = time.monotonic()
-    process = subprocess.Popen(
-        command, cwd=common.ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
+    process = subprocess.Popen(command, cwd=root, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         while True:
             with contextlib.suppress(httpx.TransportError):
