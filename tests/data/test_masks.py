@@ -6,7 +6,7 @@ import pytest
 from generated import draw_pair
 from picture_files import encoded
 from PIL import Image
-from raw_writers import chunk
+from raw_writers import chunk, tiff, tiff_page
 
 from unet.data.masks import UNKNOWN, read_mask
 from unet.errors import DataError
@@ -77,6 +77,39 @@ def test_other_formats(saved, name):
     assert labels.shape == (64, 48)
     assert labels[:, :16].max() == 0
     assert labels[:, 32:].min() == labels[:, 32:].max() == 1
+
+
+INSIDE = draw_pair(0)[1] > 0
+RED = np.dstack([INSIDE * 65535, INSIDE * 0, INSIDE * 0]).astype(np.uint16)
+
+
+@pytest.mark.parametrize(
+    ("values", "options"),
+    [
+        ((65535 - INSIDE * 65535).astype(np.uint16), {"photometric": 0}),
+        ((4095 - INSIDE * 4095).astype(np.uint16), {"photometric": 0, "bits": 12}),
+        (255 - INSIDE * np.uint8(255), {"photometric": 0}),
+        ((INSIDE * 3).astype(np.uint16), {}),
+        ((INSIDE * 7).astype(np.uint32), {"order": ">"}),
+        ((INSIDE * 7).astype(np.int32), {"compression": 8}),
+        (INSIDE.astype(np.float64), {}),
+        (INSIDE.astype(np.float16), {}),
+        (RED, {"planar": True}),
+        (RED, {"strips": 3}),
+    ],
+)
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_kinds_of_tiff(tmp_path, values, options, orientation):
+    order = options.get("order", "<")
+    (tmp_path / "m.tif").write_bytes(tiff(tiff_page(values, **options, tags={274: orientation}), order=order))
+    upright = INSIDE if orientation == 1 else np.rot90(INSIDE, -1)
+    np.testing.assert_array_equal(read_mask(tmp_path / "m.tif"), upright)
+
+
+def test_a_kind_of_tiff_that_is_not_read_is_named(tmp_path):
+    (tmp_path / "m.tif").write_bytes(tiff(tiff_page(np.dstack([RED, RED])[..., :2], photometric=8)))
+    with pytest.raises(DataError, match=r"the mask .*m\.tif could not be read: m\.tif is a TIFF of a kind"):
+        read_mask(tmp_path / "m.tif")
 
 
 def test_side_chunks_of_a_png_do_not_matter(tmp_path):

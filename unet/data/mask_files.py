@@ -9,7 +9,9 @@ from PIL import Image
 from unet.data.options import COLOUR, colour_code
 from unet.errors import DataError, ImageError
 from unet.pictures.decode import DECODING_ERRORS, TRANSPOSITIONS
-from unet.pictures.opening import Opened, opened
+from unet.pictures.opening import Opened, odd_tiff, opened
+from unet.pictures.tiff import TiffKindError
+from unet.pictures.tiff_samples import CMYK, GREY, read_page, read_samples
 
 VOC_VOID = colour_code(224, 224, 192)  # PASCAL VOC's colour of pixels that belong to no class
 NEARLY_GREY = 8  # channels that differ by no more are one grey: lossy formats tint greys by some levels
@@ -45,12 +47,31 @@ def decode_opened_mask(file: Opened, path: str | Path) -> MaskPixels:
         DataError: The file is damaged, or has values outside 0..65535.
     """
     try:
-        picture: Image.Image = file.image or Image.open(file.file, formats=("TIFF",))
+        picture = file.image or _tiff_picture(file)
         picture.load()
-        turn = None if file.page else TRANSPOSITIONS.get(file.orientation)  # Pillow turns a TIFF while it loads
+        turn = TRANSPOSITIONS.get(file.orientation)
         return _pixels(picture if turn is None else picture.transpose(turn), path)
+    except TiffKindError as error:
+        raise DataError(f"the mask {path} could not be read: {odd_tiff(file.shown, error)}") from error
     except DECODING_ERRORS as error:
         raise DataError(f"the mask {path} is damaged ({error}); save it again or remove it") from error
+
+
+def _tiff_picture(file: Opened) -> Image.Image:
+    """A TIFF of kinds that Pillow does not read, or not as they are meant; greys keep their values."""
+    assert file.page is not None
+    mode, samples = read_samples(file.file, file.page)  # (H, W, C)
+    grey = samples[..., 0]
+    if mode != GREY or samples.shape[2] > 1 or (file.page.bits == 8 and grey.dtype == np.uint8):
+        page = read_page(file.file, file.page)
+        if page.alpha is None or mode == CMYK:
+            return page.image
+        return Image.merge(mode + "A", [*page.image.split(), Image.fromarray(page.alpha)])
+    if file.page.value(262, 1) == 0 and grey.dtype.kind == "u":  # white is zero
+        grey = (2**file.page.bits - 1) - grey
+    if grey.dtype.kind == "f":
+        return Image.fromarray(grey.astype(np.float32))
+    return Image.fromarray(grey if grey.dtype == np.uint16 else grey.astype(np.int32))
 
 
 def _pixels(picture: Image.Image, path: str | Path) -> MaskPixels:

@@ -45,6 +45,24 @@ def decodes_here(page: Page) -> bool:
     return mode is not None and (page.bits > 8 or page.samples not in usual or page.value(339, 1) != _UINT)
 
 
+def read_samples(file: BinaryIO, page: Page) -> tuple[str, np.ndarray]:
+    """The mode of a page (L, RGB or CMYK) and its samples (H, W, C) as they are stored, of any type of number.
+
+    Raises:
+        TiffKindError: Its kind is none of those that are read.
+        ValueError: It is damaged (and the other `DECODING_ERRORS`).
+    """
+    mode, form = _MODES.get(page.value(262, 1)), page.value(339, 1)
+    if mode is None or page.bits not in _BITS.get(form, ()) or page.value(266, 1) != 1:
+        raise TiffKindError(page.describe())
+    spare = page.samples - _COLOURS[mode]
+    if spare < 0 or (mode == GREY and spare > 1) or page.value(332, 1) != 1 or (mode == CMYK and form != _UINT):
+        raise TiffKindError(page.describe())
+    if _unpacked_bytes(page) > MAX_SAMPLE_BYTES:
+        raise TiffKindError(f"{page.describe()}, unpacked more than {MAX_SAMPLE_BYTES // 10**6} MB")
+    return mode, _samples(file, page)
+
+
 def read_page(file: BinaryIO, page: Page) -> Decoded:
     """Decode a page.
 
@@ -52,19 +70,9 @@ def read_page(file: BinaryIO, page: Page) -> Decoded:
         TiffKindError: Its kind is none of those that are read.
         ValueError: It is damaged (and the other `DECODING_ERRORS`).
     """
-    mode, form = _MODES.get(page.value(262, 1)), page.value(339, 1)
-    extra = page.values(338)
-    bits, samples = page.bits, page.samples
-    if mode is None or bits not in _BITS.get(form, ()) or page.value(266, 1) != 1 or (mode == CMYK and form != _UINT):
-        raise TiffKindError(page.describe())
-    colours = _COLOURS[mode]
-    spare = samples - colours
-    if spare < 0 or (mode == GREY and spare > 1) or page.value(332, 1) != 1:
-        raise TiffKindError(page.describe())
-    if _unpacked_bytes(page) > MAX_SAMPLE_BYTES:
-        raise TiffKindError(f"{page.describe()}, unpacked more than {MAX_SAMPLE_BYTES // 10**6} MB")
-    values = _samples(file, page)  # (H, W, C)
-    kind = extra[0] if spare and extra else 0
+    mode, values = read_samples(file, page)
+    extra, bits, form, colours = page.values(338), page.bits, page.value(339, 1), _COLOURS[mode]
+    kind = extra[0] if page.samples > colours and extra else 0
     alpha = _alpha(values[..., colours], bits) if kind in (1, 2) else None
     colour = values[..., 0] if mode == GREY else values[..., :colours]
     if mode == CMYK or (bits == 8 and form == _UINT):
