@@ -83,7 +83,8 @@ def worker_rows(before: Worker, now: Worker, rounds: int) -> list[list[str]]:
     for size in MEGAPIXELS:
         rows.append(compare(f"JPEG of {size:g} megapixels to mask", f"mask {size:g}"))
     for size in MEGAPIXELS:
-        rows.append(compare(f"the same with a closer look, {size:g} megapixels", f"mask {size:g}", f"closer {size:g}"))
+        name = f"the same of a small object, now with a closer look, {size:g} megapixels"
+        rows.append(compare(name, f"mask far {size:g}", f"closer far {size:g}"))
     return rows
 
 
@@ -122,6 +123,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         for size in MEGAPIXELS:
             (Path(folder) / f"{size:g}.jpg").write_bytes(astronaut(size))
+            (Path(folder) / f"far {size:g}.jpg").write_bytes(astronaut(size, share=0.4))
         workers = [Worker(root, before / "weights", Path(folder)) for root in (before, common.ROOT)]
         try:
             rows = worker_rows(workers[0], workers[1], options.rounds)
@@ -129,9 +131,8 @@ def main() -> None:
             for worker in workers:
                 worker.process.kill()
     rows += server_rows(before, options.rounds)
-    commit = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], cwd=before, capture_output=True, text=True, check=True
-    )
+    command = ["git", "rev-parse", "--short", "HEAD"]
+    commit = subprocess.run(command, cwd=before, capture_output=True, text=True, check=True).stdout.strip()
     report = (
         f"{common.machine()}. Medians of {options.rounds} measurements in turn, of the server of "
         f"{max(3, options.rounds // 2)}; before is the commit {commit}.\n\n"

@@ -175,14 +175,16 @@ def agreement(data: Path) -> str:
     return "IoU of the masks with those in fp32: " + "; ".join(lines) + "."
 
 
-def astronaut(megapixels: float) -> bytes:
-    """The astronaut as a JPEG of so many megapixels, 4 : 3."""
+def astronaut(megapixels: float, share: float = 1.0) -> bytes:
+    """A JPEG of so many megapixels, 4 : 3, in which the astronaut takes this `share` of the sides, before grey."""
     height = round((megapixels * 1e6 * 3 / 4) ** 0.5)
-    buffer = io.BytesIO()
+    size = (height * 4 // 3, height)
+    inner = (round(size[0] * share), round(size[1] * share))
+    scene, buffer = Image.new("RGB", size, (128, 128, 128)), io.BytesIO()
     with Image.open(common.ROOT / "examples" / "astronaut.jpg") as image:
-        image.convert("RGB").resize((height * 4 // 3, height), Image.Resampling.BICUBIC).save(
-            buffer, "JPEG", quality=92
-        )
+        photograph = image.convert("RGB").resize(inner, Image.Resampling.BICUBIC)
+    scene.paste(photograph, ((size[0] - inner[0]) // 2, (size[1] - inner[1]) // 2))
+    scene.save(buffer, "JPEG", quality=92)
     return buffer.getvalue()
 
 
