@@ -17,6 +17,7 @@ import math
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from unet.data.command_line import add_data_options, data_options
@@ -161,6 +162,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     check.add_argument("data", metavar="DIR", type=Path, help="folder of pictures with masks")
     check.add_argument("--json", action="store_true", help="print the report as JSON")
+    check.add_argument(
+        "--classes",
+        metavar="auto|FILE",
+        help="the masks tell classes: those that a file lists, or those of a list in DIR, or else of the masks (auto)",
+    )
     check.add_argument("--sheet", metavar="FILE", type=Path, help="write a sheet of overlays as PNG")
     add_data_options(check)
     commands.add_parser("app", help="serve the page and its API", add_help=False)
@@ -218,7 +224,8 @@ def _check(args: argparse.Namespace, processes: Processes) -> int:
     from unet.data.inspect import inspect_folder
 
     if processes.is_main:
-        found = inspect_folder(args.data, data_options(args), skip_broken=args.skip_broken, decode=True)
+        options = replace(data_options(args), classes=args.classes)
+        found = inspect_folder(args.data, options, skip_broken=args.skip_broken, decode=True)
         if args.sheet:
             save_sheet(found, args.sheet)
         print(as_json(found) if args.json else as_text(found))

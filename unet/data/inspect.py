@@ -9,15 +9,18 @@ from pathlib import Path
 
 import numpy as np
 
+from unet.data.class_convention import decide_reading
+from unet.data.class_files import find_class_files
+from unet.data.class_reading import AnyReading
 from unet.data.contents import MaskContent
-from unet.data.convention import decide, describe_values
+from unet.data.convention import describe_values
 from unet.data.duplicates import thumbnail
 from unet.data.folders import FolderFiles, list_folder
 from unet.data.foreign import describe_annotations, is_pointer, pages_of_one_size
 from unet.data.masks import look_at_mask, read_masks
 from unet.data.options import NO_OPTIONS, DataOptions
 from unet.data.pair import Pair
-from unet.data.reading import Reading
+from unet.data.reading import UNKNOWN
 from unet.data.split import list_names, read_given_split
 from unet.data.turned import Turn, all_upright, read_orientation
 from unet.errors import DataError, ImageError
@@ -36,6 +39,7 @@ DOUBTFUL = (
     "mask of a picture that its EXIF orientation turns, which may lie upright or as the rows are stored "
     "(--upright-masks if the masks lie as the pictures are seen)"
 )
+SEVERAL = "picture with a mask for each of its objects, which do not say classes (make one mask of them)"
 STACK = "stack of several pages in one TIFF (save each page as a file of its own)"
 
 
@@ -46,12 +50,18 @@ class DataFolder:
     root: Path
     layout: str  # where pictures and masks lie, in words
     pairs: list[Pair]  # sorted by stem
-    reading: Reading
+    reading: AnyReading
     values: str  # the masks' values and their shares
-    shares: dict[str, float]  # of foreground among the known pixels, by stem
+    counts: dict[str, np.ndarray]  # (labels + 1,) pixels of each label, and unknown ones, by stem
     split: dict[str, list[str]] | None  # stems of train, val and test, if folders or --split-file give them
     left_out: list[str]  # files that are not used, relative to the folder
     thumbnails: dict[str, np.ndarray] = field(default_factory=dict)  # by stem, if pictures were decoded
+    unused_classes: Path | None = None  # a file with classes that nothing was said of
+
+    @property
+    def shares(self) -> dict[str, float]:
+        """The share of foreground among the known pixels, by stem, 0 without any; only of masks without classes."""
+        return {stem: float(n[1] / max(n[:-1].sum(), 1)) for stem, n in self.counts.items()}
 
     @property
     def joined(self) -> list[str]:
@@ -98,26 +108,27 @@ def inspect_folder(
     files = list_folder(folder, options)
     pairs = _candidates(files, folder)
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        looks = list(pool.map(lambda pair: _look(files, pair, decode), pairs))
+        looks = list(pool.map(lambda pair: _look(files, pair, decode, options.classes is not None), pairs))
         good = _sound(files, looks, options)
         _refuse_pointers(files, folder)
         _report(files, folder, skip_broken)
         if not good:
             raise DataError(f"the data folder {folder} has no usable pair of picture and mask")
         contents = _with_layers(good, files)
-        reading = decide(contents, options, str(folder))
+        reading = decide_reading(contents, options, str(folder), files.root)
         found = [replace(look.pair, reading=reading) for look in good]
-        shares = list(pool.map(lambda look: _share(look, reading), good))
+        counts = list(pool.map(lambda look: _count(look, reading), good))
     return DataFolder(
         root=files.root,
         layout=files.layout,
         pairs=found,
         reading=reading,
         values=describe_values(contents),
-        shares={pair.stem: share for pair, share in zip(found, shares, strict=True)},
+        counts={pair.stem: count for pair, count in zip(found, counts, strict=True)},
         split=_split(files, options, [pair.stem for pair in found]),
         left_out=sorted(set(files.left_out)),
         thumbnails={look.pair.stem: look.thumbnail for look in good if look.thumbnail is not None},
+        unused_classes=next(iter(find_class_files(files.root)), None) if options.classes is None else None,
     )
 
 
@@ -155,8 +166,8 @@ def _candidates(files: FolderFiles, folder: str | Path) -> list[Pair]:
     return pairs
 
 
-def _look(files: FolderFiles, pair: Pair, decode: bool) -> _Look:
-    """Look at the files of a pair."""
+def _look(files: FolderFiles, pair: Pair, decode: bool, classes: bool) -> _Look:
+    """Look at the files of a pair; its mask may be one of `classes`."""
     look, sizes = _Look(pair), []
     for path in (pair.image, *pair.masks):
         try:
@@ -177,11 +188,14 @@ def _look(files: FolderFiles, pair: Pair, decode: bool) -> _Look:
             look.faults.append((AS_STORED if turn.stored else OTHER_SIZE, text, mask))
     if look.faults:
         return look
-    _decode(files, look, decode)
+    if classes and pair.more_masks:
+        look.faults.append((SEVERAL, files.relative(pair.image), pair.image))
+        return look
+    _decode(files, look, decode, classes)
     return look
 
 
-def _decode(files: FolderFiles, look: _Look, decode: bool) -> None:
+def _decode(files: FolderFiles, look: _Look, decode: bool, classes: bool) -> None:
     """Decode the masks and, with `decode`, the picture."""
     if decode:
         try:
@@ -191,7 +205,7 @@ def _decode(files: FolderFiles, look: _Look, decode: bool) -> None:
             look.faults.append((UNREADABLE, text, look.pair.image))
     for mask in look.pair.masks:
         try:
-            look.contents.append(look_at_mask(mask, files.relative(mask), look.pair.image))
+            look.contents.append(look_at_mask(mask, files.relative(mask), look.pair.image, exact=classes))
         except DataError as error:
             look.faults.append((UNREADABLE, f"{files.relative(mask)} ({error})", mask))
 
@@ -232,14 +246,12 @@ def _with_layers(looks: Sequence[_Look], files: FolderFiles) -> list[MaskContent
     return [content for look in looks for content in look.contents]
 
 
-def _share(look: _Look, reading: Reading) -> float:
-    """The share of foreground among the known pixels of a pair, 0 without any."""
+def _count(look: _Look, reading: AnyReading) -> np.ndarray:
+    """Pixels of each label, and unknown ones, in a pair's masks."""
     if len(look.contents) == 1:
-        background, foreground, _ = reading.shares(look.contents[0])
-    else:
-        labels = read_masks(look.pair.masks, reading)
-        background, foreground = (int(np.count_nonzero(labels == label)) for label in (0, 1))
-    return foreground / max(background + foreground, 1)
+        return reading.counts(look.contents[0])
+    labels = read_masks(look.pair.masks, reading)
+    return np.array([np.count_nonzero(labels == label) for label in (0, 1, UNKNOWN)])
 
 
 def _split(files: FolderFiles, options: DataOptions, stems: Sequence[str]) -> dict[str, list[str]] | None:

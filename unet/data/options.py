@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from unet.errors import ConfigError
+from unet.pictures.classes import ClassTable
 
+AUTO = "auto"  # classes that the folder itself tells
 COLOUR = 1 << 24  # codes from here on are colours, the others grey values
 
 
@@ -20,12 +22,17 @@ class DataOptions:
     unknown: tuple[str, ...] = ()  # values or colours that count neither in training nor in scores
     invert_masks: bool = False  # foreground and background change places
     upright_masks: bool = False  # masks lie as the pictures are seen, not as the rows of EXIF-turned ones are stored
+    classes: str | ClassTable | None = None  # `AUTO`, a file that lists them, or the table; None: fore- and background
 
     def __post_init__(self) -> None:
         both = set(map(parse_value, self.foreground)) & set(map(parse_value, self.unknown))
         if both:
             raise ConfigError(
                 f"{value_name(min(both))} stands under --foreground and --unknown; leave it in one of them"
+            )
+        if self.classes is not None and (self.foreground or self.invert_masks):
+            raise ConfigError(
+                "--classes tells more than foreground and background; leave out --foreground and --invert-masks"
             )
 
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
 
+from unet.data.class_reading import AnyReading
 from unet.data.inspect import DataFolder, inspect_folder
 from unet.data.pairs import Pair, extra_test_names, prefixed_names
-from unet.data.reading import Reading
 from unet.data.split import PARTS, hold_out, list_names, load_split, read_groups, split_held_out, split_stems
 from unet.data.stream import DatasetStream, is_hub_dataset
 from unet.errors import DataError, TrainingError
@@ -83,7 +83,7 @@ class Splits:
             for number, pairs in enumerate(several)
         }
 
-    def readings(self) -> dict[str, Reading]:
+    def readings(self) -> dict[str, AnyReading]:
         """How the masks are read, by the name of their folder."""
         names = self.names[1:] if self.stream else self.names
         readings = {name: folder.reading for name, folder in zip(names, self.folders, strict=True)}
