@@ -29,3 +29,20 @@ def upsample_bilinear(prob: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     for top, bottom in _strips(*size):
         prob8[top:bottom] = np.rint(_resize_rows(image, size, top, bottom))  # (strip, W)
     return prob8
+
+
+def upsample_labels(probs: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """The place of the largest of `probs`, (C, h, w) float32, upsampled bilinearly to `size` (H, W): uint8.
+
+    Of equal ones it is the first.
+    """
+    images = [Image.fromarray(np.ascontiguousarray(prob, dtype=np.float32)) for prob in probs]
+    labels = np.zeros(size, dtype=np.uint8)
+    for top, bottom in _strips(*size):
+        best = _resize_rows(images[0], size, top, bottom).copy()  # (strip, W)
+        for place, image in enumerate(images[1:], 1):
+            rows = _resize_rows(image, size, top, bottom)
+            larger = rows > best
+            labels[top:bottom][larger] = place
+            np.copyto(best, rows, where=larger)
+    return labels
