@@ -30,6 +30,11 @@ def test_colours_that_the_data_lacks_are_unlike_those_it_has():
     assert len({tuple(colour) for colour in TABLE.colours}) == 3
 
 
+def test_beside_a_background_the_first_colours_are_those_of_okabe_and_ito():
+    table = ClassTable((SegmentClass(0, "Background"), SegmentClass(1, "a"), SegmentClass(2, "b")))
+    assert [tuple(colour) for colour in table.colours.tolist()] == [BLACK, *OKABE_ITO[:2]]
+
+
 def test_a_class_is_found_by_its_name_capitals_aside():
     assert (TABLE.label("Sky"), TABLE.label("road SIGN")) == (0, 2)
     both = ClassTable((SegmentClass(0, "a"), SegmentClass(1, "A")))

@@ -15,7 +15,7 @@ from huggingface_hub.hf_api import ModelInfo, RepoSibling, SpaceInfo
 
 from unet.errors import HubError, WeightsError
 from unet.hub.client import LOGIN, RETRY_PAUSES, Watch, explain, seconds_to_wait
-from unet.hub.file_names import PUBLISHED_FILES
+from unet.hub.file_names import OPTIONAL_FILES, PUBLISHED_FILES
 from unet.hub.source import file_hash, parse_source, stated_hash
 
 logger = logging.getLogger(__name__)
@@ -50,7 +50,7 @@ def check_target(repo_id: str) -> None:
 
 
 def push_weights(folder: str | Path, repo_id: str, *, private: bool = False) -> Published:
-    """Publish a weights folder as a model repo: exactly `PUBLISHED_FILES`, in one commit.
+    """Publish a weights folder as a model repo in one commit: `PUBLISHED_FILES`, and `OPTIONAL_FILES` that are there.
 
     The repo, `user/name`, is created if it does not exist. With `private`, an existing public one is refused.
 
@@ -62,7 +62,8 @@ def push_weights(folder: str | Path, repo_id: str, *, private: bool = False) -> 
     missing = [name for name in PUBLISHED_FILES if not (folder / name).is_file()]
     if missing:
         raise WeightsError(f"{folder}: no {', '.join(missing)}; a weights folder is published with all of them")
-    files = {name: (folder / name).read_bytes() for name in PUBLISHED_FILES}
+    names = [*PUBLISHED_FILES, *(name for name in OPTIONAL_FILES if (folder / name).is_file())]
+    files = {name: (folder / name).read_bytes() for name in names}
     api = HfApi()
     before = open_repo(api, repo_id, private=private)
     return commit_files(api, repo_id, files, before=before, message="Upload weights, scores and model card")

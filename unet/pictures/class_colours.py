@@ -49,7 +49,7 @@ def default_colours(count: int, taken: Sequence[Colour] = ()) -> list[Colour]:
 
     The distance is that of CIELAB, the smallest of the four visions of `seen_colours`.
     """
-    if not taken:
+    if set(taken) <= {BLACK}:
         return list(_from_nothing(count))
     return _choose(count, (BLACK, *taken))
 
