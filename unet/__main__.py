@@ -26,7 +26,7 @@ from unet.errors import ConfigError, UnetError
 from unet.hub.file_names import WEIGHTS_FILE, shipped
 from unet.pictures.clicks import Click
 from unet.pictures.draw import KINDS, MAX_SOFTNESS, SOFTNESS, Style, check_softness
-from unet.prediction import PRECISIONS
+from unet.prediction import LABELS, PRECISIONS
 from unet.processes import Processes, sharing
 
 WEIGHTS = "weights"
@@ -107,11 +107,16 @@ def _parser() -> argparse.ArgumentParser:
     )
     predict.add_argument(
         "--kind",
-        choices=(*KINDS, "prob"),
-        default="mask",
+        choices=(*KINDS, "prob", LABELS),
         help="what to write. mask: 0 and 255; cutout: the picture with a transparent background; overlay: the "
-        "picture with a tinted foreground; probability or prob: 255 times the probability of foreground "
-        "(default: %(default)s)",
+        "picture with a tinted foreground, or in the colours of its classes; probability or prob: 255 times the "
+        "probability of foreground; labels: the ids of the classes (default: mask, or labels of weights with classes)",
+    )
+    predict.add_argument(
+        "--class",
+        dest="class_name",
+        metavar="NAME",
+        help="the class that mask, cutout, overlay and probability show, of weights with classes",
     )
     predict.add_argument(
         "--threshold",
@@ -153,6 +158,12 @@ def _parser() -> argparse.ArgumentParser:
         "(default: %(default)s)",
     )
     evaluate.add_argument("--json", action="store_true", help="print the report as JSON")
+    evaluate.add_argument(
+        "--confusion",
+        metavar="FILE",
+        type=Path,
+        help="draw which classes are taken for which, as PNG; needs matplotlib",
+    )
     add_data_options(evaluate)
 
     check = commands.add_parser(
@@ -193,9 +204,10 @@ def _predict(args: argparse.Namespace, processes: Processes) -> int:
             raise ConfigError(f"--click needs exactly one picture, not {len(tasks)}")
         predictor = Predictor.load(args.weights, precision=args.precision)
         threshold = predictor.threshold if args.threshold is None else args.threshold
-        style = Style(softness=args.softness)
+        kind = args.kind or (LABELS if predictor.has_classes else "mask")
+        told = (kind, threshold, args.clicks, Style(softness=args.softness), args.class_name)
         mine, status = processes.share(tasks), 0
-        for task, error, notices in predict_pictures(predictor, mine, args.kind, threshold, args.clicks, style):
+        for task, error, notices in predict_pictures(predictor, mine, *told):
             for notice in notices:
                 print(f"note: {task.source.name}: {notice}", file=sys.stderr)
             if error is None:
@@ -215,8 +227,19 @@ def _evaluate(args: argparse.Namespace, processes: Processes) -> int:
     options, skip = data_options(args), args.skip_broken
     report = evaluate(args.data, args.split, args.weights, args.precision, processes, options, skip)
     if processes.is_main:
+        if args.confusion:
+            _draw_confusion(report, args.confusion)
         print(as_json(report) if args.json else as_text(report))
     return 0
+
+
+def _draw_confusion(report: object, path: Path) -> None:
+    from unet.evaluation.class_report import ClassReport
+    from unet.training.plots import plot_confusion
+
+    if not isinstance(report, ClassReport):
+        raise ConfigError("--confusion is drawn of classes, and these weights tell foreground and background alone")
+    plot_confusion(report.matrix, report.table.names, path)
 
 
 def _check(args: argparse.Namespace, processes: Processes) -> int:
