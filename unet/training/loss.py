@@ -51,18 +51,20 @@ def class_dice_loss(logits: Tensor, target: Tensor) -> Tensor:
     Soft Dice of a class is that of `bce_dice_loss`, with its softmax probability. A class that does not occur has no
     overlap to gain; cross-entropy alone keeps it away.
     """
-    known = _known(target)  # (B, H, W)
-    place = torch.where(target == UNKNOWN, 0, target).long()
-    log_prob = logits.float().log_softmax(dim=1)  # (B, C, H, W)
-    cross = F.nll_loss(log_prob, place, reduction="none") * known
-    labels = torch.arange(logits.shape[1], device=logits.device).view(1, -1, 1, 1)
-    truth = (place[:, None] == labels) * known[:, None]  # (B, C, H, W)
-    prob = log_prob.exp() * known[:, None]
-    overlap, total = (prob * truth).sum(dim=(2, 3)), (prob + truth).sum(dim=(2, 3))  # (B, C)
-    occurs = truth.sum(dim=(2, 3)) > 0
-    lost = (1 - (2 * overlap + 1) / (total + 1)) * occurs
+    known = _known(target).flatten(1)  # (B, N) pixels
+    place = torch.where(target == UNKNOWN, 0, target).long().flatten(1)  # (B, N)
+    log_prob = logits.float().flatten(2).log_softmax(dim=1)  # (B, C, N)
+    log_true = log_prob.gather(1, place[:, None]).squeeze(1)  # (B, N)
+    # Per class, without a map for each: sums of the true class's values go to its place.
+    nothing = log_prob.new_zeros(logits.shape[:2])  # (B, C)
+    overlap = nothing.scatter_add(1, place, log_true.exp() * known)
+    true = nothing.scatter_add(1, place, known)
+    answered = torch.einsum("bcn,bn->bc", log_prob.exp(), known)
+    occurs = true > 0
+    lost = (1 - (2 * overlap + 1) / (answered + true + 1)) * occurs
     dice = lost.sum(dim=1) / occurs.sum(dim=1).clamp(min=1)  # (B,)
-    return (_sums(cross) / _sums(known).clamp(min=1) + dice).mean()
+    cross = -(log_true * known).sum(dim=1) / known.sum(dim=1).clamp(min=1)  # (B,)
+    return (cross + dice).mean()
 
 
 LOSSES: dict[str, Loss] = {"dice": bce_dice_loss, "edge": edge_iou_loss}
