@@ -48,8 +48,10 @@ _DATA = tyro.constructors.PrimitiveConstructorSpec(
 
 def _size(text: str) -> "int | tuple[int, int]":
     """`240`, or `360x480`: height and width."""
-    sides = [int(side) for side in text.lower().split("x")]
-    return sides[0] if len(sides) == 1 else (sides[0], sides[1])
+    if "x" not in text.lower():
+        return int(text)
+    height, width = map(int, text.lower().split("x"))
+    return height, width
 
 
 def size_name(size: "int | tuple[int, int]") -> str:
