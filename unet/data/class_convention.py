@@ -128,7 +128,7 @@ def _checked(reading: ClassReading, contents: Contents, folder: str) -> ClassRea
         worst = ", ".join(f"{_shown(code)} ({count / total:.2%})" for code, count in pixels.most_common(5))
         what = f"a colour within {NEAR} levels" if reading.rule == COLOURS else "the id"
         mixtures = f"; {MIXED}?" if len(pixels) > len(reading.table) else ""
-        reason = f"{len(pixels)} of their values are of no class, which has {what}: {worst}{mixtures}"
+        reason = f"no class has {what} of {len(pixels)} of their values: {worst}{mixtures}"
         raise refusal(folder, [by_colour(content) for content in contents], reason, WAYS)
     if not known:
         raise refusal(folder, contents, f"no pixel is of a class (read so: {reading})", WAYS)

@@ -35,7 +35,8 @@ class ClassReading:
     def __str__(self) -> str:
         text = _MEANS[self.rule].format(count=len(self.table))
         if void := [*(c.name for c in self.table.void), *map(value_name, self.unknown)]:
-            text += f"; {' and '.join(dict.fromkeys(void))} count nowhere"
+            named = list(dict.fromkeys(void))
+            text += f"; {' and '.join(named)} {'counts' if len(named) == 1 else 'count'} nowhere"
         return text
 
     def as_json(self) -> dict[str, Any]:
