@@ -3,6 +3,7 @@
     python train.py --data DIR                                   # lite0, from ImageNet weights, into runs/weights-DIR
     python train.py --data DIR --extra-data DIR2 --epochs 30     # more training pictures
     python train.py --data DIR --widths 64 128 256 512           # the reference's architecture, from scratch
+    python train.py --data DIR --classes auto                    # the masks tell classes (see docs/classes.md)
     python train.py --data DIR --resume                          # go on after Ctrl-C or a crash
     python train.py --data DIR --track trackio                   # follow the run
     python train.py --data DIR --push-to-hub USER/NAME --onnx    # publish the result, with an ONNX file
@@ -13,6 +14,7 @@ Checkpoints, history and prediction sheets go to runs/.
 import math
 import sys
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -24,8 +26,10 @@ from accelerate.utils import gather_object
 from tqdm import tqdm
 
 from unet.data.check import describe_folder
+from unet.data.pairs import Pair
 from unet.errors import TrainingError, UnetError
-from unet.evaluation.evaluate import evaluate_pairs
+from unet.evaluation.confusion import class_scores
+from unet.evaluation.evaluate import evaluate_classes, evaluate_pairs
 from unet.evaluation.simulated_clicks import ious_after_clicks
 from unet.hub.publish import check_target, push_weights
 from unet.network.unet import count_parameters
@@ -36,7 +40,7 @@ from unet.training.checkpoint import ema_decay, update_ema
 from unet.training.config import TrainConfig, check_config
 from unet.training.distributed import NO_BUFFER_BROADCAST, any_process, share_of_batch
 from unet.training.guards import CHECKPOINT_BYTES, SPARE_BYTES, try_folder
-from unet.training.loss import LOSSES
+from unet.training.loss import CLASS_LOSSES, LOSSES
 from unet.training.release import VALIDATION_SHEET, release
 from unet.training.run import Run, save_checkpoint, start_run
 from unet.training.step import learning_rate, set_learning_rate, simulate_batch, train_step
@@ -63,6 +67,7 @@ def train_epoch(run: Run, wrapped: torch.nn.Module, store: PictureStore, bar: An
         TrainingError: The loss is not finite; names the step and its pictures.
     """
     config, accelerator, progress = run.config, run.accelerator, run.progress
+    loss_of = (CLASS_LOSSES if run.settings.classes else LOSSES)[config.loss]
     order = epoch_order(len(store), config.batch_size, config.seed, progress.epoch)  # (batches, batch_size)
     mine = share_of_batch(config.batch_size, config.accumulate, accelerator)
     saved = time.monotonic()
@@ -71,12 +76,12 @@ def train_epoch(run: Run, wrapped: torch.nn.Module, store: PictureStore, bar: An
         started = time.monotonic()
         step = progress.epoch * len(order) + progress.batch
         set_learning_rate(run.optimizer, run_learning_rate(run, step, len(order)))
-        size = (config.size, config.size)
-        batch = make_batch(store, row[mine], config.seed, progress.epoch, size, config.clicks, config.min_crop)
+        augmented = (config.seed, progress.epoch, config.train_size, config.clicks, config.min_crop)
+        batch = make_batch(store, row[mine], *augmented)
         x = to_tensor(batch.images, run.settings, accelerator.device)  # (B, 3, h, w)
         y = torch.from_numpy(batch.targets).to(accelerator.device)  # (B, h, w)
         clicks = simulate_batch(run.model, x, batch) if config.clicks else None  # (B, 2, h, w)
-        loss = train_step(accelerator, wrapped, run.optimizer, LOSSES[config.loss], x, clicks, y, config.accumulate)
+        loss = train_step(accelerator, wrapped, run.optimizer, loss_of, x, clicks, y, config.accumulate)
         if not math.isfinite(loss):
             place, names = f"step {step} (epoch {progress.epoch + 1})", [str(store.pairs[n].image) for n in row]
             raise TrainingError(f"the loss became {loss} at {place}; pictures: {', '.join(names)}")
@@ -96,23 +101,36 @@ def train_epoch(run: Run, wrapped: torch.nn.Module, store: PictureStore, bar: An
 
 
 def validate(run: Run) -> dict[str, float]:
-    """Scores of the averaged weights at threshold 0.5: the mean of each validation set, then that of the sets.
+    """Scores of the averaged weights, the mean over the validation sets.
 
     Each process predicts its share of the pictures.
     """
-    first, every = run.accelerator.process_index, run.accelerator.num_processes
     predictor = Predictor(run.ema, run.settings, precision="fp32")
-    sets: list[dict[str, float]] = []
-    for pairs in run.splits.validation_sets():
-        scores = [e.scores for e in evaluate_pairs(predictor, pairs[first::every], 0.5)]
-        mine = {"val_iou": [s.iou for s in scores], "val_dice": [s.dice for s in scores]}
-        if run.config.clicks:
-            clicked_pairs = pairs[:: -(-len(pairs) // CLICKED_PICTURES)][first::every]
-            clicked = ious_after_clicks(predictor, clicked_pairs, CLICK_COUNTS, 0.5)  # (pictures, counts)
-            mine |= {f"val_iou_{n}_clicks": column.tolist() for n, column in zip(CLICK_COUNTS, clicked.T, strict=True)}
-        shares = gather_object([mine])
-        sets.append({name: float(np.mean(sorted(value for s in shares for value in s[name]))) for name in mine})
+    validate_set = validate_classes if run.settings.classes else validate_masks
+    sets = [validate_set(run, predictor, pairs) for pairs in run.splits.validation_sets()]
     return {name: float(np.mean([scores[name] for scores in sets])) for name in sets[0]}
+
+
+def validate_masks(run: Run, predictor: Predictor, pairs: Sequence[Pair]) -> dict[str, float]:
+    """Mean scores of the pictures at threshold 0.5, and after simulated clicks."""
+    first, every = run.accelerator.process_index, run.accelerator.num_processes
+    scores = [e.scores for e in evaluate_pairs(predictor, pairs[first::every], 0.5)]
+    mine = {"val_iou": [s.iou for s in scores], "val_dice": [s.dice for s in scores]}
+    if run.config.clicks:
+        clicked_pairs = pairs[:: -(-len(pairs) // CLICKED_PICTURES)][first::every]
+        clicked = ious_after_clicks(predictor, clicked_pairs, CLICK_COUNTS, 0.5)  # (pictures, counts)
+        mine |= {f"val_iou_{n}_clicks": column.tolist() for n, column in zip(CLICK_COUNTS, clicked.T, strict=True)}
+    shares = gather_object([mine])
+    return {name: float(np.mean(sorted(value for s in shares for value in s[name]))) for name in mine}
+
+
+def validate_classes(run: Run, predictor: Predictor, pairs: Sequence[Pair]) -> dict[str, float]:
+    """Mean IoU of the classes and pixel accuracy, over all pixels of the set."""
+    first, every = run.accelerator.process_index, run.accelerator.num_processes
+    empty = np.zeros((len(predictor.table),) * 2, np.int64)  # a process may have no picture
+    mine = sum((e.matrix for e in evaluate_classes(predictor, pairs[first::every])), empty)
+    scores = class_scores(np.sum(gather_object([mine]), axis=0))
+    return {"val_iou": scores.mean_iou, "val_pixel_accuracy": scores.pixel_accuracy}
 
 
 def finish_epoch(run: Run, batches: int) -> dict[str, float]:
@@ -169,6 +187,8 @@ def train(config: TrainConfig) -> None:
         accelerator.print(f"{found.root.name}:\n{describe_folder(found)}")
     if run.splits.stream:
         accelerator.print(f"masks       {run.splits.stream.reading}")
+    if run.settings.classes:
+        accelerator.print(f"classes: {', '.join(run.settings.classes.names)}")
     wrapped, run.optimizer = accelerator.prepare(run.supervised, run.optimizer)
     batches = len(epoch_order(run.splits.epoch_length(config), config.batch_size, config.seed, 0))
     store = None
@@ -177,7 +197,7 @@ def train(config: TrainConfig) -> None:
     with StopSignal() as stop, progress_bar(batches * config.epochs, done, main) as bar:
         while run.progress.epoch < config.epochs:
             if store is None or run.splits.stream:
-                store = PictureStore(run.splits.samples(config, run.progress.epoch))
+                store = PictureStore(run.splits.samples(config, run.progress.epoch), longest=config.longest_side)
             train_epoch(run, wrapped, store, bar, stop)
             row = finish_epoch(run, batches)
             tracking.log(row, run.progress.epoch)

@@ -73,7 +73,11 @@ def test_the_torch_for_cpus_is_the_pinned_one():
 
 @pytest.mark.parametrize(
     "file",
-    ["README.md", "CONTRIBUTING.md", "docs/architecture.md", "docs/weights.md", "docs/growing.md", "docs/onnx.md"],
+    [
+        "README.md",
+        "CONTRIBUTING.md",
+        *(f"docs/{name}.md" for name in ("architecture", "weights", "growing", "onnx", "classes")),
+    ],
 )
 def test_links_lead_somewhere(file):
     text = (ROOT / file).read_text(encoding="utf-8")

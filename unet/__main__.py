@@ -17,6 +17,7 @@ import math
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from unet.data.command_line import add_data_options, data_options
@@ -26,7 +27,7 @@ from unet.hub.file_names import WEIGHTS_FILE, shipped
 from unet.network.command_line import add_export_options
 from unet.pictures.clicks import Click
 from unet.pictures.draw import KINDS, MAX_SOFTNESS, SOFTNESS, Style, check_softness
-from unet.prediction import PRECISIONS
+from unet.prediction import LABELS, PRECISIONS
 from unet.processes import Processes, sharing
 from unet.tuning import show_any_name, tune_for_pictures
 
@@ -111,11 +112,16 @@ def _parser() -> argparse.ArgumentParser:
     )
     predict.add_argument(
         "--kind",
-        choices=(*KINDS, "prob"),
-        default="mask",
+        choices=(*KINDS, "prob", LABELS),
         help="what to write. mask: 0 and 255; cutout: the picture with a transparent background; overlay: the "
-        "picture with a tinted foreground; probability or prob: 255 times the probability of foreground "
-        "(default: %(default)s)",
+        "picture with a tinted foreground, or in the colours of its classes; probability or prob: 255 times the "
+        "probability of foreground; labels: the ids of the classes (default: mask, or labels of weights with classes)",
+    )
+    predict.add_argument(
+        "--class",
+        dest="class_name",
+        metavar="NAME",
+        help="the class that mask, cutout, overlay and probability show, of weights with classes",
     )
     predict.add_argument(
         "--threshold",
@@ -159,6 +165,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     evaluate.add_argument("--json", action="store_true", help="print the report as JSON")
     _add_precision(evaluate, "fp32")
+    evaluate.add_argument(
+        "--confusion",
+        metavar="FILE",
+        type=Path,
+        help="draw which classes are taken for which, as PNG; needs matplotlib",
+    )
     add_data_options(evaluate)
 
     check = commands.add_parser(
@@ -168,6 +180,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     check.add_argument("data", metavar="DIR", type=Path, help="folder of pictures with masks")
     check.add_argument("--json", action="store_true", help="print the report as JSON")
+    check.add_argument(
+        "--classes",
+        metavar="auto|FILE",
+        help="the masks tell classes: those that a file lists, or those of a list in DIR, or else of the masks (auto)",
+    )
     check.add_argument("--sheet", metavar="FILE", type=Path, help="write a sheet of overlays as PNG")
     add_data_options(check)
 
@@ -203,9 +220,10 @@ def _predict(args: argparse.Namespace, processes: Processes) -> int:
             raise ConfigError(f"--click needs exactly one picture, not {len(tasks)}")
         predictor = Predictor.load(args.weights, precision=precision)
         threshold = predictor.threshold if args.threshold is None else args.threshold
-        style = Style(softness=args.softness)
+        kind = args.kind or (LABELS if predictor.has_classes else "mask")
+        told = (kind, threshold, args.clicks, Style(softness=args.softness), args.class_name)
         mine, status = processes.share(tasks), 0
-        for task, error, notices in predict_pictures(predictor, mine, args.kind, threshold, args.clicks, style):
+        for task, error, notices in predict_pictures(predictor, mine, *told):
             for notice in notices:
                 print(f"note: {task.source.name}: {notice}", file=sys.stderr)
             if error is None:
@@ -226,8 +244,19 @@ def _evaluate(args: argparse.Namespace, processes: Processes) -> int:
     options, skip = data_options(args), args.skip_broken
     report = evaluate(args.data, args.split, args.weights, args.precision, processes, options, skip)
     if processes.is_main:
+        if args.confusion:
+            _draw_confusion(report, args.confusion)
         print(as_json(report) if args.json else as_text(report))
     return 0
+
+
+def _draw_confusion(report: object, path: Path) -> None:
+    from unet.evaluation.class_report import ClassReport
+    from unet.training.plots import plot_confusion
+
+    if not isinstance(report, ClassReport):
+        raise ConfigError("--confusion is drawn of classes, and these weights tell foreground and background alone")
+    plot_confusion(report.matrix, report.table.names, path)
 
 
 def _check(args: argparse.Namespace, processes: Processes) -> int:
@@ -235,7 +264,8 @@ def _check(args: argparse.Namespace, processes: Processes) -> int:
     from unet.data.inspect import inspect_folder
 
     if processes.is_main:
-        found = inspect_folder(args.data, data_options(args), skip_broken=args.skip_broken, decode=True)
+        options = replace(data_options(args), classes=args.classes)
+        found = inspect_folder(args.data, options, skip_broken=args.skip_broken, decode=True)
         if args.sheet:
             save_sheet(found, args.sheet)
         print(as_json(found) if args.json else as_text(found))

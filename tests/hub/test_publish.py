@@ -31,6 +31,13 @@ def test_a_push_is_one_commit_of_five_files_and_comes_back_byte_for_byte(hub, as
     assert {name: content(back, name) for name in FILES} == FILES
 
 
+def test_the_confusion_of_classes_goes_along_where_there_is_one(hub, ask, weights):
+    (weights / "confusion.png").write_bytes(b"a plot")
+    ask("push", folder=str(weights), repo_id="user/new")
+    files = {name: data for name, data in hub.model("user/new").files.items() if name != ".gitattributes"}
+    assert files == {**FILES, "confusion.png": b"a plot"}
+
+
 def test_a_second_push_sends_what_changed(hub, ask, weights):
     ask("push", folder=str(weights), repo_id="user/new")
     sent = len(lfs_puts(hub))

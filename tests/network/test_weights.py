@@ -8,7 +8,9 @@ from safetensors.torch import load_file, save_file
 from unet import UNet
 from unet.errors import WeightsError
 from unet.network.lite0 import LITE0_WIDTHS
+from unet.network.unet import with_outputs
 from unet.network.weights import WeightsConfig, load_weights, read_config, save_weights
+from unet.pictures.classes import ClassTable, SegmentClass
 
 
 @pytest.fixture
@@ -78,6 +80,10 @@ def test_folder_holds_only_what_was_written(folder):
         ({"preprocessing": {"size": [32, 48], "mean": [0, 0, 0], "std": [1, 0, 1]}}, "std should be positive"),
         ({"data": "photos"}, "data should be a list"),
         ({"reading": ["ids"]}, "reading should hold an object"),
+        ({"classes": [{"id": 0, "name": "a"}, {"id": 1, "name": "b"}]}, "classes should be 1, one for each of out_cha"),
+        ({"classes": "cats"}, "classes should be a list"),
+        ({"classes": [{"id": 0, "name": "a"}, {"id": 0, "name": "b"}]}, "the ids 0 stand for two classes"),
+        ({"classes": [{"id": 0, "name": "a", "color": "red"}, {"id": 1, "name": "b"}]}, "'red' is no colour"),
         ({"scores": {"test": {"iou": "good"}}}, "scores should hold numbers"),
     ],
 )
@@ -181,3 +187,25 @@ def test_how_masks_were_read_is_kept_and_older_weights_do_not_say_it(tmp_path):
         save_weights(tmp_path / name, UNet(widths=(2,)), WeightsConfig(size=(16, 16), reading=kept))
         assert read_config(tmp_path / name)[1].reading == kept
         assert ("reading" in (tmp_path / name / "config.json").read_text()) == bool(kept)
+
+
+def test_classes_are_kept_and_weights_without_them_do_not_mention_them(folder, tmp_path):
+    table = ClassTable((SegmentClass(3, "sky", (1, 2, 3)), SegmentClass(300, "road")), (SegmentClass(9, "void"),))
+    save_weights(tmp_path / "two", UNet(widths=(2,), out_channels=2), WeightsConfig(size=(16, 24), classes=table))
+    kept = load_weights(tmp_path / "two")[1].classes
+    assert kept.as_json() == table.as_json()
+    assert not {"classes", "void"} & set(json.loads((folder / "config.json").read_text()))
+    assert load_weights(folder)[1].classes is None
+
+
+def test_a_network_for_another_task_keeps_all_but_head_and_clicks():
+    torch.manual_seed(0)
+    model = UNet(widths=LITE0_WIDTHS, encoder="lite0", clicks=True).eval()
+    other = with_outputs(model, 5).eval()
+    assert (other.out_channels, other.clicks) == (5, False)
+    picture = torch.randn(1, 3, 40, 56)
+    with torch.no_grad():
+        for own, before in zip(other.features(picture), model.features(picture), strict=True):
+            torch.testing.assert_close(own, before)
+        torch.testing.assert_close(other.expansive(other.features(picture)), model.expansive(model.features(picture)))
+        assert other(picture).shape == (1, 5, 40, 56)

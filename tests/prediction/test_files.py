@@ -128,7 +128,7 @@ def test_pictures_in_flight_stay_within_the_pixel_budget(pictures, predictor, tm
     monkeypatch.setattr(files, "FLIGHT_PIXELS", 12000)
     decoded, written, most = 0, 0, 0
     sizes = {f"p{index:02}": height * width for index, (height, width) in enumerate(SIZES)}
-    save, lock = files.save_png, Lock()
+    save, lock = Path.write_bytes, Lock()
 
     def reading(source, enough):
         nonlocal decoded, most
@@ -137,14 +137,14 @@ def test_pictures_in_flight_stay_within_the_pixel_budget(pictures, predictor, tm
             most = max(most, decoded - written)
         return read_picture(source, enough=enough)
 
-    def writing(array, path):
+    def writing(path, content):
         nonlocal written
-        save(array, path)
+        save(path, content)
         with lock:
             written += sizes[path.stem]
 
     monkeypatch.setattr(files, "read_picture", reading)
-    monkeypatch.setattr(files, "save_png", writing)
+    monkeypatch.setattr(Path, "write_bytes", writing)
     tasks = plan(find_pictures([pictures]), tmp_path)
     assert all(outcome.error is None for outcome in files.predict_pictures(predictor, tasks, "mask", 0.5))
     assert decoded == written == sum(sizes.values())

@@ -66,3 +66,12 @@ def test_a_batch_of_whole_pictures():
     cut = make_batch([white_square()], [0], seed=0, epoch=0, size=SIZE)
     assert (batch.targets == 1).mean() == pytest.approx((white_square()[1] == 1).mean(), abs=0.01)
     assert (cut.targets == 1).mean() > (batch.targets == 1).mean()
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_labels_of_classes_are_never_mixed(seed):
+    blocks = np.array([[3, 250], [255, 17]], np.uint8)
+    target = np.kron(blocks, np.ones((45, 60), np.uint8))
+    rgb = np.repeat(target[..., None], 3, axis=2)
+    labels = augment(np.random.default_rng(seed), rgb, target, SIZE, 0.2)[1]
+    assert set(np.unique(labels)) <= {3, 250, 255, 17}  # no value between, and nothing from beyond the border

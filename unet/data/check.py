@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
+from unet.data.class_check import classes_json, describe_classes
+from unet.data.class_reading import ClassReading
 from unet.data.duplicates import near_duplicates
 from unet.data.inspect import DataFolder
 from unet.data.pair import Pair, load_resized
@@ -27,6 +29,7 @@ def as_json(found: DataFolder) -> str:
         "reading": found.reading.as_json(),
         "layout": found.layout,
         "values": found.values,
+        **(classes_json(reading, found.counts) if isinstance(reading := found.reading, ClassReading) else {}),
         "split": found.split,
         "pairs": [_pair_json(found, pair) for pair in found.pairs],
         "left_out": found.left_out,
@@ -37,22 +40,24 @@ def as_json(found: DataFolder) -> str:
 
 def _pair_json(found: DataFolder, pair: Pair) -> dict[str, object]:
     image, *masks = (path.relative_to(found.root).as_posix() for path in (pair.image, *pair.masks))
-    row: dict[str, object] = {"image": image, "mask": masks[0], "foreground": round(found.shares[pair.stem], 6)}
+    row: dict[str, object] = {"image": image, "mask": masks[0]}
+    if not isinstance(found.reading, ClassReading):
+        row["foreground"] = round(found.shares[pair.stem], 6)
     return {**row, "more_masks": masks[1:]} if masks[1:] else row
 
 
 def describe_folder(found: DataFolder) -> str:
-    """What was found, in lines for the log: layout, reading, values and shares of foreground."""
-    shares = sorted(found.shares.values())
+    """What was found, in lines for the log: layout, reading, values and shares of foreground or of the classes."""
     lines = [
         f"layout      {found.layout}: {len(found.pairs)} pairs",
         f"masks       {found.reading}",
         f"why         {found.reading.why}",
         f"values      {found.values}",
-        f"foreground  {shares[0]:.1%} to {shares[-1]:.1%} of a picture, median {float(np.median(shares)):.1%}",
     ]
-    if found.empty:
-        lines.append(f"empty       {len(found.empty)} pictures without foreground: {_some(found.empty)}")
+    if isinstance(found.reading, ClassReading):
+        lines += describe_classes(found.reading, found.counts)
+    else:
+        lines += _describe_foreground(found)
     if found.joined:
         lines.append(f"joined      {len(found.joined)} pictures have several masks, joined: {_some(found.joined)}")
     if found.split is not None:
@@ -60,6 +65,17 @@ def describe_folder(found: DataFolder) -> str:
     if found.left_out:
         lines.append(f"left out    {list_names(found.left_out)}")
     return "\n".join(lines)
+
+
+def _describe_foreground(found: DataFolder) -> list[str]:
+    shares = sorted(found.shares.values())
+    lines = [f"foreground  {shares[0]:.1%} to {shares[-1]:.1%} of a picture, median {float(np.median(shares)):.1%}"]
+    if found.empty:
+        lines.append(f"empty       {len(found.empty)} pictures without foreground: {_some(found.empty)}")
+    if found.unused_classes:
+        name = found.unused_classes.relative_to(found.root).as_posix()
+        lines.append(f"classes     {name} lists classes, which --classes auto would use")
+    return lines
 
 
 def _some(names: Sequence[str]) -> str:
@@ -76,7 +92,9 @@ def as_text(found: DataFolder) -> str:
 
 
 def save_sheet(found: DataFolder, path: Path) -> None:
-    """Write a sheet of overlays, evenly chosen: foreground red, unknown yellow, with stem and share below.
+    """Write a sheet of overlays, evenly chosen: foreground red, or classes in their colours, unknown yellow.
+
+    Below each stand its stem and the share of foreground, or the number of its classes.
 
     Raises:
         ConfigError: The file cannot be written.
@@ -90,12 +108,18 @@ def save_sheet(found: DataFolder, path: Path) -> None:
         x, y = number % COLUMNS * step[0], number // COLUMNS * step[1]
         sheet.paste(_overlay(pair), (x, y))
         name = pair.stem if len(pair.stem) <= 22 else f"...{pair.stem[-19:]}"
-        caption = f"{name} {found.shares[pair.stem]:.1%}".encode("latin-1", "replace").decode("latin-1")
+        caption = f"{name} {_measure(found, pair.stem)}".encode("latin-1", "replace").decode("latin-1")
         draw.text((x + 2, y + CELL + 2), caption, "black")
     try:
         sheet.save(path, "PNG")
     except OSError as error:
         raise ConfigError(f"the sheet {path} could not be written ({error.strerror or error})") from error
+
+
+def _measure(found: DataFolder, stem: str) -> str:
+    if isinstance(found.reading, ClassReading):
+        return f"{np.count_nonzero(found.counts[stem][:-1])} classes"
+    return f"{found.shares[stem]:.1%}"
 
 
 def _overlay(pair: Pair) -> Image.Image:
@@ -105,6 +129,9 @@ def _overlay(pair: Pair) -> Image.Image:
     height, width = (max(1, round(side * scale)) for side in labels.shape)
     small = np.asarray(Image.fromarray(rgb).resize((width, height), Image.Resampling.BOX)).astype(np.float32)
     target = np.asarray(Image.fromarray(labels).resize((width, height), Image.Resampling.NEAREST))
-    for label, tint in TINTS.items():
+    tints: dict[int, Sequence[int]] = {**TINTS}
+    if isinstance(pair.reading, ClassReading):
+        tints = {**dict(enumerate(pair.reading.table.colours.tolist())), UNKNOWN: TINTS[UNKNOWN]}
+    for label, tint in tints.items():
         small[target == label] = small[target == label] / 2 + np.array(tint, np.float32) / 2
     return Image.fromarray(small.astype(np.uint8))

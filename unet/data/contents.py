@@ -1,6 +1,6 @@
 """What a mask file holds, in a few numbers: its values, how many pixels have each, and where these lie."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -33,6 +33,7 @@ class MaskContent:
     alone: int = 0  # pixels of small values above 0 that no neighbour shares
     alpha: np.ndarray | None = None  # (256,) pixels of each alpha
     layer: bool = False  # whether its colours under alpha say nothing: they are constant, or the picture's
+    palette: np.ndarray | None = None  # (256,) the codes of a palette whose indices `codes` are
 
     @property
     def pixels(self) -> int:
@@ -52,8 +53,7 @@ class MaskContent:
     def without(self, codes: tuple[int, ...]) -> "MaskContent":
         """The content without the pixels of `codes`."""
         left = ~np.isin(self.codes, codes)
-        kept = (self.codes[left], self.counts[left], self.flat[left])
-        return MaskContent(self.name, *kept, self.wide, self.away, self.plateaus, self.alone, self.alpha, self.layer)
+        return replace(self, codes=self.codes[left], counts=self.counts[left], flat=self.flat[left])
 
 
 def summarise_mask(name: str, pixels: MaskPixels, layer: bool = False) -> MaskContent:
@@ -69,7 +69,7 @@ def summarise_mask(name: str, pixels: MaskPixels, layer: bool = False) -> MaskCo
         kept = np.sort(np.argsort(-counts, kind="stable")[:_KEPT])
         codes, counts, flats = codes[kept], counts[kept], flats[kept]
     alpha = None if pixels.alpha is None else np.bincount(pixels.alpha.reshape(-1), minlength=256)
-    return MaskContent(name, codes, counts, flats, pixels.wide, away, plateaus, alone, alpha, layer)
+    return MaskContent(name, codes, counts, flats, pixels.wide, away, plateaus, alone, alpha, layer, pixels.palette)
 
 
 def _count(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

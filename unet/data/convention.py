@@ -42,7 +42,7 @@ def decide(contents: Sequence[MaskContent], options: DataOptions, folder: str, *
     unknown = tuple(map(parse_value, options.unknown))
     foreground = tuple(map(parse_value, options.foreground))
     if options.extra:
-        present = set(_totals(contents)[0].tolist())
+        present = set(totals(contents)[0].tolist())
         unknown, foreground = (tuple(c for c in codes if c in present) for codes in (unknown, foreground))
     _refuse_absent(contents, foreground + unknown, folder)
     rest = [content.without(unknown) for content in contents] if unknown else list(contents)
@@ -62,10 +62,10 @@ def decide(contents: Sequence[MaskContent], options: DataOptions, folder: str, *
 
 def describe_values(contents: Sequence[MaskContent]) -> str:
     """The commonest values of the masks and their shares of all pixels, such as "0 (80 %), 255 (20 %)"."""
-    codes, counts = _totals(contents)
+    codes, counts = totals(contents)
     total = sum(content.pixels for content in contents)
     order = np.argsort(-counts, kind="stable")
-    shown = [f"{_bracketed(int(codes[i]))} ({counts[i] / max(total, 1):.1%})" for i in order[:_LISTED]]
+    shown = [f"{bracketed(int(codes[i]))} ({counts[i] / max(total, 1):.1%})" for i in order[:_LISTED]]
     return ", ".join(shown) + (f" and {len(codes) - _LISTED} more" if len(codes) > _LISTED else "")
 
 
@@ -91,7 +91,7 @@ def _odd_greys(content: MaskContent) -> bool:
     return content.away > MAX_AWAY_IN_FILE or content.plateaus > MAX_PLATEAUS
 
 
-def _totals(contents: Sequence[MaskContent]) -> tuple[np.ndarray, np.ndarray]:
+def totals(contents: Sequence[MaskContent]) -> tuple[np.ndarray, np.ndarray]:
     """All distinct codes of the masks, ascending, and their pixels."""
     codes = np.concatenate([content.codes.astype(np.int64) for content in contents])
     distinct, place = np.unique(codes, return_inverse=True)
@@ -99,11 +99,20 @@ def _totals(contents: Sequence[MaskContent]) -> tuple[np.ndarray, np.ndarray]:
     return distinct, counts.astype(np.int64)
 
 
-def _bracketed(code: int) -> str:
+def are_mixed(contents: Sequence[MaskContent]) -> bool:
+    """Whether there are many values, and many pixels of such as hardly form areas: mixtures along contours."""
+    pixels = sum(content.pixels for content in contents)
+    mixed = sum(int(c.counts[c.flat < MIN_REGIONS * c.counts].sum()) for c in contents) / max(pixels, 1)
+    return len(totals(contents)[0]) > MOST_IDS and mixed > MAX_FLAT
+
+
+def bracketed(code: int) -> str:
+    """A value, or a colour in brackets, in a message."""
     return value_name(code) if code < COLOUR else f"({value_name(code)})"
 
 
-def _refusal(folder: str, contents: Sequence[MaskContent], reason: str, way: str = WAYS) -> DataError:
+def refusal(folder: str, contents: Sequence[MaskContent], reason: str, way: str = WAYS) -> DataError:
+    """The error of masks that cannot be read, with their values and the way out."""
     return DataError(
         f"the masks of {folder} cannot be read: {reason}; their values are {describe_values(contents)}; {way}"
     )
@@ -111,21 +120,21 @@ def _refusal(folder: str, contents: Sequence[MaskContent], reason: str, way: str
 
 def _refuse_absent(contents: Sequence[MaskContent], codes: Sequence[int], folder: str) -> None:
     """Refuse values of the options that no mask has."""
-    present = set(_totals(contents)[0].tolist())
-    if absent := [_bracketed(code) for code in codes if code not in present]:
+    present = set(totals(contents)[0].tolist())
+    if absent := [bracketed(code) for code in codes if code not in present]:
         values = describe_values(contents)
         raise DataError(f"no mask of {folder} has {' or '.join(absent)}, which the options name; they hold {values}")
 
 
 def _refuse_one_sided(reading: Reading, contents: Sequence[MaskContent], folder: str) -> None:
-    background, foreground, _ = np.sum([reading.shares(content) for content in contents], axis=0)
+    background, foreground, _ = np.sum([reading.counts(content) for content in contents], axis=0)
     for count, kind, likely in (
         (foreground, "foreground", "an export that failed, or a filter of labels that kept none"),
         (background, "background", "the alpha of opaque pictures, or an inverted export that is empty"),
     ):
         if not count:
             way = f"{likely}? Export them again, or {WAYS}, or --invert-masks"
-            raise _refusal(folder, contents, f"no mask has {kind} (read so: {reading})", way)
+            raise refusal(folder, contents, f"no mask has {kind} (read so: {reading})", way)
 
 
 def _alpha_fits(contents: Sequence[MaskContent], folder: str) -> bool:
@@ -135,9 +144,9 @@ def _alpha_fits(contents: Sequence[MaskContent], folder: str) -> bool:
     odd = next(content for content in contents if not content.layer)
     if not odd.alpha_varies and any(content.layer and content.alpha_varies for content in contents):
         reason = f"some have their mask in the alpha channel, but {odd.name} has colours that are not its picture's"
-        raise _refusal(folder, contents, reason, "keep masks of one kind in the folder, or " + WAYS)
+        raise refusal(folder, contents, reason, "keep masks of one kind in the folder, or " + WAYS)
     reason = f"the alpha of {odd.name} varies over colours that are neither one colour nor the picture's"
-    raise _refusal(folder, contents, reason)
+    raise refusal(folder, contents, reason)
 
 
 def _alpha(contents: Sequence[MaskContent]) -> Reading:
@@ -156,23 +165,21 @@ def _colours(contents: Sequence[MaskContent], folder: str) -> Reading:
     if flat < (MIN_FLAT_MANY if many else MIN_FLAT_COLOURS):
         reason = "colours change everywhere, as in photographs; did pictures and masks change places"
         if sum(int(c.counts[c.codes <= BAND].sum()) for c in contents) > MIN_DARK * pixels:
-            raise _refusal(folder, contents, MIXED, f"export them as PNG without smoothing, or {WAYS}")
-        raise _refusal(folder, contents, reason, f"name the folder of the masks with --masks, or {WAYS}")
+            raise refusal(folder, contents, MIXED, f"export them as PNG without smoothing, or {WAYS}")
+        raise refusal(folder, contents, reason, f"name the folder of the masks with --masks, or {WAYS}")
     with_black = sum(content.codes[0] == 0 for content in contents if len(content.codes))
     if 2 * with_black < len(contents):
-        raise _refusal(folder, contents, "they have colours, but black, which would be background, is not among them")
-    codes, _ = _totals(contents)
-    # Colours that hardly form areas are mixtures, if there are many of them.
-    mixed = sum(int(c.counts[c.flat < MIN_REGIONS * c.counts].sum()) for c in contents) / pixels
-    if len(codes) > MOST_IDS and mixed > MAX_FLAT:
-        raise _refusal(folder, contents, MIXED, f"export them as PNG without smoothing, or {WAYS}")
+        raise refusal(folder, contents, "they have colours, but black, which would be background, is not among them")
+    codes, _ = totals(contents)
+    if are_mixed(contents):
+        raise refusal(folder, contents, MIXED, f"export them as PNG without smoothing, or {WAYS}")
     return Reading("colours", unknown=(VOC_VOID,) * bool(VOC_VOID in codes), why="they have colours, black among them")
 
 
 def _greys(contents: Sequence[MaskContent], folder: str) -> Reading:
     wide = max((int(c.codes[-1]) for c in contents if c.wide and len(c.codes)), default=0)
     scaled = wide >= WIDE_IDS
-    codes, _ = _totals(contents)
+    codes, _ = totals(contents)
     values = set(codes.tolist())
     others = values - {0}
     noise = bool(values) and max(values) <= BAND and len(others) > 0 and not _is_region(*contents)
@@ -197,7 +204,7 @@ def _greys(contents: Sequence[MaskContent], folder: str) -> Reading:
 
 def _ids(contents: Sequence[MaskContent], folder: str, why: str, unknown: tuple[int, ...] = ()) -> Reading:
     if 2 * sum(len(c.codes) > 0 and c.codes[0] == 0 for c in contents) < len(contents):
-        raise _refusal(folder, contents, "they look like ids, but 0, which would be background, is missing or rare")
+        raise refusal(folder, contents, "they look like ids, but 0, which would be background, is missing or rare")
     return Reading("ids", unknown=unknown, why=why)
 
 
@@ -212,10 +219,10 @@ def _small_values(contents: Sequence[MaskContent], low: Sequence[MaskContent], f
         return _ids(contents, folder, f"255 stands beside values below {MOST_IDS}", (_VOID,))
     if voids:
         reason = f"255 stands beside ids in {voids[0].name}, but alone in {bright[0].name}, foreground or unknown"
-        raise _refusal(folder, contents, reason)
+        raise refusal(folder, contents, reason)
     if noisy := [content for content in low if not _is_region(content)]:
         reason = f"some hold 0 and 255, others ids, and {noisy[0].name} small values that form no areas"
-        raise _refusal(folder, contents, reason)
+        raise refusal(folder, contents, reason)
     return Reading("ids or brightness", why=f"{len(low)} masks hold ids, {len(bright)} hold 0 and 255")
 
 
@@ -247,18 +254,18 @@ def _brightness(contents: Sequence[MaskContent], folder: str, scaled: bool) -> R
     odd = [content for content in contents if content.away > MAX_AWAY_IN_FILE]
     if 0 < 2 * len(odd) < len(contents):
         reason = f"{odd[0].name} has greys away from contours over {odd[0].away:.0%} of it, as a photograph has"
-        raise _refusal(folder, contents, reason)
+        raise refusal(folder, contents, reason)
     if greys > MAX_GREYS or (away > MAX_AWAY and flat <= MAX_FLAT):
         reason = f"{max(greys, away):.0%} of them are greys away from contours, as in photographs"
-        raise _refusal(folder, contents, reason, f"name the folder of the masks with --masks, or {WAYS}")
+        raise refusal(folder, contents, reason, f"name the folder of the masks with --masks, or {WAYS}")
     ids = bool(trimap) and max(int(v[-1]) for v in levels if len(v)) < 255  # such as 0, 127 and 254
     if max(flat, plateaus) > MAX_FLAT or plateaus > MAX_PLATEAUS * lit or len(trimap) > 1 or ids:
-        raise _refusal(folder, contents, "they have areas of several greys")
+        raise refusal(folder, contents, "they have areas of several greys")
     if not (dark and bright):
-        raise _refusal(folder, contents, f"they have several values, but {'no white' if dark else 'no black'}")
+        raise refusal(folder, contents, f"they have several values, but {'no white' if dark else 'no black'}")
     if odd := [c for c, v in zip(contents, levels, strict=True) if len(v) and 0 < v[-1] < MOST_IDS and _is_region(c)]:
         reason = f"{odd[0].name} holds areas of small values, the others 0 and 255"
-        raise _refusal(folder, contents, reason)
+        raise refusal(folder, contents, reason)
     why = f"they hold 0 and 255 with other greys near contours only ({away:.1%} of the pixels are elsewhere)"
     if trimap:
         why = f"they hold 0, {trimap[0]} and 255, a trimap"

@@ -9,8 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
+from unet.data.class_convention import decide_reading
+from unet.data.class_files import find_class_files
+from unet.data.class_reading import AnyReading
 from unet.data.contents import MaskContent
-from unet.data.convention import decide, describe_values
+from unet.data.convention import describe_values
 from unet.data.duplicates import REDUCED, thumbnail
 from unet.data.folders import FolderFiles, list_folder
 from unet.data.foreign import describe_annotations, is_pointer, pages_of_one_size
@@ -18,7 +21,7 @@ from unet.data.mask_files import decode_opened_mask
 from unet.data.masks import look_at_mask, look_at_pixels, read_masks
 from unet.data.options import NO_OPTIONS, DataOptions
 from unet.data.pair import Pair
-from unet.data.reading import Reading
+from unet.data.reading import UNKNOWN
 from unet.data.split import list_names, read_given_split
 from unet.data.turned import Turn, all_upright
 from unet.errors import DataError, ImageError
@@ -38,6 +41,7 @@ DOUBTFUL = (
     "mask of a picture that its EXIF orientation turns, which may lie upright or as the rows are stored "
     "(--upright-masks if the masks lie as the pictures are seen)"
 )
+SEVERAL = "picture with a mask for each of its objects, which do not say classes (make one mask of them)"
 STACK = "stack of several pages in one TIFF (save each page as a file of its own)"
 
 
@@ -48,12 +52,18 @@ class DataFolder:
     root: Path
     layout: str  # where pictures and masks lie, in words
     pairs: list[Pair]  # sorted by stem
-    reading: Reading
+    reading: AnyReading
     values: str  # the masks' values and their shares
-    shares: dict[str, float]  # of foreground among the known pixels, by stem
+    counts: dict[str, np.ndarray]  # (labels + 1,) pixels of each label, and unknown ones, by stem
     split: dict[str, list[str]] | None  # stems of train, val and test, if folders or --split-file give them
     left_out: list[str]  # files that are not used, relative to the folder
     thumbnails: dict[str, np.ndarray] = field(default_factory=dict)  # by stem, if pictures were decoded
+    unused_classes: Path | None = None  # a file with classes that nothing was said of
+
+    @property
+    def shares(self) -> dict[str, float]:
+        """The share of foreground among the known pixels, by stem, 0 without any; only of masks without classes."""
+        return {stem: float(n[1] / max(n[:-1].sum(), 1)) for stem, n in self.counts.items()}
 
     @property
     def joined(self) -> list[str]:
@@ -100,26 +110,27 @@ def inspect_folder(
     files = list_folder(folder, options)
     pairs = _candidates(files, folder)
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        looks = list(pool.map(lambda pair: _look(files, pair, decode), pairs))
+        looks = list(pool.map(lambda pair: _look(files, pair, decode, options.classes is not None), pairs))
         good = _sound(files, looks, options)
         _refuse_pointers(files, folder)
         _report(files, folder, skip_broken)
         if not good:
             raise DataError(f"the data folder {folder} has no usable pair of picture and mask")
         contents = _with_layers(good, files)
-        reading = decide(contents, options, str(folder))
+        reading = decide_reading(contents, options, str(folder), files.root)
         found = [replace(look.pair, reading=reading) for look in good]
-        shares = list(pool.map(lambda look: _share(look, reading), good))
+        counts = list(pool.map(lambda look: _count(look, reading), good))
     return DataFolder(
         root=files.root,
         layout=files.layout,
         pairs=found,
         reading=reading,
         values=describe_values(contents),
-        shares={pair.stem: share for pair, share in zip(found, shares, strict=True)},
+        counts={pair.stem: count for pair, count in zip(found, counts, strict=True)},
         split=_split(files, options, [pair.stem for pair in found]),
         left_out=sorted(set(files.left_out)),
         thumbnails={look.pair.stem: look.thumbnail for look in good if look.thumbnail is not None},
+        unused_classes=next(iter(find_class_files(files.root)), None) if options.classes is None else None,
     )
 
 
@@ -157,8 +168,11 @@ def _candidates(files: FolderFiles, folder: str | Path) -> list[Pair]:
     return pairs
 
 
-def _look(files: FolderFiles, pair: Pair, decode: bool) -> _Look:
-    """Look at the files of a pair, opening each of them once; pictures are decoded with `decode` only."""
+def _look(files: FolderFiles, pair: Pair, decode: bool, classes: bool) -> _Look:
+    """Look at the files of a pair, opening each once; pictures are decoded with `decode` only.
+
+    The mask may be one of `classes`.
+    """
     look = _Look(pair)
     header = None
     for path in (pair.image, *pair.masks):
@@ -167,16 +181,20 @@ def _look(files: FolderFiles, pair: Pair, decode: bool) -> _Look:
                 if file.page and (pages := pages_of_one_size(file.file)) > 1:
                     look.faults.append((STACK, f"{files.relative(path)} ({pages} pages)", path))
                 elif path != pair.image and header:
-                    _look_at_mask(files, look, path, file, Turn(header[0], file.orientation, header[1], file.size))
+                    _look_at_mask(
+                        files, look, path, file, Turn(header[0], file.orientation, header[1], file.size), classes
+                    )
                 elif path == pair.image:
                     header = (file.orientation, file.size)
                     look.thumbnail = thumbnail(decode_opened(file, REDUCED).rgb) if decode else None
         except (DataError, ImageError) as error:
             look.faults.append((UNREADABLE, f"{files.relative(path)} ({error})", path))
+    if classes and pair.more_masks and not look.faults:
+        look.faults.append((SEVERAL, files.relative(pair.image), pair.image))
     return look
 
 
-def _look_at_mask(files: FolderFiles, look: _Look, mask: Path, file: Opened, turn: Turn) -> None:
+def _look_at_mask(files: FolderFiles, look: _Look, mask: Path, file: Opened, turn: Turn, classes: bool) -> None:
     """Note what an open mask holds, or that it lies or measures otherwise than its picture."""
     look.turn = turn
     if turn.stored or turn.mask_size != turn.size:
@@ -184,7 +202,8 @@ def _look_at_mask(files: FolderFiles, look: _Look, mask: Path, file: Opened, tur
         text = f"{files.relative(mask)} ({other}, {files.relative(look.pair.image)} {ours})"
         look.faults.append((AS_STORED if turn.stored else OTHER_SIZE, text, mask))
     else:
-        look.contents.append(look_at_pixels(decode_opened_mask(file, mask), files.relative(mask), look.pair.image))
+        pixels = decode_opened_mask(file, mask, exact=classes)
+        look.contents.append(look_at_pixels(pixels, files.relative(mask), look.pair.image))
 
 
 def _sound(files: FolderFiles, looks: Sequence[_Look], options: DataOptions) -> list[_Look]:
@@ -223,14 +242,12 @@ def _with_layers(looks: Sequence[_Look], files: FolderFiles) -> list[MaskContent
     return [content for look in looks for content in look.contents]
 
 
-def _share(look: _Look, reading: Reading) -> float:
-    """The share of foreground among the known pixels of a pair, 0 without any."""
+def _count(look: _Look, reading: AnyReading) -> np.ndarray:
+    """Pixels of each label, and unknown ones, in a pair's masks."""
     if len(look.contents) == 1:
-        background, foreground, _ = reading.shares(look.contents[0])
-    else:
-        labels = read_masks(look.pair.masks, reading)
-        background, foreground = (int(np.count_nonzero(labels == label)) for label in (0, 1))
-    return foreground / max(background + foreground, 1)
+        return reading.counts(look.contents[0])
+    labels = read_masks(look.pair.masks, reading)
+    return np.array([np.count_nonzero(labels == label) for label in (0, 1, UNKNOWN)])
 
 
 def _split(files: FolderFiles, options: DataOptions, stems: Sequence[str]) -> dict[str, list[str]] | None:

@@ -40,6 +40,13 @@ KNOWN_DATA = {
         "by Wang, Lu, Wang, Feng, Wang, Yin and Ruan (*Learning to Detect Salient Objects with Image-level "
         "Supervision*, CVPR 2017).",
     ),
+    "camvid": DataSet(
+        "CamVid",
+        "camvid",
+        "frames of videos from a car in Cambridge by Brostow, Fauqueur and Cipolla (*Semantic Object Classes in Video: "
+        "A High-Definition Ground Truth Database*, Pattern Recognition Letters 2009), with the 11 classes and the 367, "
+        "101 and 233 pictures of SegNet (Badrinarayanan, Kendall and Cipolla, TPAMI 2017), for non-commercial use.",
+    ),
     "people": DataSet(
         "People",
         "people",

@@ -5,11 +5,12 @@ from pathlib import Path
 
 import numpy as np
 
+from unet.data.class_reading import AnyReading
 from unet.data.contents import BAND, MaskContent, summarise_mask
 from unet.data.convention import decide
-from unet.data.mask_files import MaskPixels, decode_mask
-from unet.data.options import COLOUR, NO_OPTIONS
-from unet.data.reading import UNKNOWN, Reading
+from unet.data.mask_files import MaskPixels, channels, decode_mask
+from unet.data.options import NO_OPTIONS
+from unet.data.reading import UNKNOWN
 from unet.errors import DataError, ImageError
 from unet.pictures.decode import read_picture
 
@@ -22,8 +23,10 @@ _CLASSES = 16  # colours of a layer, at most
 _ONE_COLOUR = 0.98  # share of the visible pixels that have the commonest colour, or nearly
 
 
-def read_mask(path: str | Path, reading: Reading | None = None) -> np.ndarray:
+def read_mask(path: str | Path, reading: AnyReading | None = None) -> np.ndarray:
     """Read a mask file as upright labels, (H, W) uint8: 0 background, 1 foreground, 255 unknown (`UNKNOWN`).
+
+    Of a task with classes, labels are places in its table (`unet.pictures.classes.ClassTable`), 255 unknown.
 
     `reading` is that of the mask's folder (`unet.data.inspect.inspect_folder`). Without it, the rules of a folder
     decide for this file alone, which rarely tells what its values mean.
@@ -31,13 +34,13 @@ def read_mask(path: str | Path, reading: Reading | None = None) -> np.ndarray:
     Raises:
         DataError: The file is not a picture, is damaged, or has values outside 0..65535; or no rule fits it alone.
     """
-    pixels = decode_mask(path)
+    pixels = decode_mask(path, exact=reading is not None and reading.exact)
     if reading is None:
         reading = decide([summarise_mask(str(path), pixels)], NO_OPTIONS, str(path), one_sided=True)
     return reading.labels(pixels)
 
 
-def read_masks(paths: Sequence[Path], reading: Reading | None) -> np.ndarray:
+def read_masks(paths: Sequence[Path], reading: AnyReading | None) -> np.ndarray:
     """The labels of one picture with a mask for each of its objects: foreground where any mask has it.
 
     Where none has it and one does not know, it is unknown.
@@ -55,13 +58,13 @@ def read_masks(paths: Sequence[Path], reading: Reading | None) -> np.ndarray:
     return labels
 
 
-def look_at_mask(path: Path, name: str, image: Path, always: bool = False) -> MaskContent:
-    """As `look_at_pixels`, of a file.
+def look_at_mask(path: Path, name: str, image: Path, always: bool = False, exact: bool = False) -> MaskContent:
+    """As `look_at_pixels`, of a file; with `exact`, as masks of classes are read (see `decode_opened_mask`).
 
     Raises:
         DataError: The mask cannot be read.
     """
-    return look_at_pixels(decode_mask(path), name, image, always)
+    return look_at_pixels(decode_mask(path, exact), name, image, always)
 
 
 def look_at_pixels(pixels: MaskPixels, name: str, image: Path, always: bool = False) -> MaskContent:
@@ -77,7 +80,7 @@ def _is_layer(pixels: MaskPixels, image: Path) -> bool:
     visible = np.ones(pixels.codes.shape, bool) if pixels.alpha is None else pixels.alpha >= _SEEN
     if not visible.any():
         return True
-    rgb = _channels(pixels.codes[visible])  # (n, 3)
+    rgb = channels(pixels.codes[visible])  # (n, 3)
     near = (np.abs(rgb - np.median(rgb, axis=0)) <= BAND).all(axis=1)
     if near.mean() >= _ONE_COLOUR or _few_colours(rgb):
         return True
@@ -98,10 +101,3 @@ def _few_colours(rgb: np.ndarray) -> bool:
         return False
     counts = np.sort(np.unique(rgb, axis=0, return_counts=True)[1])[::-1]
     return bool(counts[:_CLASSES].sum() >= _ONE_COLOUR * len(rgb))
-
-
-def _channels(codes: np.ndarray) -> np.ndarray:
-    """Codes (n,) -> (n, 3) int16 red, green, blue."""
-    coloured = codes >= COLOUR
-    channels = [np.where(coloured, codes >> shift & 255, np.minimum(codes, 255)) for shift in (16, 8, 0)]
-    return np.stack(channels, axis=-1).astype(np.int16)

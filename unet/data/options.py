@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from unet.errors import ConfigError
+from unet.pictures.classes import ClassTable
 
+AUTO = "auto"  # classes that the folder itself tells
 COLOUR = 1 << 24  # codes from here on are colours, the others grey values
 
 
@@ -21,12 +23,17 @@ class DataOptions:
     invert_masks: bool = False  # foreground and background change places
     extra: bool = False  # of a folder beside the main one: names and values that it does not have do not hold for it
     upright_masks: bool = False  # masks lie as the pictures are seen, not as the rows of EXIF-turned ones are stored
+    classes: str | ClassTable | None = None  # `AUTO`, a file that lists them, or the table; None: fore- and background
 
     def __post_init__(self) -> None:
         both = set(map(parse_value, self.foreground)) & set(map(parse_value, self.unknown))
         if both:
             raise ConfigError(
                 f"{value_name(min(both))} stands under --foreground and --unknown; leave it in one of them"
+            )
+        if self.classes is not None and (self.foreground or self.invert_masks):
+            raise ConfigError(
+                "--classes tells more than foreground and background; leave out --foreground and --invert-masks"
             )
 
 

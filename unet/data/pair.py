@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from unet.data.class_reading import AnyReading
 from unet.data.masks import read_masks
-from unet.data.reading import Reading
 from unet.errors import DataError
 from unet.pictures.decode import read_picture
 
@@ -21,7 +21,7 @@ class Pair:
     mask: Path
     root: Path
     more_masks: tuple[Path, ...] = ()  # of the picture's other objects
-    reading: Reading | None = field(default=None, compare=False)  # of the folder's masks; None: told by this mask alone
+    reading: AnyReading | None = field(default=None, compare=False)  # of the folder; None: told by this mask
 
     @property
     def masks(self) -> tuple[Path, ...]:
@@ -33,7 +33,7 @@ def load_resized(pair: Pair, size: tuple[int, int] | None = None) -> tuple[np.nd
     """Read a picture and its mask, and resize both, bilinearly and by nearest neighbour, to `size` (height, width).
 
     Returns:
-        The picture, (H, W, 3) uint8 sRGB, and its labels, (H, W) uint8: 0 background, 1 foreground, 255 unknown.
+        The picture, (H, W, 3) uint8 sRGB, and its labels, (H, W) uint8, as `read_mask` has them.
 
     Raises:
         ImageError: The picture cannot be read.

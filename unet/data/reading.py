@@ -1,7 +1,7 @@
 """How the masks of a folder are read: one meaning of their values, decided once and passed along."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -31,6 +31,8 @@ ALPHA_RULES = ("alpha", "alpha value")
 @dataclass(frozen=True)
 class Reading:
     """The meaning of the masks' values in one folder."""
+
+    exact: ClassVar[bool] = False  # how files are decoded for it (`unet.data.mask_files.decode_mask`)
 
     rule: str  # one of `RULES`
     foreground: tuple[int, ...] = ()  # codes, of the rules value, alpha value and options
@@ -66,16 +68,15 @@ class Reading:
             return self._label(codes, False, ids)
         return np.asarray(self._label(np.arange(np.iinfo(codes.dtype).max + 1), pixels.wide, ids)[codes])
 
-    def shares(self, content: MaskContent) -> tuple[int, int, int]:
-        """Pixels of background, of foreground and unknown in a mask of this content."""
+    def counts(self, content: MaskContent) -> np.ndarray:
+        """(3,) int64: pixels of background, of foreground and unknown in a mask of this content."""
         codes, counts, wide = content.codes, content.counts, content.wide
         if self.rule in ALPHA_RULES:
             counts = np.eye(256, dtype=np.int64)[255] * content.pixels if content.alpha is None else content.alpha
             codes, wide = np.arange(256), False
         ids = bool(len(codes)) and bool(codes[-1] < MOST_IDS)
         labels = self._label(codes, wide, ids)
-        background, foreground, unknown = (int(counts[labels == label].sum()) for label in (0, 1, UNKNOWN))
-        return background, foreground, unknown
+        return np.array([counts[labels == label].sum() for label in (0, 1, UNKNOWN)])
 
     def _label(self, codes: np.ndarray, wide: bool, ids: bool) -> np.ndarray:
         """Labels of `codes` (any shape) of a file; `ids`: whether all its values are below `MOST_IDS`."""

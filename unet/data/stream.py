@@ -22,11 +22,12 @@ from typing import Any
 import fsspec
 from PIL import Image
 
-from unet.data.convention import decide, misfit
+from unet.data.class_convention import decide_reading, misfit
+from unet.data.class_reading import AnyReading
 from unet.data.masks import look_at_mask
 from unet.data.options import DataOptions
 from unet.data.pair import Pair
-from unet.data.reading import ALPHA_RULES, Reading
+from unet.data.reading import ALPHA_RULES
 from unet.errors import DataError, ImageError
 from unet.pictures.decode import PICTURE_SUFFIXES, read_header
 
@@ -99,7 +100,7 @@ class DatasetStream:
         self._next_row = 0
         self._rows: Iterator[_Row] | None = None
         self._window: list[Pair] = []
-        self.reading: Reading | None = None  # of all masks, once decided
+        self.reading: AnyReading | None = None  # of all masks, once decided
 
     def decide(self, options: DataOptions) -> tuple[list[Pair], list[Pair]]:
         """Decide how the masks are read, from the held-out pictures and the first window; returns `held_out`'s pairs.
@@ -107,13 +108,12 @@ class DatasetStream:
         Raises:
             DataError: As `held_out` and `window`; or no rule fits these masks.
         """
-        val, test = self.held_out()
-        first = self.window(0)
+        (val, test), first = self.held_out(), self.window(0)
         pairs = list({pair.stem: pair for pair in (*val, *test, *first)}.values())
-        contents = [look_at_mask(pair.mask, pair.stem, pair.image) for pair in pairs]
+        contents = [look_at_mask(p.mask, p.stem, p.image, exact=options.classes is not None) for p in pairs]
         if any(content.alpha_varies for content in contents):
             contents = [look_at_mask(pair.mask, pair.stem, pair.image, always=True) for pair in pairs]
-        self.reading = decide(contents, options, f"the dataset {self.name}")
+        self.reading = decide_reading(contents, options, f"the dataset {self.name}")
         val, test, self._window = ([replace(p, reading=self.reading) for p in part] for part in (val, test, first))
         return val, test
 
@@ -161,7 +161,8 @@ class DatasetStream:
         """The pair with the reading that was decided; raises DataError if its mask does not fit it."""
         if self.reading is None:
             return pair
-        content = look_at_mask(pair.mask, pair.stem, pair.image, self.reading.rule in ALPHA_RULES)
+        alpha, exact = self.reading.rule in ALPHA_RULES, self.reading.exact
+        content = look_at_mask(pair.mask, pair.stem, pair.image, alpha, exact)
         if reason := misfit(self.reading, content):
             raise DataError(f"the mask of {pair.stem} of the dataset {self.name} does not fit: {reason}")
         return replace(pair, reading=self.reading)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from unet.data.pairs import Pair, load_resized
+from unet.evaluation.confusion import confusion
 from unet.evaluation.metrics import PictureScores, score_picture
 from unet.prediction.predictor import Predictor
 
@@ -36,6 +37,28 @@ def evaluate_pairs(predictor: Predictor, pairs: Iterable[Pair], threshold: float
         # Known background and foreground pixels at each level.
         histogram = np.stack([np.bincount(prob8[target == label], minlength=256) for label in (0, 1)])
         results.append(Evaluated(pair.stem, score_picture(prob8, target, threshold), histogram))
+    return results
+
+
+@dataclass(frozen=True)
+class EvaluatedClasses:
+    """The counts of one picture: (classes, classes) int64 as `unet.evaluation.confusion.confusion` gives them."""
+
+    stem: str
+    matrix: np.ndarray
+
+
+def evaluate_classes(predictor: Predictor, pairs: Iterable[Pair]) -> list[EvaluatedClasses]:
+    """Predict the class of each pixel of each picture at its own size, and count.
+
+    Raises:
+        DataError, ImageError: A file cannot be read.
+    """
+    results = []
+    for pair in pairs:
+        rgb, target = load_resized(pair)
+        labels = predictor.labels(predictor.prob_small(rgb), rgb.shape[:2])
+        results.append(EvaluatedClasses(pair.stem, confusion(labels, target, len(predictor.table))))
     return results
 
 

@@ -2,18 +2,21 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+from unet.data.class_convention import refuse_nameless
 from unet.data.inspect import inspect_folder
 from unet.data.options import NO_OPTIONS, DataOptions
 from unet.data.pairs import Pair, select_pairs
 from unet.data.split import load_split
 from unet.errors import DataError
-from unet.evaluation.evaluate import Evaluated, evaluate_pairs
+from unet.evaluation.class_report import ClassReport, class_report, class_text
+from unet.evaluation.evaluate import Evaluated, EvaluatedClasses, evaluate_classes, evaluate_pairs
 from unet.evaluation.metrics import METRIC_LABELS, Empties, Summary, count_empties, summarise
 from unet.hub.file_names import SPLIT_FILE
 from unet.hub.source import Location, locate
+from unet.network.weights import read_config
 from unet.prediction.predictor import Predictor, agree_on_precision
 from unet.processes import Processes
 
@@ -35,6 +38,16 @@ class Report:
     metrics: Summary  # the spread of each metric, or None for a metric that no picture has
     empties: Empties | None  # the pictures without foreground, if there are any
     worst: list[Evaluated]  # the pictures with the lowest IoU, in ascending order
+
+
+class _Share:
+    """What one process found; it travels between processes, so the predictor itself is not kept."""
+
+    def __init__(self, predictor: Predictor, reading: str) -> None:
+        self.name, self.precision, self.threshold = predictor.name, predictor.precision, predictor.threshold
+        self.table, self.reading = predictor.config.classes, reading
+        self.masks: list[Evaluated] = []
+        self.classes: list[EvaluatedClasses] = []
 
 
 def choose_pairs(
@@ -65,7 +78,7 @@ def evaluate(
     processes: Processes = ALONE,
     options: DataOptions = NO_OPTIONS,
     skip_broken: bool = False,
-) -> Report:
+) -> Report | ClassReport:
     """Score `weights` at their calibrated threshold on the pictures of `data` that `part` names.
 
     Args:
@@ -82,25 +95,32 @@ def evaluate(
         WeightsError, HubError: The weights could not be loaded.
     """
 
-    def score_share() -> tuple[str, str, float, str, list[Evaluated]]:
-        found = inspect_folder(data, options, skip_broken=skip_broken)
+    def score_share() -> _Share:
         location = locate(weights, also=(SPLIT_FILE,))
+        table = read_config(location.folder)[1].classes
+        found = inspect_folder(data, replace(options, classes=table), skip_broken=skip_broken)
+        refuse_nameless(found.reading, str(data))
         chosen = choose_pairs(found.pairs, location, part, found.split if options.split_file else None)
         predictor = Predictor.from_location(location, precision=used)
-        evaluated = evaluate_pairs(predictor, processes.share(chosen), predictor.threshold)
-        return predictor.name, predictor.precision, predictor.threshold, str(found.reading), evaluated
+        mine, share = processes.share(chosen), _Share(predictor, str(found.reading))
+        if table:
+            share.classes = evaluate_classes(predictor, mine)
+        else:
+            share.masks = evaluate_pairs(predictor, mine, predictor.threshold)
+        return share
 
     used = agree_on_precision(weights, precision, processes)
     shares = processes.gather(score_share)
-    name, used_precision, threshold, reading, _ = shares[0]
-    evaluated = sorted((e for *_, share in shares for e in share), key=lambda e: e.stem)
+    first = shares[0]
+    told = {"weights": first.name, "precision": first.precision, "data": str(data), "split": part}
+    if first.table:
+        counted = sorted((e for share in shares for e in share.classes), key=lambda e: e.stem)
+        return class_report(counted, first.table, reading=first.reading, **told)
+    evaluated = sorted((e for share in shares for e in share.masks), key=lambda e: e.stem)
     return Report(
-        weights=name,
-        precision=used_precision,
-        threshold=threshold,
-        data=str(data),
-        split=part,
-        reading=reading,
+        **told,
+        threshold=first.threshold,
+        reading=first.reading,
         pictures=len(evaluated),
         metrics=summarise([e.scores for e in evaluated]),
         empties=count_empties([e.scores for e in evaluated]),
@@ -108,8 +128,10 @@ def evaluate(
     )
 
 
-def as_json(report: Report) -> str:
+def as_json(report: Report | ClassReport) -> str:
     """The report as one JSON object."""
+    if isinstance(report, ClassReport):
+        return json.dumps(report.as_json(), indent=2, ensure_ascii=False)
     content = {
         **vars(report),
         "metrics": {name: spread and asdict(spread) for name, spread in report.metrics.items()},
@@ -119,8 +141,10 @@ def as_json(report: Report) -> str:
     return json.dumps(content, indent=2)  # in ASCII, which every console shows and every program reads
 
 
-def as_text(report: Report) -> str:
+def as_text(report: Report | ClassReport) -> str:
     """The report as two tables of plain text."""
+    if isinstance(report, ClassReport):
+        return class_text(report)
     lines = [
         f"weights   {report.weights} ({report.precision}, threshold {report.threshold:g})",
         f"data      {report.data}, {report.split}: {report.pictures} pictures",

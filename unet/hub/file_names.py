@@ -8,9 +8,11 @@ SPLIT_FILE = "split.json"
 CURVES_FILE = "curves.png"
 CARD_FILE = "README.md"
 ONNX_FILE = "model.onnx"  # only if asked for
+CONFUSION_FILE = "confusion.png"
 
 LOADED_FILES = (WEIGHTS_FILE, CONFIG_FILE)  # what a predictor needs
 PUBLISHED_FILES = (*LOADED_FILES, SPLIT_FILE, CURVES_FILE, CARD_FILE)  # what training writes
+OPTIONAL_FILES = (CONFUSION_FILE,)  # what it also writes for some tasks, such as those with classes
 
 
 def shipped(name: str) -> Path:

@@ -15,7 +15,7 @@ from huggingface_hub.hf_api import ModelInfo, RepoSibling, SpaceInfo
 
 from unet.errors import HubError, WeightsError
 from unet.hub.client import LOGIN, RETRY_PAUSES, Watch, explain, seconds_to_wait
-from unet.hub.file_names import ONNX_FILE, PUBLISHED_FILES
+from unet.hub.file_names import ONNX_FILE, OPTIONAL_FILES, PUBLISHED_FILES
 from unet.hub.source import file_hash, parse_source, stated_hash
 
 logger = logging.getLogger(__name__)
@@ -50,7 +50,7 @@ def check_target(repo_id: str) -> None:
 
 
 def push_weights(folder: str | Path, repo_id: str, *, private: bool = False, onnx: bool = False) -> Published:
-    """Publish a weights folder as a model repo: exactly `PUBLISHED_FILES`, in one commit.
+    """Publish a weights folder as a model repo in one commit: `PUBLISHED_FILES`, and `OPTIONAL_FILES` that are there.
 
     The repo, `user/name`, is created if it does not exist. With `private`, an existing public one is refused. With
     `onnx`, the ONNX file is published, too; without, one that earlier weights left in the repo is deleted.
@@ -64,6 +64,7 @@ def push_weights(folder: str | Path, repo_id: str, *, private: bool = False, onn
     missing = [name for name in names if not (folder / name).is_file()]
     if missing:
         raise WeightsError(f"{folder}: no {', '.join(missing)}; a weights folder is published with all of them")
+    names = (*names, *(name for name in OPTIONAL_FILES if (folder / name).is_file()))
     files = {name: (folder / name).read_bytes() for name in names}
     api = HfApi()
     before = open_repo(api, repo_id, private=private)

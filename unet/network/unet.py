@@ -167,6 +167,16 @@ def with_click_layer(model: UNet) -> UNet:
     return extended
 
 
+def with_outputs(model: UNet, out_channels: int) -> UNet:
+    """A network of so many outputs with the weights of another task, except for a new head and no click layer."""
+    other = UNet(**{**model.init_config, "out_channels": out_channels, "clicks": False})
+    state = other.state_dict()
+    kept = {name: value for name, value in model.state_dict().items() if name in state}
+    head = {name: value for name, value in state.items() if name.startswith("head.")}
+    other.load_state_dict({**kept, **head})
+    return other
+
+
 def count_parameters(model: nn.Module) -> int:
     """Number of trainable values."""
     return sum(p.numel() for p in model.parameters() if p.requires_grad)

@@ -16,6 +16,7 @@ from unet.hub.file_names import CONFIG_FILE, WEIGHTS_FILE
 from unet.json_values import is_number
 from unet.network.lite0 import IMAGENET_MEAN, IMAGENET_STD
 from unet.network.unet import UNet
+from unet.pictures.classes import ClassTable
 
 MAX_SIDE = 4096  # pixels of the network's input
 DIGEST = "sha256"  # of the values; the file's only metadata, since safetensors writes several keys in any order
@@ -36,6 +37,7 @@ class WeightsConfig:
     data: tuple[str, ...] = ()  # names of the data sets trained on
     reading: dict[str, dict[str, Any]] = field(default_factory=dict)
     """How the masks of each data set were read (`unet.data.reading.Reading.as_json`), by its name."""
+    classes: ClassTable | None = None  # one for each output of the network; None: its only one is the foreground
 
 
 def config_to_json(model: UNet, config: WeightsConfig) -> dict[str, Any]:
@@ -48,6 +50,7 @@ def config_to_json(model: UNet, config: WeightsConfig) -> dict[str, Any]:
         "scores": config.scores,
         "data": list(config.data),
         **({"reading": config.reading} if config.reading else {}),
+        **(config.classes.as_json() if config.classes else {}),
     }
 
 
@@ -67,7 +70,7 @@ def config_from_json(content: Any, file: str) -> tuple[dict[str, Any], WeightsCo
     rest = ("preprocessing", "threshold", "scores", "data")
     missing = [name for name in (*network, *rest) if name not in content]
     check(not missing, f"lacks the fields {', '.join(missing)}")
-    unknown = sorted(set(content) - set(network) - {*rest, "flip", "reading"})
+    unknown = sorted(set(content) - set(network) - {*rest, "flip", "reading", "classes", "void"})
     check(not unknown, f"has unknown fields {', '.join(unknown)}; is it for another program or version?")
     channels, widths, clicks = network["in_channels"], network["widths"], network["clicks"]
     prep, threshold, scores, data = (content[name] for name in rest)
@@ -93,9 +96,17 @@ def config_from_json(content: Any, file: str) -> tuple[dict[str, Any], WeightsCo
     reading = content.get("reading", {})  # absent from weights written before it was decided for a folder
     valid = isinstance(reading, dict) and all(isinstance(row, dict) for row in reading.values())
     check(valid, "reading should hold an object for each data set")
+    classes = None
+    if "classes" in content:
+        try:
+            classes = ClassTable.from_json(content["classes"], content.get("void", []))
+        except ConfigError as error:
+            raise WeightsError(f"{file}: {error}") from error
+        outputs = network["out_channels"]
+        check(len(classes) == outputs, f"classes should be {outputs}, one for each of out_channels, not {len(classes)}")
     height, width = size
     numbers = (tuple(mean), tuple(std), flip, float(threshold))
-    return network, WeightsConfig((height, width), *numbers, scores, tuple(data), reading)
+    return network, WeightsConfig((height, width), *numbers, scores, tuple(data), reading, classes)
 
 
 def digest(state: dict[str, torch.Tensor]) -> str:

@@ -3,4 +3,5 @@
 May import `unet.network`, `unet.data`, `unet.hub` and `unet.pictures`.
 """
 
+LABELS = "labels"  # the kind of result that is a label map
 PRECISIONS = ("auto", "fp32", "mixed", "bf16")  # of the network's arithmetic

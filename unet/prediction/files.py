@@ -8,7 +8,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,7 +18,9 @@ from unet.errors import ConfigError, ImageError, UnetError
 from unet.pictures.clicks import Click, check_inside
 from unet.pictures.decode import Picture, read_header, read_picture
 from unet.pictures.draw import DEFAULT_STYLE, PROB_KINDS, Style, render
-from unet.pictures.encode import save_png
+from unet.pictures.encode import encode_png
+from unet.pictures.label_maps import label_map_png, tint_classes
+from unet.prediction import LABELS
 from unet.prediction.predictor import Predictor
 from unet.prediction.tasks import Task
 
@@ -49,7 +51,7 @@ class _Pipeline:
     def __init__(
         self,
         predictor: Predictor,
-        draw: Callable[[Picture, np.ndarray], np.ndarray],
+        draw: Callable[[Picture, np.ndarray], bytes],
         clicks: Sequence[Click],
         pool: ThreadPoolExecutor,
         enough: int | None,
@@ -68,7 +70,7 @@ class _Pipeline:
         pictures = [future.result() for future in chunk.decoded]
         chunk.decoded = []
         good = [picture for picture in pictures if isinstance(picture, Picture)]
-        # (h, w) each; the threads upsample and draw them one by one.
+        # (h, w), or (C, h, w), each; the threads upsample and draw them one by one.
         small = iter(self._predictor.probs_small([p.rgb for p in good], [self._clicks] * len(good)))
         chunk.outcomes = [
             self._pool.submit(self._write, task, picture, next(small))
@@ -93,8 +95,7 @@ class _Pipeline:
 
     def _write(self, task: Task, picture: Picture, small: np.ndarray) -> Outcome:
         try:
-            prob8 = self._predictor.upsample(small, (picture.height, picture.width), self._clicks)
-            save_png(self._draw(picture, prob8), task.target)
+            task.target.write_bytes(self._draw(picture, small))
             return Outcome(task, None, picture.notices)
         except UnetError as error:
             return Outcome(task, error)
@@ -120,6 +121,43 @@ def _chunks(tasks: Iterable[Task]) -> Iterator[_Chunk]:
         yield chunk
 
 
+def drawing_of(
+    predictor: Predictor, kind: str, threshold: float, clicks: Sequence[Click], style: Style, class_name: str | None
+) -> Callable[[Picture, np.ndarray], bytes]:
+    """The function from a picture and its small probabilities to the PNG of one `kind`.
+
+    Label maps and, of weights with classes, overlays show all classes; every other kind shows the class of that name
+    as it shows foreground (see `render`).
+
+    Raises:
+        ConfigError: The kind needs a class and none is named, or one is named that it or the weights do not have.
+    """
+    all_classes = kind == LABELS or (predictor.has_classes and kind == "overlay" and class_name is None)
+    if all_classes and class_name is not None:
+        raise ConfigError("--kind labels shows all classes; leave out --class")
+    if class_name is not None and not predictor.has_classes:
+        raise ConfigError(f"the weights {predictor.name} tell foreground and background alone; leave out --class")
+    if predictor.has_classes and class_name is None and not all_classes:
+        names = ", ".join(predictor.table.names)
+        raise ConfigError(f"--kind {kind} shows one class; name it with --class ({names}), or take --kind labels")
+    label = None if class_name is None else predictor.table.label(class_name)
+    if label is not None:
+        red, green, blue = predictor.table.colours[label].tolist()
+        style = replace(style, color=(red, green, blue))
+
+    def draw(picture: Picture, small: np.ndarray) -> bytes:
+        if all_classes:
+            labels = predictor.labels(small, (picture.height, picture.width), clicks)
+            if kind == LABELS:
+                return label_map_png(labels, predictor.table)
+            return encode_png(tint_classes(picture.rgb, labels, predictor.table, style.opacity))
+        one = small if label is None else small[label]  # (h, w)
+        prob8 = predictor.upsample(one, (picture.height, picture.width), clicks)
+        return encode_png(render(kind, picture, prob8, threshold, style))
+
+    return draw
+
+
 def predict_pictures(
     predictor: Predictor,
     tasks: Sequence[Task],
@@ -127,8 +165,9 @@ def predict_pictures(
     threshold: float,
     clicks: Sequence[Click] = (),
     style: Style = DEFAULT_STYLE,
+    class_name: str | None = None,
 ) -> Iterator[Outcome]:
-    """Segment the pictures of `tasks` (see `plan`) and write the results of one `kind` (see `render`).
+    """Segment the pictures of `tasks` (see `plan`) and write the results of one `kind` (see `drawing_of`).
 
     Missing folders are created, existing files overwritten. The `threshold` of the masks is 0..1. The same `clicks`, in
     pixels, are used for every picture.
@@ -137,8 +176,10 @@ def predict_pictures(
         The outcome of each task, in order, once its file is written or an error has prevented that.
 
     Raises:
-        ConfigError: The output folder cannot be created, or clicks are given but the weights have no click layer.
+        ConfigError: The output folder cannot be created, clicks are given but the weights have no click layer, or as
+            `drawing_of`.
     """
+    draw = drawing_of(predictor, kind, threshold, clicks, style, class_name)
     for folder in dict.fromkeys(task.target.parent for task in tasks):
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -146,11 +187,8 @@ def predict_pictures(
             raise ConfigError(f"the output folder {folder} could not be created ({error.strerror or error})") from error
     pool = ThreadPoolExecutor(os.cpu_count())
 
-    def draw(picture: Picture, prob8: np.ndarray) -> np.ndarray:
-        return render(kind, picture, prob8, threshold, style)
-
     # Clicks are in pixels of the picture; cut-outs and overlays show its colours.
-    enough = predictor.enough if kind in PROB_KINDS and not clicks else None
+    enough = predictor.enough if kind in (*PROB_KINDS, LABELS) and not clicks else None
     pipeline = _Pipeline(predictor, draw, clicks, pool, enough)
     flight: deque[_Chunk] = deque()  # at most one being written, one in the network and one being decoded
     try:

@@ -1,4 +1,4 @@
-"""The predictor: a network that turns pictures into 8-bit probability maps, `prob8`."""
+"""The predictor: a network that turns pictures into 8-bit probability maps, `prob8`, and into labels of classes."""
 
 import math
 from collections.abc import Sequence
@@ -15,11 +15,13 @@ from unet.hub.source import Location, locate
 from unet.network.folding import fold_batchnorm
 from unet.network.unet import UNet
 from unet.network.weights import WeightsConfig, load_weights
+from unet.pictures.classes import FOREGROUND_TABLE, ClassTable
 from unet.pictures.clicks import Click, click_maps, honour_clicks
 from unet.pictures.decode import read_picture
+from unet.pictures.draw import mask_from_prob
 from unet.prediction import PRECISIONS
 from unet.prediction.precision import cast, choose_precision, has_fast_bf16
-from unet.prediction.upsampling import upsample_bilinear
+from unet.prediction.upsampling import upsample_bilinear, upsample_labels
 from unet.prediction.zoom_in import SMALLEST, clicks_within, focus_box, merge_views
 from unet.processes import Processes
 
@@ -49,6 +51,10 @@ class Predictor:
     Load one with `Predictor.load`. In its methods a picture `rgb` is (H, W, 3) uint8, upright sRGB of any size, as
     `read_picture` returns it; (h, w) is the network's size. `clicks` are points in pixels of the picture, each marked
     as foreground or background; only weights with a click layer accept them.
+
+    Weights with C classes (`has_classes`) answer with C probabilities (C, h, w) that add up to 1 where others answer
+    with that of foreground, (h, w). The map of one class, `small[table.label("Sky")]`, is then what that of foreground
+    is: `upsample` makes its `prob8`, from which masks and cut-outs are drawn.
 
     Args:
         model: The network. It is copied, not changed.
@@ -123,12 +129,24 @@ class Predictor:
         return math.ceil(max(self.config.size) / SMALLEST)
 
     @property
+    def has_classes(self) -> bool:
+        """Whether the network tells classes, not just foreground and background."""
+        return self.config.classes is not None
+
+    @property
+    def table(self) -> ClassTable:
+        """The classes that `labels` tells: those of the weights, or background and foreground."""
+        return self.config.classes or FOREGROUND_TABLE
+
+    @property
     def takes_clicks(self) -> bool:
         """Whether the network has a click layer, so that clicks are accepted."""
         return self._model.clicks
 
     def probabilities(self, rgbs: Sequence[np.ndarray], clicks: Sequence[Sequence[Click]] = ()) -> np.ndarray:
         """Probabilities of foreground for several pictures in one batch: (B, h, w) float32 in 0..1.
+
+        With classes, those of each: (B, C, h, w).
 
         The pictures can have different sizes. `clicks` is one sequence of clicks for each picture, or empty.
 
@@ -148,21 +166,27 @@ class Predictor:
             if self.config.flip:  # in one batch with the pictures themselves
                 batch = torch.cat([batch, batch.flip(3)])
                 maps = None if maps is None else torch.cat([maps, maps.flip(3)])
-            prob = self._model(batch, maps).float().sigmoid()  # (B, 1, h, w)
+            prob = self._normalised(self._model(batch, maps))  # (B, 1 or C, h, w)
             if self.config.flip:
                 prob, mirrored = prob.chunk(2)
                 prob = (prob + mirrored.flip(3)) / 2
-            return prob.squeeze(1).cpu().numpy()
+            return (prob if self.has_classes else prob.squeeze(1)).cpu().numpy()
+
+    def _normalised(self, logits: Tensor) -> Tensor:
+        """Probabilities, float32, of logits (B, C, h, w): of the only output, or of one class among the others."""
+        return logits.float().softmax(dim=1) if self.has_classes else logits.float().sigmoid()
 
     def probs_small(self, rgbs: Sequence[np.ndarray], clicks: Sequence[Sequence[Click]] = ()) -> list[np.ndarray]:
         """Probabilities of foreground of several pictures, which share batches: (h, w) float32 in 0..1 each.
 
         A result has the network's size. It is finer if the object is small: then the network also sees the object cut
         out with its surroundings, and both results are averaged (see `unet.prediction.zoom_in`). Arguments and errors
-        as for `probabilities`.
+        as for `probabilities`. With classes, a result is (C, h, w), and nothing is seen twice.
         """
         if not rgbs:
             return []
+        if self.has_classes:
+            return list(self.probabilities(rgbs, clicks))
         given = list(clicks) or [()] * len(rgbs)
         sizes = [(rgb.shape[0], rgb.shape[1]) for rgb in rgbs]
         wholes = list(self.probabilities(rgbs, clicks))  # (h, w) each
@@ -195,10 +219,24 @@ class Predictor:
         honour_clicks(prob8, clicks)
         return prob8
 
+    def labels(self, small: np.ndarray, size: tuple[int, int], clicks: Sequence[Click] = ()) -> np.ndarray:
+        """The class of each pixel of a picture of `size` (H, W), by its place in `table`: (H, W) uint8.
+
+        `small` is what `prob_small` or `probs_small` gave for the picture, with the same clicks. It is the most
+        probable class; without classes, foreground where the mask at the calibrated threshold is.
+        """
+        if self.has_classes:
+            return upsample_labels(small, size)
+        return mask_from_prob(self.upsample(small, size, clicks), self.threshold) // 255
+
     def prob8(self, rgb: np.ndarray, clicks: Sequence[Click] = ()) -> np.ndarray:
         """The 8-bit probability map of a picture: (H, W) uint8, 255 times the probability of foreground.
 
         Raises:
-            ConfigError: Clicks are given, but the weights have no click layer.
+            ConfigError: Clicks are given, but the weights have no click layer; or the weights have classes.
         """
+        if self.has_classes:
+            raise ConfigError(
+                f"the weights {self.name} tell classes; `upsample` makes the map of one of `prob_small`'s"
+            )
         return self.upsample(self.prob_small(rgb, clicks), (rgb.shape[0], rgb.shape[1]), clicks)

@@ -14,7 +14,7 @@ from unet.data.pairs import Pair, load_resized
 from unet.network.weights import WeightsConfig
 from unet.training.augment import MIN_CROP, augment, paste
 
-LONGEST_SIDE = 400  # pixels; larger training pictures are kept at this size
+LONGEST_SIDE = 400  # pixels; larger training pictures are kept at this size, or at that of the network
 # Share of the samples without clicks, where clicks are trained. With 0.4, results without clicks got worse.
 AUTOMATIC = 0.7
 # Share of the samples with clicks that show two objects, of which clicks mean one. Alone on a picture that the network
@@ -32,15 +32,16 @@ class Batch(NamedTuple):
 
 
 class PictureStore:
-    """The decoded training pictures, at most `LONGEST_SIDE` pixels long, as many as memory has room for.
+    """The decoded training pictures, as many as memory has room for.
 
     Args:
         pairs: Samples; a pair may be listed repeatedly.
         cache_bytes: Size of the decoded pictures to keep; by default `CACHE_SHARE` of the free memory.
+        longest: Pixels of the longer side of larger pictures.
     """
 
-    def __init__(self, pairs: Sequence[Pair], cache_bytes: int | None = None) -> None:
-        self.pairs = list(pairs)
+    def __init__(self, pairs: Sequence[Pair], cache_bytes: int | None = None, longest: int = LONGEST_SIDE) -> None:
+        self.pairs, self._longest = list(pairs), longest
         self._cache: dict[Path, tuple[np.ndarray, np.ndarray]] = {}
         self._room = int(psutil.virtual_memory().available * CACHE_SHARE) if cache_bytes is None else cache_bytes
 
@@ -61,7 +62,7 @@ class PictureStore:
 
     def _read(self, pair: Pair) -> tuple[np.ndarray, np.ndarray]:
         rgb, target = load_resized(pair)
-        scale = LONGEST_SIDE / max(target.shape)
+        scale = self._longest / max(target.shape)
         if scale < 1:
             size = (max(1, round(target.shape[1] * scale)), max(1, round(target.shape[0] * scale)))
             rgb = np.asarray(Image.fromarray(rgb).resize(size, Image.Resampling.BILINEAR))

@@ -1,20 +1,21 @@
 """The model card: `README.md` of a weights folder, every figure taken from what a training run measured."""
 
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from huggingface_hub import EvalResult, ModelCardData
 
 from unet.data.known_sets import KNOWN_DATA, describe_data
 from unet.errors import WeightsError
+from unet.evaluation import confusion
 from unet.evaluation.metrics import METRIC_LABELS
 from unet.hub.file_names import CARD_FILE, CURVES_FILE, SPLIT_FILE
 from unet.network.encoders import encoder_class
-from unet.network.weights import WeightsConfig
+from unet.training import class_card
+from unet.training.card_facts import CardFacts, folders_of, part_label
 from unet.training.card_onnx import onnx_section
+
+__all__ = ["CardFacts", "card_metadata", "write_card"]
 
 LICENSE_NAME = "mit-code-research-data"
 # The benchmark fills it in.
@@ -31,28 +32,6 @@ LOSS_NAMES = {
 }
 
 
-@dataclass(frozen=True)
-class CardFacts:
-    """What a training run knows and measured."""
-
-    command: str  # the train.py command line that made the weights
-    config: WeightsConfig  # preprocessing, threshold and measured scores
-    network: dict[str, Any]  # the constructor's arguments (`UNet.init_config`)
-    parameters: int  # trainable values
-    split_counts: dict[str, int]  # pictures by part: train, extra_train, val, test, extra_test
-    data: list[str]  # names of the data folders, the main one first
-    seed: int  # seed of the run
-    epochs: int  # passes over the training pictures
-    best_epoch: int  # number of the epoch whose weights were kept, from 1
-    seconds: float  # time that training took
-    loss: str  # one of `unet.training.loss.LOSSES`
-    init_from: str | None  # the weights that the run started from, if any
-    versions: dict[str, str]  # versions of Python and the packages, by name
-    file_bytes: int  # size of the weights file
-    collapse: str | None = None  # that the network answers one thing everywhere, if it does
-    onnx: bool = False  # whether there is an ONNX file, too
-
-
 def write_card(folder: str | Path, facts: CardFacts, repo_id: str | None = None) -> None:
     """Write `README.md` into `folder`, which exists; `repo_id`: Hub repo, `user/name`, that it is published as, if any.
 
@@ -60,15 +39,20 @@ def write_card(folder: str | Path, facts: CardFacts, repo_id: str | None = None)
         WeightsError: The file cannot be written.
     """
     folder = Path(folder)
+    introduce, score, use, limit = (
+        (class_card.introduction, class_card.scores, class_card.usage, class_card.limits)
+        if facts.config.classes
+        else (_introduction, _scores, _usage, _limits)
+    )
     sections = (
-        _introduction(facts),
-        _scores(facts),
+        introduce(facts),
+        score(facts),
         *([CLICKS] if facts.network["clicks"] else []),
-        _usage(facts, repo_id or _relative(folder)),
+        use(facts, repo_id or _relative(folder)),
         *([onnx_section(repo_id or _relative(folder), bool(repo_id))] if facts.onnx else []),
         _training(facts),
         _data(facts),
-        _limits(facts),
+        limit(facts),
         "## Versions\n\n" + ", ".join(f"{name} {version}" for name, version in facts.versions.items()) + ".",
     )
     text = f"---\n{card_metadata(facts, repo_id).to_yaml()}\n---\n\n" + "\n\n".join(sections) + "\n"
@@ -83,8 +67,11 @@ def write_card(folder: str | Path, facts: CardFacts, repo_id: str | None = None)
 def card_metadata(facts: CardFacts, repo_id: str | None = None) -> ModelCardData:
     """The card's header, in the Hub's own terms; measured scores as `model-index`."""
     results = []
+    labels, over, tags = (METRIC_LABELS, "mean of pictures", ["foreground-segmentation", "background-removal"])
+    if facts.config.classes:
+        labels, over, tags = confusion.METRIC_LABELS, "over all pixels", ["semantic-segmentation"]
     for part, row in facts.config.scores.items():
-        used = [describe_data(name) for name in _folders_of(part, facts.data)]
+        used = [describe_data(name) for name in folders_of(part, facts.data)]
         results += [
             EvalResult(
                 task_type="image-segmentation",
@@ -93,10 +80,10 @@ def card_metadata(facts: CardFacts, repo_id: str | None = None) -> ModelCardData
                 dataset_split=part_label(part).replace(" ", "_"),
                 dataset_args={"pictures": row.get("pictures")},
                 metric_type=metric,
-                metric_name=f"{label}, mean of pictures",
+                metric_name=f"{label}, {over}",
                 metric_value=round(value, 4),
             )
-            for metric, label in METRIC_LABELS.items()
+            for metric, label in labels.items()
             if (value := row.get(metric)) is not None
         ]
     encoder = facts.network["encoder"]
@@ -107,26 +94,11 @@ def card_metadata(facts: CardFacts, repo_id: str | None = None) -> ModelCardData
         license_link=f"https://huggingface.co/{repo_id}#data-and-terms" if repo_id else None,
         library_name="pytorch",
         pipeline_tag="image-segmentation",
-        tags=["u-net", "foreground-segmentation", "background-removal", "pytorch_model_hub_mixin"]
-        + ["onnx"] * facts.onnx,
+        tags=["u-net", *tags, "pytorch_model_hub_mixin", *["onnx"] * facts.onnx],
         datasets=[describe_data(name).identifier for name in facts.data] or None,
-        metrics=list(METRIC_LABELS) if results else None,
+        metrics=list(labels) if results else None,
         eval_results=results or None,
     )
-
-
-def _folders_of(part: str, data: Sequence[str]) -> Sequence[str]:
-    """The data folders that the pictures of a part come from: the extra ones have parts of their own."""
-    part, _, folder = part.partition("/")
-    if folder:
-        return [folder]
-    return data[1:] if part == "extra_test" else data[:1]
-
-
-def part_label(part: str) -> str:
-    """`val`, `test` or `extra_test`, of one folder or not, in words."""
-    part = part.partition("/")[0].replace("_", " ")
-    return "validation" if part == "val" else part
 
 
 def _relative(folder: Path) -> str:
@@ -169,7 +141,7 @@ def _scores(facts: CardFacts) -> str:
         "|---|---|--:|" + "--:|" * len(METRIC_LABELS),
     ]
     for part, row in scores.items():
-        names = " + ".join(describe_data(name).name for name in _folders_of(part, facts.data))
+        names = " + ".join(describe_data(name).name for name in folders_of(part, facts.data))
         values = (row.get(metric) for metric in METRIC_LABELS)
         cells = " | ".join("n/a" if value is None else f"{value:.4f}" for value in values)
         lines.append(f"| {part_label(part)} | {names} | {row.get('pictures')} | {cells} |")
@@ -229,12 +201,13 @@ def _training(facts: CardFacts) -> str:
         start = "started from ImageNet weights (see below) with a new expansive path"
     else:
         start = "trained from scratch"
+    loss = class_card.LOSS if facts.config.classes else LOSS_NAMES[facts.loss]
     epochs = "1 epoch" if facts.epochs == 1 else f"{facts.epochs} epochs"
     return (
         "## Training\n\n"
         f"```bash\n{facts.command}\n```\n\n"
         f"Seed {facts.seed}, {start}, {epochs} in {_duration(facts.seconds)}; epoch {facts.best_epoch} had "
-        f"the highest mean IoU on validation and was kept. {LOSS_NAMES[facts.loss]} on the known pixels, "
+        f"the highest mean IoU on validation and was kept. {loss} on the known pixels, "
         "also at three coarser levels (deep supervision), AdamW with warm-up and cosine decay, "
         "gradient clipping, augmented pictures, and an average of the weights over the steps, which is shipped.\n\n"
         f"![Training loss and validation scores over the epochs]({CURVES_FILE})"

@@ -16,7 +16,8 @@ from unet.evaluation.simulated_clicks import opencv
 from unet.network.encoders import ENCODERS, encoder_class
 from unet.network.onnx_export import check_packages
 from unet.training.augment import MIN_CROP
-from unet.training.loss import LOSSES
+from unet.training.batches import LONGEST_SIDE
+from unet.training.loss import CLASS_LOSSES, LOSSES
 
 if TYPE_CHECKING:
     Encoder = str
@@ -44,6 +45,28 @@ _DATA = tyro.constructors.PrimitiveConstructorSpec(
     instance_from_str=lambda words: _data_path(words[0]),
     is_instance=lambda value: isinstance(value, Path),
     str_from_instance=lambda path: [str(path)],
+)
+
+
+def _size(text: str) -> "int | tuple[int, int]":
+    """`240`, or `360x480`: height and width."""
+    if "x" not in text.lower():
+        return int(text)
+    height, width = map(int, text.lower().split("x"))
+    return height, width
+
+
+def size_name(size: "int | tuple[int, int]") -> str:
+    """A size as --size takes it."""
+    return str(size) if isinstance(size, int) else f"{size[0]}x{size[1]}"
+
+
+_SIZE = tyro.constructors.PrimitiveConstructorSpec(
+    nargs=1,
+    metavar="N|HxW",
+    instance_from_str=lambda words: _size(words[0]),
+    is_instance=lambda value: isinstance(value, int | tuple),
+    str_from_instance=lambda size: [size_name(size)],
 )
 
 
@@ -78,15 +101,18 @@ class TrainConfig:
     """Foreground and background of the masks change places."""
     upright_masks: bool = False
     """The masks of pictures that EXIF turns lie as the pictures are seen, not as their rows are stored."""
+    classes: Annotated[str | None, _shown("auto|FILE", "foreground and background")] = None
+    """The masks tell classes: those that a file lists, or those of a list in the data folder, or else of its masks
+    (auto)."""
     output: Annotated[Path | None, _shown("DIR", "runs/weights-NAME-OF-DATA")] = None
     """Weights folder to write."""
     encoder: Annotated[Encoder | None, _shown("{" + ",".join(ENCODERS) + "}", "lite0")] = None
     """Contracting path: the reference's (plain), or EfficientNet-lite0 with ImageNet weights (lite0)."""
     widths: Annotated[tuple[int, ...] | None, _shown("N ...", "those of the encoder")] = None
     """Channels of the levels, finest first. Without --encoder, this option selects the plain encoder."""
-    size: int = 240
-    """Height and width of the training pictures, in pixels."""
-    serve_size: Annotated[int | None, _shown("INT", "the same as --size")] = None
+    size: Annotated[int | tuple[int, int], _SIZE] = 240
+    """Height and width of the training pictures, in pixels: one number, or two such as 360x480."""
+    serve_size: Annotated[Annotated[int | tuple[int, int], _SIZE] | None, _shown("N|HxW", "the same as --size")] = None
     """Height and width, in pixels, of the finished network's input."""
     flip: bool = False
     """The finished network averages the results of a picture and its mirror image, which takes twice the time."""
@@ -147,7 +173,24 @@ class TrainConfig:
             unknown=self.unknown,
             invert_masks=self.invert_masks,
             upright_masks=self.upright_masks,
+            classes=self.classes,
         )
+
+    @property
+    def train_size(self) -> tuple[int, int]:
+        """Height and width of the training pictures."""
+        return (self.size, self.size) if isinstance(self.size, int) else self.size
+
+    @property
+    def longest_side(self) -> int:
+        """Pixels of the longer side at which larger training pictures are kept: no fewer than the network sees."""
+        return max(LONGEST_SIDE, *self.train_size)
+
+    @property
+    def served_size(self) -> tuple[int, int]:
+        """Height and width of the finished network's input."""
+        served = self.serve_size or self.size
+        return (served, served) if isinstance(served, int) else served
 
     @property
     def _data_name(self) -> str:
@@ -188,7 +231,7 @@ class TrainConfig:
 FREE_ON_RESUME = frozenset(
     {"resume", "run_dir", "output", "push_to_hub", "private", "onnx", "accumulate", "track", "serve_size", "flip"}
 )
-_POSITIVE = ("size", "serve_size", "epochs", "batch_size", "accumulate", "main_repeats", "stream_pictures")
+_POSITIVE = ("epochs", "batch_size", "accumulate", "main_repeats", "stream_pictures")
 
 
 def check_config(config: TrainConfig, processes: int = 1) -> None:
@@ -201,6 +244,9 @@ def check_config(config: TrainConfig, processes: int = 1) -> None:
         value = getattr(config, name)
         if value is not None and value < 1:
             raise ConfigError(f"--{name.replace('_', '-')} must be at least 1, not {value}")
+    for name, sides in (("size", config.train_size), ("serve-size", config.served_size)):
+        if min(sides) < 1:
+            raise ConfigError(f"--{name} must be at least 1, not {min(sides)}")
     c, repeats, encoder = config, list(config.extra_repeats), config.chosen_encoder
     widths = None if c.widths is None else list(c.widths)
     unequal = f"--extra-repeats gives {len(repeats)} numbers for {len(c.extra_data)} --extra-data folders"
@@ -218,6 +264,8 @@ def check_config(config: TrainConfig, processes: int = 1) -> None:
         (clickless, f"--clicks needs an encoder that takes clicks; {encoder} does not"),
         (negative, "--weight-decay, --warmup-steps, --seed and --split-seed must not be negative"),
         (c.batch_size % (c.accumulate * processes), f"--batch-size {c.batch_size} does not divide into {parts}"),
+        (c.classes and c.clicks, "--clicks mean one object; with --classes they mean nothing"),
+        (c.classes and c.loss not in CLASS_LOSSES, f"--loss {c.loss} is for foreground and background, not --classes"),
         (c.private and not c.push_to_hub, "--private goes with --push-to-hub USER/NAME"),
     ):
         if wrong:

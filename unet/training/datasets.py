@@ -7,14 +7,16 @@ from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
 
+from unet.data.class_convention import refuse_nameless
+from unet.data.class_reading import AnyReading, ClassReading
 from unet.data.inspect import DataFolder, inspect_folder
 from unet.data.pairs import Pair, extra_test_names, prefixed_names
-from unet.data.reading import Reading
 from unet.data.split import PARTS, hold_out, list_names, load_split, read_groups, split_held_out, split_stems
 from unet.data.stream import DatasetStream, is_hub_dataset
 from unet.errors import DataError, TrainingError
 from unet.hub.file_names import SPLIT_FILE
 from unet.network.weights import read_config
+from unet.pictures.classes import ClassTable
 from unet.training.config import TrainConfig
 from unet.training.guards import refuse_shared_pictures
 
@@ -88,11 +90,17 @@ class Splits:
             for number, pairs in enumerate(several)
         }
 
-    def readings(self) -> dict[str, Reading]:
+    def readings(self) -> dict[str, AnyReading]:
         """How the masks are read, by the name of their folder."""
         names = self.names[1:] if self.stream else self.names
         readings = {name: folder.reading for name, folder in zip(names, self.folders, strict=True)}
         return {self.names[0]: self.stream.reading, **readings} if self.stream and self.stream.reading else readings
+
+    @property
+    def classes(self) -> ClassTable | None:
+        """The classes of all folders; None of foreground and background."""
+        main = self.stream.reading if self.stream else self.folders[0].reading if self.folders else None
+        return main.table if isinstance(main, ClassReading) else None
 
     def counts(self) -> dict[str, int]:
         """Pictures in each part; nobody knows how many a stream has."""
@@ -181,12 +189,6 @@ def make_splits(config: TrainConfig) -> Splits:
     """
     folder = config.data or kaggle_folder()
     options, skip = config.data_options, config.skip_broken
-    others = [
-        inspect_folder(other, replace(options, split_file=None, extra=True), skip_broken=skip, decode=True)
-        for other in config.extra_data
-    ]
-    parts = [_split_extra(config, *pair) for pair in zip(config.extra_data, others, strict=True)]
-    extra = ([part[0] for part in parts], [part[1] for part in parts], [part[2] for part in parts])
     # A card has no use for the paths of one machine, and Kaggle's folder is named after a version.
     local = "iseg" if config.data is None else folder.resolve().name
     names = (local if folder.is_dir() else folder.as_posix(), *(path.resolve().name for path in config.extra_data))
@@ -195,11 +197,19 @@ def make_splits(config: TrainConfig) -> Splits:
         spool = config.run_folder / "streamed" / f"process-{os.environ.get('RANK', '0')}"
         stream = DatasetStream(name, config.stream_pictures, config.split_seed, spool, skip)
         val, test = stream.decide(options)
-        splits = Splits([], val, test, *extra, names, stream, others)
+        main = Splits([], val, test, [], [], [], names, stream)
     else:
         found = inspect_folder(folder, options, skip_broken=skip, decode=True)
-        main = _split_main(config, folder, found)
-        splits = Splits(main["train"], main["val"], main["test"], *extra, names, None, [found, *others])
+        split = _split_main(config, folder, found)
+        main = Splits(split["train"], split["val"], split["test"], [], [], [], names, None, [found])
+    # The same classes everywhere; other values of masks as far as they fit.
+    options = replace(options, split_file=None, extra=True, classes=main.classes or options.classes)
+    others = [inspect_folder(other, options, skip_broken=skip, decode=True) for other in config.extra_data]
+    parts = [_split_extra(config, *pair) for pair in zip(config.extra_data, others, strict=True)]
+    extra = ([part[0] for part in parts], [part[1] for part in parts], [part[2] for part in parts])
+    splits = replace(main, extra=extra[0], extra_val=extra[1], extra_test=extra[2], folders=[*main.folders, *others])
+    for name, reading in splits.readings().items():
+        refuse_nameless(reading, name)
     held_out = ([*splits.val, *splits.test], *([*val, *test] for _, val, test in parts))
     refuse_shared_pictures(list(zip(names, (splits.train, *extra[0]), held_out, strict=True)))
     return splits

@@ -1,12 +1,14 @@
 """The training losses, picture by picture, in float32.
 
-In both, each picture weighs the same however many of its pixels are unknown, so the loss of a batch is the mean of the
+In all, each picture weighs the same however many of its pixels are unknown, so the loss of a batch is the mean of the
 losses of its pictures. Logits are (B, 1, H, W) of any floating type; a target is (B, H, W) uint8: 0 background,
-1 foreground, 255 unknown (left out). The result is a scalar >= 0.
+1 foreground, 255 unknown (left out). With C classes, logits are (B, C, H, W) and labels 0 to C - 1. The result is a
+scalar >= 0.
 """
 
 from collections.abc import Callable
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -43,7 +45,30 @@ def edge_iou_loss(logits: Tensor, target: Tensor) -> Tensor:
     return (bce + 1 - (overlap + 1) / (union + 1)).mean()
 
 
+def class_dice_loss(logits: Tensor, target: Tensor) -> Tensor:
+    """Cross-entropy plus soft Dice, the mean over the classes that occur in the picture.
+
+    Soft Dice of a class is that of `bce_dice_loss`, with its softmax probability. A class that does not occur has no
+    overlap to gain; cross-entropy alone keeps it away.
+    """
+    known = _known(target).flatten(1)  # (B, N) pixels
+    place = torch.where(target == UNKNOWN, 0, target).long().flatten(1)  # (B, N)
+    log_prob = logits.float().flatten(2).log_softmax(dim=1)  # (B, C, N)
+    log_true = log_prob.gather(1, place[:, None]).squeeze(1)  # (B, N)
+    # Per class, without a map for each: sums of the true class's values go to its place.
+    nothing = log_prob.new_zeros(logits.shape[:2])  # (B, C)
+    overlap = nothing.scatter_add(1, place, log_true.exp() * known)
+    true = nothing.scatter_add(1, place, known)
+    answered = torch.einsum("bcn,bn->bc", log_prob.exp(), known)
+    occurs = true > 0
+    lost = (1 - (2 * overlap + 1) / (answered + true + 1)) * occurs
+    dice = lost.sum(dim=1) / occurs.sum(dim=1).clamp(min=1)  # (B,)
+    cross = -(log_true * known).sum(dim=1) / known.sum(dim=1).clamp(min=1)  # (B,)
+    return (cross + dice).mean()
+
+
 LOSSES: dict[str, Loss] = {"dice": bce_dice_loss, "edge": edge_iou_loss}
+CLASS_LOSSES: dict[str, Loss] = {"dice": class_dice_loss}  # softmax over classes instead of a sigmoid
 
 
 def _known(target: Tensor) -> Tensor:

@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from unet.errors import TrainingError
+from unet.pictures.classes import ClassTable
 from unet.pictures.draw import mask_from_prob, overlay
 
 # Okabe and Ito's palette: distinguishable in every common form of colour blindness.
@@ -51,6 +52,16 @@ class SheetRow(NamedTuple):
     iou: float
 
 
+class ClassRow(NamedTuple):
+    """A picture on a sheet of classes: `target` and `labels` are (H, W) uint8, 255 unknown."""
+
+    name: str
+    rgb: np.ndarray  # (H, W, 3) uint8
+    target: np.ndarray
+    labels: np.ndarray
+    pixel_accuracy: float
+
+
 @contextmanager
 def _written(path: str | Path, what: str) -> Iterator[Path]:
     """Around writing `path`: its folder is made, and an error names the file."""
@@ -83,7 +94,7 @@ def plot_curves(history: Sequence[Mapping[str, float]], path: str | Path) -> Non
     """Draw the training loss and the validation scores over the epochs, the best epoch by IoU marked.
 
     Args:
-        history: A row an epoch with `epoch` (from 1), `loss`, `val_iou` and `val_dice`.
+        history: A row an epoch with `epoch` (from 1), `loss`, `val_iou` and `val_dice` or `val_pixel_accuracy`.
         path: PNG file to write.
 
     Raises:
@@ -101,11 +112,14 @@ def plot_curves(history: Sequence[Mapping[str, float]], path: str | Path) -> Non
         left.plot(epochs, [row["loss"] for row in history], color=GREY, marker=marker, markersize=4)
         left.set_title("Training loss")
         left.set_ylim(bottom=0)
-        for name, label, colour in (("val_dice", "Dice", GREEN), ("val_iou", "IoU", BLUE)):
+        others = (("val_dice", "Dice", GREEN), ("val_pixel_accuracy", "pixel accuracy", GREEN))
+        drawn = [other for other in others if other[0] in history[0]]
+        for name, label, colour in (*drawn, ("val_iou", "IoU", BLUE)):
             right.plot(epochs, [row[name] for row in history], color=colour, label=label, marker=marker, markersize=4)
         kept = f"kept: epoch {best['epoch']:.0f}, IoU {best['val_iou']:.3f}"
         right.plot([best["epoch"]], [best["val_iou"]], "o", color=ORANGE, markersize=8, label=kept)
-        right.set_title("Validation scores at threshold 0.5")
+        at_threshold = " at threshold 0.5" * ("val_dice" in history[0])
+        right.set_title(f"Validation scores{at_threshold}")
         right.set_ylim(0, 1)
         right.legend(loc="lower right")
         for axes in (left, right):
@@ -145,6 +159,37 @@ def plot_reliability(rows: Sequence[tuple[float, float, int]], threshold: float,
         upper.legend(loc="lower right")
 
 
+def plot_confusion(matrix: np.ndarray, names: Sequence[str], path: str | Path) -> None:
+    """Draw which classes are taken for which: the share of each true class's pixels, so that rows add up to 1.
+
+    Args:
+        matrix: (classes, classes) pixels by true (row) and answered class (column).
+        names: Names of the classes.
+        path: PNG file to write.
+
+    Raises:
+        TrainingError: No pixels, matplotlib is not installed, or the file cannot be written.
+    """
+    if not matrix.sum():
+        raise TrainingError(f"{path}: no pixels were evaluated, so there is no confusion to draw")
+    count = len(names)
+    shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
+    side = 2.5 + 0.45 * count
+    with _figure(path, side + 0.5, side) as figure:
+        axes = figure.subplots()
+        axes.grid(False)
+        axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+        axes.set_xticks(range(count), names, rotation=60, ha="right", rotation_mode="anchor")
+        axes.set_yticks(range(count), names)
+        axes.set_xlabel("answered")
+        axes.set_ylabel("true")
+        axes.set_title("Share of each true class's pixels")
+        for true, answered in np.argwhere(shares >= 0.005):
+            share = shares[true, answered]
+            colour = "white" if share > 0.5 else "black"
+            axes.text(answered, true, f"{100 * share:.0f}", ha="center", va="center", color=colour, fontsize=8)
+
+
 def _tile(array: np.ndarray, resample: Image.Resampling = Image.Resampling.BILINEAR) -> Image.Image:
     """(H, W) or (H, W, 3) uint8, scaled so that its longer side is `TILE` pixels."""
     scale = TILE / max(array.shape[:2])
@@ -162,19 +207,42 @@ def prediction_sheet(items: Sequence[SheetRow], threshold: float, path: str | Pa
     Raises:
         TrainingError: No items, or the file cannot be written.
     """
-    if not items:
-        raise TrainingError(f"{path}: no pictures to put on the sheet")
-    font = ImageFont.load_default(14)
     grey = np.zeros(256, dtype=np.uint8)
     grey[1], grey[255] = 255, 128
+    rows = [
+        (f"{name}   IoU {iou:.3f}", rgb, grey[target], overlay(rgb, mask_from_prob(prob8, threshold)))
+        for name, rgb, target, prob8, iou in items
+    ]
+    _write_sheet(rows, path)
+
+
+def class_sheet(items: Sequence[ClassRow], table: ClassTable, path: str | Path) -> None:
+    """Write a contact sheet as `prediction_sheet`, with true and predicted classes in their colours, unknown in grey.
+
+    Raises:
+        TrainingError: No items, or the file cannot be written.
+    """
+    colours = np.full((256, 3), 128, np.uint8)
+    colours[: len(table)] = table.colours
+    rows = [
+        (f"{name}   pixel accuracy {accuracy:.3f}", rgb, colours[target], colours[labels])
+        for name, rgb, target, labels, accuracy in items
+    ]
+    _write_sheet(rows, path)
+
+
+def _write_sheet(rows: Sequence[tuple[str, np.ndarray, np.ndarray, np.ndarray]], path: str | Path) -> None:
+    """A row for each caption, picture, truth and result, all (H, W) or (H, W, 3) uint8."""
+    if not rows:
+        raise TrainingError(f"{path}: no pictures to put on the sheet")
+    font = ImageFont.load_default(14)
     row_height = _CAPTION + TILE + _GAP
-    sheet = Image.new("RGB", (3 * TILE + 4 * _GAP, len(items) * row_height + _GAP), "white")
+    sheet = Image.new("RGB", (3 * TILE + 4 * _GAP, len(rows) * row_height + _GAP), "white")
     draw = ImageDraw.Draw(sheet)
-    for row, (name, rgb, target, prob8, iou) in enumerate(items):
+    for row, (caption, rgb, truth, result) in enumerate(rows):
         top = _GAP + row * row_height
-        draw.text((_GAP, top), f"{name}   IoU {iou:.3f}", fill="black", font=font)
-        cut_out = overlay(rgb, mask_from_prob(prob8, threshold))
-        for column, tile in enumerate((_tile(rgb), _tile(grey[target], Image.Resampling.NEAREST), _tile(cut_out))):
+        draw.text((_GAP, top), caption, fill="black", font=font)
+        for column, tile in enumerate((_tile(rgb), _tile(truth, Image.Resampling.NEAREST), _tile(result))):
             sheet.paste(tile, (_GAP + column * (TILE + _GAP), top + _CAPTION))
     with _written(path, "sheet") as file:
         sheet.save(file, format="PNG")

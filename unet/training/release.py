@@ -14,12 +14,13 @@ from unet.data.pairs import Pair, load_resized
 from unet.data.split import save_split
 from unet.evaluation.evaluate import calibrate_threshold, describe_collapse, evaluate_pairs, reliability
 from unet.evaluation.metrics import count_empties, score_picture, summarise
-from unet.hub.file_names import CURVES_FILE, ONNX_FILE, SPLIT_FILE, WEIGHTS_FILE
+from unet.hub.file_names import CONFUSION_FILE, CURVES_FILE, ONNX_FILE, SPLIT_FILE, WEIGHTS_FILE
 from unet.network.onnx_export import export_onnx
 from unet.network.unet import UNet, count_parameters
 from unet.network.weights import WeightsConfig, save_config, save_weights
 from unet.prediction.predictor import Predictor
 from unet.training.card import CardFacts, write_card
+from unet.training.class_release import measure_classes
 from unet.training.config import TrainConfig
 from unet.training.datasets import Splits
 from unet.training.plots import SheetRow, plot_curves, plot_reliability, prediction_sheet
@@ -92,22 +93,16 @@ def release(config: TrainConfig, model: UNet, settings: WeightsConfig, splits: S
     save_weights(folder, model, settings)
     # Calibrated and measured as `evaluate` will: with the values of half precision, computed with in float32.
     predictor = Predictor.load(folder, precision="fp32")
-    validated = [evaluate_pairs(predictor, pairs, 0.5) for pairs in splits.validation_sets()]
-    threshold = calibrate_threshold(validated)
-    collapse = describe_collapse(list(chain(*validated)), threshold)
-    predictor.config = replace(predictor.config, threshold=threshold)  # it says where the network looks closer
-    sheet: list[SheetRow] = []
-    scores = {
-        name: measure(predictor, pairs, threshold, sheet if name == "val" else None)
-        for name, pairs in splits.scored_sets().items()
-    }
-    settings = replace(settings, threshold=threshold, scores=scores)
+    if settings.classes:
+        sheet_path = config.run_folder / VALIDATION_SHEET
+        scores, collapse = measure_classes(predictor, splits.scored_sets(), folder / CONFUSION_FILE, sheet_path)
+        settings = replace(settings, scores=scores)
+    else:
+        settings, collapse = _measure_masks(predictor, config, settings, splits)
     save_config(folder, model, settings)
     write_onnx(config)
     save_split(folder / SPLIT_FILE, splits.stems())
     plot_curves(progress.history, folder / CURVES_FILE)
-    plot_reliability(reliability(list(chain(*validated))), threshold, config.run_folder / "reliability.png")
-    prediction_sheet(sheet, threshold, config.run_folder / VALIDATION_SHEET)
     versions = {"python": platform.python_version(), **{p: version(p) for p in ("torch", "numpy", "pillow")}}
     write_card(
         folder,
@@ -133,6 +128,24 @@ def release(config: TrainConfig, model: UNet, settings: WeightsConfig, splits: S
     )
     for name, row in settings.scores.items():
         print(f"{name}: " + ", ".join(f"{k} {v:.4g}" for k, v in row.items() if v is not None))
-    print(f"weights written to {folder}, threshold {settings.threshold}")
+    print(f"weights written to {folder}" + f", threshold {settings.threshold}" * (not settings.classes))
     if collapse:
         print(collapse)
+
+
+def _measure_masks(
+    predictor: Predictor, config: TrainConfig, settings: WeightsConfig, splits: Splits
+) -> tuple[WeightsConfig, str | None]:
+    """The settings with threshold and scores, and a sentence if the network has one answer for everything."""
+    validated = [evaluate_pairs(predictor, pairs, 0.5) for pairs in splits.validation_sets()]
+    threshold = calibrate_threshold(validated)
+    collapse = describe_collapse(list(chain(*validated)), threshold)
+    predictor.config = replace(predictor.config, threshold=threshold)  # it says where the network looks closer
+    sheet: list[SheetRow] = []
+    scores = {
+        name: measure(predictor, pairs, threshold, sheet if name == "val" else None)
+        for name, pairs in splits.scored_sets().items()
+    }
+    plot_reliability(reliability(list(chain(*validated))), threshold, config.run_folder / "reliability.png")
+    prediction_sheet(sheet, threshold, config.run_folder / VALIDATION_SHEET)
+    return replace(settings, threshold=threshold, scores=scores), collapse

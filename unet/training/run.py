@@ -11,10 +11,11 @@ from accelerate.utils import set_seed
 from unet.errors import ConfigError, TrainingError
 from unet.hub.source import locate
 from unet.network.encoders import encoder_class
-from unet.network.unet import UNet, with_click_layer
+from unet.network.unet import UNet, with_click_layer, with_outputs
 from unet.network.weights import WeightsConfig, load_weights
+from unet.pictures.classes import ClassTable
 from unet.training.checkpoint import CHECKPOINT, keep_previous, read_checkpoint, write_atomically
-from unet.training.config import FREE_ON_RESUME, TrainConfig
+from unet.training.config import FREE_ON_RESUME, TrainConfig, size_name
 from unet.training.datasets import Splits, make_splits, refuse_leak
 from unet.training.deep_supervision import DeeplySupervised
 from unet.training.guards import refuse_changed_pictures
@@ -55,26 +56,38 @@ class Run:
 def build_model(config: TrainConfig, splits: Splits) -> UNet:
     """The network at the start of the run: new, from ImageNet weights, or from earlier weights.
 
+    Of weights for other classes all but head and click layer are used.
+
     Raises:
         TrainingError: The earlier weights have another encoder or other widths, or were trained on pictures that this
             run keeps out.
         HubError, WeightsError: The earlier weights could not be loaded.
     """
+    outputs = len(splits.classes) if splits.classes else 1
     if config.init_from is not None:
         folder = locate(config.init_from).folder
         refuse_leak(folder, splits)
-        model, _ = load_weights(folder)
+        model, earlier = load_weights(folder)
         wanted = (config.encoder or model.encoder, config.widths or model.widths)
         if wanted != (model.encoder, model.widths):
             raise TrainingError(
                 f"--init-from {config.init_from} holds {model.encoder} with widths {list(model.widths)}, "
                 f"not {wanted[0]} with {list(wanted[1])}"
             )
+        if _task(earlier.classes) != _task(splits.classes):
+            model = with_outputs(model, outputs)
     else:
         encoder = config.chosen_encoder
-        model = UNet(widths=config.widths or encoder_class(encoder).default_widths, encoder=encoder)
+        model = UNet(
+            out_channels=outputs, widths=config.widths or encoder_class(encoder).default_widths, encoder=encoder
+        )
         model.contracting.pretrained()
     return with_click_layer(model) if config.clicks else model
+
+
+def _task(table: ClassTable | None) -> list[tuple[int, str]]:
+    """What the outputs of a network mean."""
+    return [(c.id, c.name) for c in table.classes] if table else []
 
 
 def check_deepest(config: TrainConfig, model: UNet, processes: int) -> None:
@@ -84,10 +97,11 @@ def check_deepest(config: TrainConfig, model: UNet, processes: int) -> None:
         ConfigError: They are.
     """
     stride = model.contracting.strides[-1]
-    if config.batch_size == config.accumulate * processes and config.size <= stride:
+    if config.batch_size == config.accumulate * processes and max(config.train_size) <= stride:
         raise ConfigError(
-            f"--size {config.size} leaves one pixel of the deepest feature map, and --batch-size {config.batch_size} "
-            f"one picture at a time: batch norm needs more; take a --size above {stride}, or a larger --batch-size"
+            f"--size {size_name(config.size)} leaves one pixel of the deepest feature map, and --batch-size "
+            f"{config.batch_size} one picture at a time: batch norm needs more; take a --size above {stride}, or a "
+            "larger --batch-size"
         )
 
 
@@ -114,6 +128,10 @@ def _restore(
     if changed:
         raise TrainingError(f"{path}: not resumed, the options differ: {'; '.join(changed)}")
     refuse_changed_pictures(saved.get("pictures"), splits.pictures())
+    if saved.get("classes") != (splits.classes and splits.classes.as_json()):
+        raise TrainingError(
+            f"{path}: not resumed, the classes are not those that the run began with; restore their list"
+        )
     model.load_state_dict(saved["model"])
     ema.load_state_dict(saved["ema"])
     optimizer.load_state_dict(saved["optimizer"])
@@ -133,6 +151,7 @@ def save_checkpoint(run: Run) -> None:
             "progress": asdict(run.progress),
             "stream": run.splits.stream.state() if run.splits.stream else None,
             "pictures": run.splits.pictures(),
+            "classes": run.splits.classes and run.splits.classes.as_json(),
             "config": run.config.as_json(),
         }
         write_atomically(content, run.config.run_folder / CHECKPOINT)
@@ -150,9 +169,10 @@ def start_run(config: TrainConfig, accelerator: Accelerator) -> Run:
     check_deepest(config, model, accelerator.num_processes)
     supervised = DeeplySupervised(model)
     ema = copy.deepcopy(model).eval()
-    side = config.serve_size or config.size
     reading = {name: reading.as_json() for name, reading in splits.readings().items()}
-    settings = WeightsConfig(size=(side, side), flip=config.flip, data=splits.names, reading=reading)
+    settings = WeightsConfig(
+        size=config.served_size, flip=config.flip, data=splits.names, reading=reading, classes=splits.classes
+    )
     optimizer: Any = make_optimizer(supervised, config)
     progress, best = RunProgress(), ema.state_dict()
     if config.resume:

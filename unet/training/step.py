@@ -78,7 +78,7 @@ def train_step(
     Args:
         model: A `DeeplySupervised`, prepared by the accelerator.
         optimizer: Optimizer, prepared by the accelerator, with the step's learning rate set.
-        loss: One of `unet.training.loss.LOSSES`.
+        loss: One of `unet.training.loss.LOSSES`, or of `CLASS_LOSSES` there.
         images: (B, 3, h, w) normalised pictures.
         clicks: (B, 2, h, w) click maps, or None.
         targets: (B, h, w) uint8 labels.
@@ -95,7 +95,7 @@ def train_step(
         # Gradients travel between processes once a step, with the last micro-batch.
         with nullcontext() if last else accelerator.no_sync(model), statistics.micro_batch():
             with torch.autocast(accelerator.device.type, torch.bfloat16, enabled=has_fast_bf16()):
-                outputs = model(x, c)  # the network's logits (B / accumulate, 1, h, w), then the heads'
+                outputs = model(x, c)  # the network's logits (B / accumulate, C, h, w), then the heads'
             share = supervised_loss(loss, outputs, y) / accumulate
             accelerator.backward(share)
         total += share.detach()
