@@ -132,3 +132,10 @@ def test_the_options_of_a_data_folder_hold_here_too(photo_folder, split_weights,
     plain = json.loads(capsys.readouterr().out)
     assert plain["metrics"] == inverted["metrics"]
     assert plain["empties"] is None
+
+
+def test_the_confusion_of_classes_is_not_drawn_of_one_foreground(photo_folder, split_weights, tmp_path, capsys):
+    arguments = ["--data", photo_folder, "--weights", split_weights, "--confusion", tmp_path / "x.png"]
+    assert run("evaluate", *arguments) == 1
+    assert "foreground and background alone" in capsys.readouterr().err
+    assert not (tmp_path / "x.png").exists()

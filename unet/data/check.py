@@ -20,6 +20,7 @@ SHEET_PICTURES = 24
 COLUMNS = 6
 CELL = 200  # pixels of a picture's longer side on the sheet
 CAPTION = 16  # pixels below it
+GREY = (128, 128, 128)  # of unknown beside classes, which may be yellow
 TINTS = {1: (230, 40, 90), UNKNOWN: (250, 210, 0)}  # of foreground and unknown
 
 
@@ -92,9 +93,9 @@ def as_text(found: DataFolder) -> str:
 
 
 def save_sheet(found: DataFolder, path: Path) -> None:
-    """Write a sheet of overlays, evenly chosen: foreground red, or classes in their colours, unknown yellow.
+    """Write a sheet of overlays, evenly chosen: foreground red and unknown yellow, or classes in their colours.
 
-    Below each stand its stem and the share of foreground, or the number of its classes.
+    Beside classes, unknown is grey. Below each stand its stem and its share of foreground, or its number of classes.
 
     Raises:
         ConfigError: The file cannot be written.
@@ -131,7 +132,7 @@ def _overlay(pair: Pair) -> Image.Image:
     target = np.asarray(Image.fromarray(labels).resize((width, height), Image.Resampling.NEAREST))
     tints: dict[int, Sequence[int]] = {**TINTS}
     if isinstance(pair.reading, ClassReading):
-        tints = {**dict(enumerate(pair.reading.table.colours.tolist())), UNKNOWN: TINTS[UNKNOWN]}
+        tints = {**dict(enumerate(pair.reading.table.colours.tolist())), UNKNOWN: GREY}
     for label, tint in tints.items():
         small[target == label] = small[target == label] / 2 + np.array(tint, np.float32) / 2
     return Image.fromarray(small.astype(np.uint8))

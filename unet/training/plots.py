@@ -183,7 +183,7 @@ def plot_confusion(matrix: np.ndarray, names: Sequence[str], path: str | Path) -
         axes.set_yticks(range(count), names)
         axes.set_xlabel("answered")
         axes.set_ylabel("true")
-        axes.set_title("Share of each true class's pixels")
+        axes.set_title("Share of each true class's pixels, %")
         for true, answered in np.argwhere(shares >= 0.005):
             share = shares[true, answered]
             colour = "white" if share > 0.5 else "black"
