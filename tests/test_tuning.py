@@ -92,3 +92,35 @@ def test_memory_is_used_again_and_returned_once_nothing_happens():
     assert again <= full + 50
     assert early > start + 450
     assert late < start + 50
+
+
+LARGE = """
+import io, resource, sys
+import numpy as np
+from unet.tuning import tune_for_pictures
+
+if sys.argv[1] == "tuned":
+    tune_for_pictures()
+from PIL import Image
+from unet.pictures.decode import read_picture
+from unet.pictures.draw import render
+from unet.pictures.encode import encode_jpeg, encode_png
+from unet.prediction.upsampling import upsample_bilinear
+
+rng = np.random.default_rng(0)
+buffer = io.BytesIO()
+Image.fromarray(rng.integers(0, 256, (60, 80, 3), dtype=np.uint8)).resize((8000, 6000)).save(buffer, "JPEG")
+for number in range(10):
+    picture = read_picture(buffer.getvalue())
+    prob8 = upsample_bilinear(rng.random((24, 32), dtype=np.float32), (6000, 8000))
+    encode_png(render("cutout", picture, prob8, 0.5))
+    encode_jpeg(render("overlay", picture, prob8, 0.5))
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+
+
+@needs_glibc
+@pytest.mark.slow
+def test_large_pictures_take_little_more_memory_at_their_peak():
+    tuned, usual = (int(*run(LARGE, how)) for how in ("tuned", "usual"))
+    assert tuned < 1.3 * usual
