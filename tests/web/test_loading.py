@@ -6,8 +6,11 @@ from types import SimpleNamespace
 
 import pytest
 
+from unet import UNet
 from unet.errors import WeightsError
 from unet.hub.source import Location
+from unet.network.weights import WeightsConfig, save_weights
+from unet.pictures.classes import ClassTable, SegmentClass
 from unet.web import loading
 from unet.web.app import gpu_decorator
 
@@ -50,6 +53,13 @@ def test_embedded_weights_ask_no_hub(program, asked):
     predictor, notices = loading.load_predictor(None)
     assert (predictor.name, predictor.revision, notices) == ("weights", None, [])
     assert asked.sources == [None]
+
+
+def test_weights_that_tell_classes_are_refused(program, asked):
+    table = ClassTable((SegmentClass(1, "road"), SegmentClass(2, "sky")))
+    save_weights(program / "classes", UNet(widths=(4, 8), out_channels=2), WeightsConfig(size=(32, 32), classes=table))
+    with pytest.raises(WeightsError, match="tell classes, and the page shows foreground alone"):
+        loading.load_predictor("classes")
 
 
 def test_a_readme_beside_an_installed_package_pins_nothing(program, asked):
