@@ -20,6 +20,7 @@ from unet.errors import ConfigError, WeightsError
 from unet.network.lite0 import LITE0_WIDTHS
 from unet.network.onnx_export import export_onnx
 from unet.network.weights import WeightsConfig, load_weights, save_weights
+from unet.pictures.classes import ClassTable, SegmentClass
 
 ROOT = Path(__file__).parents[2]
 CONFIG = WeightsConfig(size=(32, 48), mean=(0.4, 0.5, 0.6), std=(0.2, 0.3, 0.4), threshold=0.35)
@@ -86,6 +87,29 @@ def test_it_is_the_network_without_clicks(exported, batch):
     np.testing.assert_allclose(prob, expected, atol=1e-4, rtol=0)
 
 
+@pytest.mark.parametrize("mirror", [False, True])
+def test_classes_have_a_softmax_and_their_names(tmp_path, mirror):
+    torch.manual_seed(1)
+    model = UNet(widths=(4, 8), out_channels=3).eval()
+    with torch.no_grad():
+        model.head.weight.mul_(200)
+    table = ClassTable((SegmentClass(2, "road"), SegmentClass(7, "sky"), SegmentClass(300, "tree")))
+    save_weights(tmp_path / "weights", model, replace(CONFIG, classes=table, flip=mirror))
+    export_onnx(tmp_path / "weights", tmp_path / "classes.onnx", size=32)
+    session = onnxruntime.InferenceSession(str(tmp_path / "classes.onnx"), providers=["CPUExecutionProvider"])
+    x = torch.randn(2, 3, 32, 32)
+    (prob,) = session.run(None, {"image": x.numpy()})
+    model, _ = load_weights(tmp_path / "weights")
+    with torch.no_grad():
+        expected = model(x).softmax(1)
+        if mirror:
+            expected = (expected + model(x.flip(3)).softmax(1).flip(3)) / 2
+    np.testing.assert_allclose(prob, expected.numpy(), atol=1e-4, rtol=0)
+    assert expected.std() > 0.1
+    metadata = session.get_modelmeta().custom_metadata_map
+    assert (json.loads(metadata["classes"]), json.loads(metadata["ids"])) == (["road", "sky", "tree"], [2, 7, 300])
+
+
 def test_it_is_one_valid_file_that_says_what_it_is(exported):
     assert [path.name for path in exported.file.parent.iterdir()] == ["unet.onnx"]
     onnx.checker.check_model(exported.file, full_check=True)
@@ -97,6 +121,7 @@ def test_it_is_one_valid_file_that_says_what_it_is(exported):
     assert metadata.pop("sha256") == hashlib.sha256((exported.folder / "model.safetensors").read_bytes()).hexdigest()
     assert {name: json.loads(value) for name, value in metadata.items()} == {
         "classes": ["background", "foreground"],
+        "ids": [0, 1],
         "mean": list(CONFIG.mean),
         "std": list(CONFIG.std),
         "threshold": CONFIG.threshold,

@@ -20,34 +20,34 @@ from unet.network import ONNX_SIZE
 from unet.network.folding import fold_batchnorm
 from unet.network.unet import UNet
 from unet.network.weights import MAX_SIDE, WeightsConfig, load_weights, write_whole
+from unet.pictures.classes import FOREGROUND_TABLE
 
 SUFFIX = ".onnx"
-CLASSES = ("background", "foreground")
 INPUT, OUTPUT = "image", "prob"  # names of the graph's input and output
 PACKAGES = ("onnx", "onnxscript")  # torch's exporter needs both
 
 
 class ProbabilityGraph(nn.Module):
-    """What the file computes: the network without clicks, BatchNorm folded, and the sigmoid.
+    """What the file computes: the network without clicks, BatchNorm folded, and the sigmoid or softmax.
 
     Args:
         network: The network. It is copied, not changed.
         mirror: Whether probabilities are the mean of the picture's and its mirror image's.
+        classes: Whether its outputs are classes, one of which each pixel has.
     """
 
-    def __init__(self, network: UNet, mirror: bool) -> None:
+    def __init__(self, network: UNet, mirror: bool, classes: bool) -> None:
         super().__init__()
-        self.network, self.mirror = fold_batchnorm(network), mirror
+        self.network, self.mirror, self.classes = fold_batchnorm(network), mirror, classes
 
     def forward(self, image: Tensor) -> Tensor:
         """Probabilities (B, out_channels, H, W) in 0..1 of normalised pictures (B, in_channels, H, W)."""
-        prob: Tensor
-        if not self.mirror:
-            prob = self.network(image).sigmoid()
-            return prob
-        looks = self.network(torch.cat([image, image.flip(3)])).sigmoid()  # (2 B, out_channels, H, W)
-        straight, mirrored = looks.unflatten(0, (2, -1))  # (B, out_channels, H, W) each
-        prob = (straight + mirrored.flip(3)) / 2
+        logits = self.network(torch.cat([image, image.flip(3)]) if self.mirror else image)
+        looks = logits.softmax(dim=1) if self.classes else logits.sigmoid()  # (B or 2 B, out_channels, H, W)
+        prob: Tensor = looks
+        if self.mirror:
+            straight, mirrored = looks.unflatten(0, (2, -1))  # (B, out_channels, H, W) each
+            prob = (straight + mirrored.flip(3)) / 2
         return prob
 
 
@@ -83,8 +83,9 @@ def export_onnx(
     """Write the network of a weights folder or Hub model as one ONNX file, whole or not at all.
 
     The file's input `image` is a batch (B, 3, `size`, `size`) of pictures in 0..1, less `mean` and divided by `std`;
-    its output `prob` (B, 1, `size`, `size`) is the probability of foreground. Its metadata hold, as JSON, `classes`,
-    `mean`, `std`, `threshold` and `size`, and as text `source` and the `sha256` of the weights file.
+    its output `prob` (B, 1, `size`, `size`) is the probability of foreground, or (B, C, `size`, `size`) that of each
+    class. Its metadata hold, as JSON, `classes` (their names) and their `ids`, `mean`, `std`, `threshold` and `size`,
+    and as text `source` and the `sha256` of the weights file.
 
     Args:
         source: Weights, as for `unet.hub.source.locate`.
@@ -109,7 +110,9 @@ def export_onnx(
     local = location.folder.resolve().name if location.revision is None else location.name
     digest = sha256((location.folder / WEIGHTS_FILE).read_bytes()).hexdigest()
     mirror = config.flip if mirror is None else mirror
-    content = _onnx_bytes(model, size, mirror, {**_facts(config, size), "source": name or local, "sha256": digest})
+    graph = ProbabilityGraph(model, mirror, config.classes is not None).eval()
+    facts = {**_facts(config, size), "source": name or local, "sha256": digest}
+    content = _onnx_bytes(graph, torch.zeros(2, model.in_channels, size, size), facts)
     try:
         write_whole(output, content)
     except OSError as error:
@@ -118,18 +121,20 @@ def export_onnx(
 
 def _facts(config: WeightsConfig, size: int) -> dict[str, str]:
     """What a program must know to use the graph, each as JSON."""
-    facts = {"classes": CLASSES, "mean": config.mean, "std": config.std, "threshold": config.threshold}
-    return {key: json.dumps(value) for key, value in {**facts, "size": (size, size)}.items()}
+    table = config.classes or FOREGROUND_TABLE
+    facts = {"mean": config.mean, "std": config.std, "threshold": config.threshold, "size": (size, size)}
+    return {
+        key: json.dumps(value) for key, value in {"classes": table.names, "ids": table.ids.tolist(), **facts}.items()
+    }
 
 
-def _onnx_bytes(model: UNet, size: int, mirror: bool, metadata: dict[str, str]) -> bytes:
+def _onnx_bytes(graph: ProbabilityGraph, example: Tensor, metadata: dict[str, str]) -> bytes:
+    """The file's content; `example` is a batch of two pictures, because the exporter would fix one of one."""
     from onnx.helper import set_model_props
 
-    # The exporter would fix a batch of one.
-    example = torch.zeros(2, model.in_channels, size, size)
     with _quiet():
         exported = torch.onnx.export(
-            ProbabilityGraph(model, mirror).eval(),
+            graph,
             (example,),
             input_names=[INPUT],
             output_names=[OUTPUT],
