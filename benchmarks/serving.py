@@ -253,7 +253,7 @@ def main() -> None:
         for clients in options.clients:
             rows.append(load_row(url, clients, contents, masks))
             print(*rows[-1], sep=" | ", flush=True)
-        header = ["one request, ms", "upload", "the server's own", "rest of the call", "fetching 3 PNGs", "whole"]
+        header = ["one request, ms", "upload", "the server's own", "rest of the call", "fetching 3 pictures", "whole"]
         single = common.markdown_table(header, request_rows(url))
         print(single, flush=True)
     for clients in options.clients[:3] if options.rembg else ():

@@ -61,9 +61,9 @@ def test_a_tool_answers_with_addresses_and_details(server, picture):
     failed, text = call(server, "segment", image=data_url(picture), threshold=0.5)
     assert not failed
     assert "'width': 120" in text
-    for kind in ("overlay", "mask", "cutout"):
-        address = next(part for part in text.split("'") if part.startswith("http") and part.endswith(f"_{kind}.png"))
-        assert httpx.get(address).headers["content-type"] == "image/png"
+    for end, kind in (("_overlay.jpg", "jpeg"), ("_mask.png", "png"), ("_cutout.png", "png")):
+        address = next(part for part in text.split("'") if part.startswith("http") and part.endswith(end))
+        assert httpx.get(address).headers["content-type"] == f"image/{kind}"
 
 
 def test_a_tool_takes_several_pictures(server, picture):
