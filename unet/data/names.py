@@ -33,7 +33,7 @@ _PREFIX = re.compile(rf"(?P<word>{_MASK_WORDS})[_\-. ](?P<stem>.+)", re.IGNORECA
 _RARE_SUFFIX = re.compile(rf"(?P<stem>.+?)(?P<word>_(?:{_MORE_MASK_WORDS})|(?-i:_L|(?<=[a-z0-9])Mask))", re.IGNORECASE)
 _NUMBERED = re.compile(r"(?P<stem>.+?)[_\-. ]\(?(?P<number>\d+)\)?")
 _IMAGE_AFFIX = re.compile(
-    rf"(?:{_IMAGE_WORDS})[_\-. ](?P<after>.+)|(?P<before>.+?)(?:[_\-. ](?:{_IMAGE_WORDS})|_0000)",  # or channel 0, nnU-Net's
+    rf"(?:{_IMAGE_WORDS})[_\-. ](?P<after>.+)|(?P<before>.+?)(?:[_\-. ](?:{_IMAGE_WORDS})|_0000)",  # _0000: nnU-Net
     re.IGNORECASE,
 )
 _MASK_FOLDER = re.compile(r"(?P<base>.+?)_?(masks?|gts?|labels?|annots?|annotations?|groundtruth|ground_truth|seg)")
