@@ -106,7 +106,7 @@ def test_names_that_do_not_exist_are_refused(tmp_path, options):
         find_pairs(tmp_path, options=DataOptions(**options))
 
 
-@pytest.mark.parametrize("second", ["a_mask_1.png", "a_mask2.png", "a_mask (1).png"])
+@pytest.mark.parametrize("second", ["a_mask_1.png", "a_mask2.png", "a_mask (1).png", "a_1_mask.png"])
 def test_several_masks_of_one_picture_are_joined(tmp_path, second):
     write_pictures(tmp_path, ["a.png", "b.png"])
     write_masks(tmp_path, ["a_mask.png", "b_mask.png", second])
@@ -117,10 +117,31 @@ def test_several_masks_of_one_picture_are_joined(tmp_path, second):
     assert found.shares["a"] == pytest.approx(joined.mean())
 
 
-def test_masks_of_one_picture_in_folders_of_objects_are_joined(tmp_path):
+@pytest.mark.parametrize("mask", ["masks/{1}/{0}.png", "masks/{0}/{1}.png", "masks/{0}_instance_{1}.png"])
+def test_masks_of_one_picture_that_names_or_folders_number_are_joined(tmp_path, mask):
     write_pictures(tmp_path, each("images/{}.jpg"))
-    write_masks(tmp_path, [*each("masks/0/{}.png"), *each("masks/1/{}.png")])
+    write_masks(tmp_path, [mask.format(name, number) for number in (1, 2) for name in NAMES])
     assert inspect_folder(tmp_path).joined == list(NAMES)
+
+
+def test_a_mask_of_a_series_is_no_object_of_the_picture_without_a_number(tmp_path):
+    write_pictures(tmp_path, ["a.png", "a_1.png"])
+    write_masks(tmp_path, ["a_mask.png", "a_1_mask.png", "a_2_mask.png"])
+    with pytest.raises(DataError, match=r"mask without a picture: a_2_mask\.png"):
+        find_pairs(tmp_path)
+
+
+@pytest.mark.parametrize("mask", ["{}.ah.png", "{}_1stHO.png", "{}_overlay.png"])
+def test_names_that_tell_no_masks_are_refused_with_the_options_that_do(tmp_path, mask):
+    write_pictures(tmp_path, each("{}.jpg"))
+    write_masks(tmp_path, each(mask))
+    with pytest.raises(DataError, match=r"--images and --masks name .*\n  picture without a mask: a1\.jpg"):
+        find_pairs(tmp_path)
+    with pytest.raises(DataError, match="no usable pair of picture and mask; --images and --masks name"):
+        find_pairs(tmp_path, skip_broken=True)
+    suffix = Path(mask.format("")).stem
+    found = inspect_folder(tmp_path, DataOptions(masks=suffix))
+    assert found_paths(found) == list(zip(each("{}.jpg"), each(mask), strict=True))
 
 
 def test_masks_in_a_folder_of_one_picture_are_its_objects(tmp_path):

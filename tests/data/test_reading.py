@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from mask_folders import READ, REFUSED, U, by_brightness, grey, ids_with_void, one_value, soft, trimap, write_masks
+from mask_folders import READ, REFUSED, write_masks
+from mask_kinds import U, by_brightness, grey, ids_with_void, one_value, soft, trimap
 from PIL import Image
 
 from unet.data.inspect import inspect_folder

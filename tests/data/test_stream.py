@@ -4,15 +4,13 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
 
-import datasets
 import numpy as np
 import pytest
+from datasets_of_rows import drawn_rows, png, write_dataset
 from generated import draw_pair
-from hub_server import LocalHub
 from PIL import Image
 
 from unet.data import stream as streaming
@@ -20,27 +18,9 @@ from unet.data.options import NO_OPTIONS
 from unet.data.pairs import load_resized
 from unet.data.stream import DatasetStream, is_hub_dataset, part_of_row
 from unet.errors import DataError
-from unet.training.checkpoint import CHECKPOINT, read_checkpoint
 
 ROOT = Path(__file__).parents[2]
 LIMIT = 150 * 2**20  # bytes that streaming may take beyond what the libraries take at rest
-
-
-def png(array: np.ndarray, **options: int) -> dict[str, bytes]:
-    buffer = BytesIO()
-    Image.fromarray(array).save(buffer, "PNG", **options)
-    return {"bytes": buffer.getvalue(), "path": None}
-
-
-def write_dataset(folder: Path, rows: list[dict], columns: tuple[str, str] = ("image", "mask")) -> Path:
-    features = datasets.Features({column: datasets.Image() for column in columns if column in rows[0]})
-    folder.mkdir(parents=True, exist_ok=True)
-    datasets.Dataset.from_list(rows, features=features).to_parquet(str(folder / "train.parquet"))
-    return folder
-
-
-def drawn_rows(count: int) -> list[dict]:
-    return [dict(zip(("image", "mask"), map(png, draw_pair(seed)), strict=True)) for seed in range(count)]
 
 
 @pytest.fixture(scope="module")
@@ -157,78 +137,6 @@ def test_a_datasets_own_validation_and_test_splits_are_used(tmp_path, masks_of_t
     assert trained == {f"train-{i:08d}" for i in range(24)} - (set() if masks_of_test else dealt)
 
 
-IMPORTED = """
-import sys
-sys.modules["datasets"] = None
-import train
-sys.exit(train.main())
-"""
-
-
-def test_without_the_library_the_error_names_it(tmp_path):
-    result = train(tmp_path, "--data", "user/name", program=["-c", IMPORTED])
-    assert result.returncode == 1
-    assert "error: --data user/name is a dataset, which needs a library: pip install datasets" in result.stderr
-
-
-def as_parquet(rows: list[dict], folder: Path) -> dict[str, bytes]:
-    path = write_dataset(folder, rows) / "train.parquet"
-    return {"data/train-00000-of-00001.parquet": path.read_bytes()}
-
-
-def as_files(rows: list[dict], folder: Path) -> dict[str, bytes]:
-    """Pictures and masks as files of the repo, and a table of their names."""
-    files, table = {}, []
-    for index, row in enumerate(rows):
-        names = {column: f"{column}{index:02}.png" for column in row}
-        files |= {f"train/{names[column]}": cell["bytes"] for column, cell in row.items()}
-        table.append({f"{column}_file_name": name for column, name in names.items()})
-    return {**files, "train/metadata.jsonl": "\n".join(map(json.dumps, table)).encode()}
-
-
-@pytest.mark.parametrize("made", [as_parquet, as_files])
-def test_training_on_a_dataset_of_the_hub(tmp_path, made):
-    with LocalHub() as hub:
-        hub.add_repo("user/pictures", made(drawn_rows(60), tmp_path / "made"), kind="dataset")
-        environment = hub.env(tmp_path / "home")
-        options = ["--stream-pictures", 12, "--output", "weights"]
-        result = train(tmp_path, "--data", "user/pictures", *options, env=environment)
-        assert result.returncode == 0, result.stderr
-        missing = train(tmp_path, "--data", "user/nothing", env=environment)
-    assert "[its card](https://huggingface.co/datasets/user/pictures)" in (tmp_path / "weights/README.md").read_text()
-    first = min((tmp_path / "runs/weights/streamed/process-0/val/images").iterdir())
-    drawn, _ = draw_pair(int(first.stem.removeprefix("train-")))
-    assert np.array_equal(np.asarray(Image.open(first)), drawn)
-    assert missing.returncode == 1
-    assert "error: the dataset user/nothing could not be loaded" in missing.stderr
-    assert "there is no folder of this name" in missing.stderr
-    assert "Traceback" not in missing.stderr
-
-
-@pytest.mark.slow
-def test_streams_in_two_processes_and_resumed_in_one_are_those_of_one(dataset, tmp_path):
-    options = ["--data", dataset, "--stream-pictures", 12, "--output", "weights"]
-    histories = {}
-    for name, arguments in {
-        "one": [["--accumulate", 2]],
-        "two": [[]],
-        "resumed": [["--stop", 2], ["--accumulate", 2, "--resume"]],
-    }.items():
-        cwd = tmp_path / name
-        cwd.mkdir()
-        for more in arguments:
-            stopped = more == ["--stop", 2]
-            program = ["-c", STOPPED] if stopped else [str(ROOT / "train.py")]
-            launcher = TWO if name == "two" else []
-            result = train(cwd, *options, *([] if stopped else more), program=[*launcher, *program])
-            assert result.returncode == (130 if stopped else 0), result.stderr
-        histories[name] = read_checkpoint(cwd / "runs/weights" / CHECKPOINT)["progress"]["history"]
-    for name in ("two", "resumed"):
-        for mine, theirs in zip(histories["one"], histories[name], strict=True):
-            for key in ("loss", "val_iou"):
-                assert mine[key] == pytest.approx(theirs[key], rel=1e-3, abs=1e-3), (name, key)
-
-
 def test_rows_that_cannot_be_used_are_named_or_skipped(tmp_path):
     rows = drawn_rows(30)
     rows[7]["mask"] = {"bytes": b"no picture", "path": None}
@@ -247,46 +155,6 @@ def test_columns_that_are_not_there_are_named(tmp_path):
     folder = write_dataset(tmp_path / "columns", rows, ("image", "depth"))
     with pytest.raises(DataError, match=r"one of masks \(mask, .*its image columns are: image, depth"):
         DatasetStream(str(folder), 4, 0, tmp_path / "spool")
-
-
-TWO = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
-# Ctrl-C in the second epoch.
-STOPPED = """
-import os, signal, sys
-import train
-
-step, steps = train.train_step, []
-
-def interrupted_step(*arguments):
-    steps.append(1)
-    if len(steps) == 5:
-        os.kill(os.getpid(), signal.SIGINT)
-    return step(*arguments)
-
-train.train_step = interrupted_step
-sys.argv += ["--accumulate", "2"]
-sys.exit(train.main())
-"""
-
-
-def train(
-    cwd: Path, *arguments: object, program: Sequence[str] = (str(ROOT / "train.py"),), env: dict[str, str] | None = None
-) -> subprocess.CompletedProcess[str]:
-    given = env or {**os.environ, "HF_HUB_OFFLINE": "1"}
-    environment = {**given, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    options = ["--widths", 4, 8, "--size", 32, "--batch-size", 4, "--warmup-steps", 2, "--epochs", 3]
-    command = [sys.executable, *program, *options, *arguments]
-    return subprocess.run(
-        [str(word) for word in command], cwd=cwd, env=environment, capture_output=True, text=True, timeout=600
-    )
-
-
-def test_training_on_a_dataset(dataset, tmp_path):
-    result = train(tmp_path, "--data", dataset, "--stream-pictures", 12, "--output", "weights")
-    assert result.returncode == 0, result.stderr
-    assert "pictures: train_an_epoch 12, val" in result.stdout
-    assert len(read_checkpoint(tmp_path / "runs/weights" / CHECKPOINT)["progress"]["history"]) == 3
-    assert (tmp_path / "weights/model.safetensors").is_file()
 
 
 LIMITED = """

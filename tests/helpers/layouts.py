@@ -69,6 +69,16 @@ LAYOUTS: dict[str, tuple[list[str], list[str]]] = {
     "masks_human": (each("ds/img/{}.jpg"), each("ds/masks_human/{}.png")),
     "satellite": (each("{}_sat.jpg"), each("{}_mask.png")),
     "numbers after words": (each("images/img_{}.jpg"), each("masks/mask_{}.png")),
+    "Cityscapes": (
+        each("leftImg8bit/train/ulm/{}_leftImg8bit.png"),
+        each("gtFine/train/ulm/{}_gtFine_labelIds.png"),
+    ),
+    "nnU-Net": (each("imagesTr/{}_0000.png"), each("labelsTr/{}.png")),
+    "CamVid's own names": (each("{}.png"), each("{}_L.png")),
+    "a capital tells the suffix": (each("set/{}.jpeg"), each("set/{}Mask.png")),
+    "targets": (each("Input/{}.png"), each("Target/{}.png")),
+    "KITTI": (each("image_2/{}.png"), each("gt_image_2/{}.png")),
+    "a folder for each picture's mask": (each("images/{}.jpg"), each("masks/{}/drawn.png")),
 }
 
 # Given splits: the folders of each part.
@@ -82,6 +92,16 @@ SPLITS: dict[str, tuple[str, str, dict[str, str]]] = {
     "inside": ("images/{part}/{name}.jpg", "masks/{part}/{name}.png", {"train": "training", "val": "validation"}),
     "CamVid": ("{part}/{name}.png", "{part}_labels/{name}.png", {"train": "train", "val": "val", "test": "test"}),
     "SegNet": ("{part}/{name}.png", "{part}annot/{name}.png", {"train": "train", "val": "val", "test": "test"}),
+    "mmsegmentation": (
+        "img_dir/{part}/{name}.jpg",
+        "ann_dir/{part}/{name}.png",
+        {"train": "train", "val": "val", "test": "test"},
+    ),
+    "years": ("images/{part}/{name}.jpg", "masks/{part}/{name}.png", {"train": "train2017", "val": "val2017"}),
+    "polyps": ("{part}/image/{name}.png", "{part}/mask/{name}.png", {"train": "TrainDataset", "test": "TestDataset"}),
+    "sets": ("{part}/{name}.jpg", "{part}/{name}_mask.png", {"train": "trainset", "val": "valset", "test": "test_set"}),
+    "kind first": ("images_{part}/{name}.jpg", "masks_{part}/{name}.png", {"train": "train", "val": "dev"}),
+    "X and y": ("X_{part}/{name}.png", "y_{part}/{name}.png", {"train": "train", "test": "test"}),
     "deeper": ("set/{part}/img/{name}.jpg", "set/{part}/gt/{name}.png", {"train": "train", "test": "test"}),
 }
 

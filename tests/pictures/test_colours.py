@@ -49,6 +49,10 @@ def gama(value):
     return chunk(b"gAMA", struct.pack(">I", round(value * 100_000)))
 
 
+def padded(profile, length):
+    return struct.pack(">I", length) + profile[4:] + bytes(length - len(profile))
+
+
 WIDE = SMOOTH.astype(np.uint16) * 257
 CHRM = chunk(b"cHRM", ADOBE_CHRM)
 SRGB = chunk(b"sRGB", b"\0")
@@ -73,6 +77,7 @@ FILES = {
     "cHRM alone": (png(RGB, CHRM), RGB),
     "sRGB before gAMA": (png(RGB, SRGB + gama(1) + CHRM), RGB),
     "profile before gAMA": (png(RGB, iccp(linear_profile()) + gama(0.3)), converted(RGB, power(1))),
+    "a profile of two megabytes": (png(RGB, iccp(padded(linear_profile(), 2 * 2**20))), converted(RGB, power(1))),
     "no profile before gAMA": (png(RGB, iccp(b"no profile") + gama(1)), converted(RGB, power(1))),
     "gAMA 0": (png(RGB, gama(0)), RGB),
 }

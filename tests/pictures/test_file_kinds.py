@@ -18,6 +18,7 @@ from unet.pictures.jpeg import MAX_MISSING
 TALL = np.asarray(Image.fromarray(RGB).resize((48, 1600), Image.Resampling.BICUBIC))  # a row is 0.06 %
 THUMBNAIL = tiff_page(RGB[::4, ::4], tags={254: 1})
 SENSOR = tiff_page(GREY, photometric=32803)
+WIDE_GREY = GREY.astype(np.uint16) * 16  # a sensor that only its camera's name tells
 
 
 def by(maker, **more):
@@ -33,6 +34,11 @@ RAW = {
     "CR2": b"II*\0\x10\0\0\0CR\2\0" + bytes(200),
     "PEF": tiff(by("PENTAX"), below=SENSOR),
     "SRW": tiff(by("SAMSUNG"), below=SENSOR),
+    "3FR": tiff(by("Hasselblad"), below=tiff_page(WIDE_GREY)),
+    "ERF": tiff(by("SEIKO EPSON CORP."), below=SENSOR),
+    "RWL": tiff(by("LEICA CAMERA AG"), below=SENSOR, order="<"),
+    "IIQ": tiff(by("Phase One"), below=SENSOR),
+    "IIQ by its mark": b"II*\0\x10\0\0\0IIIITwaR" + bytes(200),
     "RAW": tiff(by("An unknown maker"), below=SENSOR),
     "RAW, first page": tiff(SENSOR),
     "ORF": b"IIRO\x08\0\0\0" + bytes(200),
@@ -141,6 +147,9 @@ SIDE = {
     "damaged EXIF": (chunk(b"eXIf", b"no EXIF"), b""),
     "unknown, private": (chunk(b"prVt", bytes(3000)), chunk(b"prVt", bytes(9))),
     "damaged animation": (chunk(b"acTL", b"\0\0"), b""),
+    "transparency of the wrong length": (chunk(b"tRNS", b"\0"), b""),
+    "a profile that unpacks to 50 MB": (chunk(b"iCCP", b"x\0\0" + zlib.compress(bytes(50 * 2**20))), b""),
+    "an endless profile": (chunk(b"iCCP", b"x\0\0" + zlib.compress(bytes(5000))[:-9]), b""),
     "short transparency of another kind": (chunk(b"cHRM", b"\0") + chunk(b"gAMA", b"\1") + chunk(b"cICP", b""), b""),
 }
 
@@ -191,6 +200,17 @@ def test_a_jpeg_that_lacks_little_is_shown_and_one_that_lacks_more_is_refused(na
     assert max(shown) < 0.1 * len(whole)
     monkeypatch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", True)  # how other programs do it
     np.testing.assert_array_equal(read_picture(whole[:-2]).rgb, truth)
+
+
+@pytest.mark.parametrize(
+    ("orientation", "words"),
+    [(1, "last 17 of 1600 rows"), (3, "first 17 of 1600 rows"), (6, "first 17 of 1600 columns")],
+)
+def test_the_missing_end_is_named_as_it_is_seen(orientation, words):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    content = encoded(Image.fromarray(TALL), "JPEG", quality=90, subsampling=2, exif=exif)
+    assert words in read_picture(content[:-40]).notices[0]
 
 
 def gif(box, transparent=False):

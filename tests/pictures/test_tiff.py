@@ -81,6 +81,15 @@ def test_a_kind_of_tiff_is_decoded(name, capfd):
     assert capfd.readouterr() == ("", "")
 
 
+@pytest.mark.parametrize("compression", [1, 8, 5])
+def test_ycbcr_without_jpeg(compression):
+    red, green, blue = np.moveaxis(RGB.astype(float), 2, 0)
+    luma = 0.299 * red + 0.587 * green + 0.114 * blue
+    stored = np.rint(np.dstack([luma, (blue - luma) / 1.772 + 128, (red - luma) / 1.402 + 128])).clip(0, 255)
+    content = tiff(tiff_page(stored.astype(np.uint8), photometric=6, compression=compression, tags={530: (1, 1)}))
+    assert np.abs(read_picture(content).rgb.astype(int) - RGB).max() <= 3
+
+
 @pytest.mark.parametrize("name", ["12 bits a sample", "10 bits a sample", "14 bits of grey"])
 def test_few_bits_a_sample_are_said(name):
     assert "bits a sample were stretched" in read_picture(GOOD[name][0]).notices[0]
@@ -95,6 +104,8 @@ def test_few_bits_a_sample_are_said(name):
         (np.dstack([WIDE, ALPHA.astype(np.uint16) * 257]), {"extra": 2, "planar": True}),
         (np.dstack([floats(np.float32), (ALPHA / 255).astype(np.float32)]), {"extra": 2}),
         (np.dstack([RGB, ALPHA]), {"extra": 2}),
+        (np.rint(np.dstack([RGB, ALPHA]) * (4095 / 255)).astype(np.uint16), {"extra": 2}),  # 12 bits in 16
+        (np.rint(np.dstack([RGB, ALPHA]) * (1023 / 255)).astype(np.uint16), {"extra": 2, "planar": True}),
     ],
 )
 def test_transparency_of_a_tiff_is_kept_with_the_colours_under_it(values, options):
@@ -117,6 +128,7 @@ def test_colours_that_were_stored_times_their_alpha():
         tiff(tiff_page(np.dstack([WIDE, WIDE[..., :2]]), photometric=1, extra=(0, 0, 0, 0))),
         tiff(tiff_page(np.dstack([RGB] * 3), photometric=1, extra=(0,) * 8)),
         tiff(tiff_page(WIDE, photometric=8)),
+        tiff(tiff_page(RGB, photometric=6)),  # YCbCr with fewer samples of colour
         tiff(tiff_page(floats(np.float32)[..., :1].repeat(4, 2), photometric=5)),
         tiff(tiff_page(WIDE, tags={259: 34925 + 1})),
     ],

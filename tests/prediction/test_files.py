@@ -1,8 +1,7 @@
-"""The command line, called as a function where that shows the same, as a process of its own where it does not."""
+"""`unet predict`: what it writes, in which order, and what it refuses."""
 
 import os
 import shutil
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -11,20 +10,18 @@ from threading import Lock
 import numpy as np
 import pytest
 import torch
+from command_line import ROOT, process, run
 from generated import draw_pair
 from PIL import Image
 
 from unet import Predictor, UNet
-from unet.__main__ import main
-from unet.data.split import PARTS
 from unet.network.weights import WeightsConfig, save_weights
 from unet.pictures.decode import read_picture
 from unet.pictures.draw import Style, mask_from_prob, overlay, render
 from unet.pictures.encode import encode_png
-from unet.prediction import PRECISIONS, files
+from unet.prediction import files
 from unet.prediction.tasks import find_pictures, plan
 
-ROOT = Path(__file__).parents[2]
 SIZES = [(40, 56), (1, 1), (9, 200), (64, 64), (33, 31), (120, 90), (17, 5), (50, 50), (8, 8), (70, 20), (41, 57)]
 
 
@@ -54,22 +51,6 @@ def click_weights(tmp_path_factory):
     folder = tmp_path_factory.mktemp("clicks") / "weights"
     save_weights(folder, model, WeightsConfig(size=(32, 32)))
     return folder
-
-
-def run(command, *arguments):
-    """Exit status of the command line, argparse's own exit included."""
-    try:
-        return main([command, *map(str, arguments)])
-    except SystemExit as end:
-        return end.code
-
-
-def process(*arguments, **options):
-    command = [sys.executable, "-m", "unet", *map(str, arguments)]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1"}
-    return subprocess.Popen(
-        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options
-    )
 
 
 def expected(predictor, path, kind, threshold):
@@ -277,22 +258,6 @@ def test_weights_without_click_layer_say_so(pictures, tiny_weights, tmp_path, ca
     assert "no click layer" in capsys.readouterr().err
 
 
-def test_ctrl_c_ends_with_130_and_no_traceback(tiny_weights, tmp_path):
-    picture, _ = draw_pair(0, 600, 600)
-    Image.fromarray(picture).save(tmp_path / "0.bmp")
-    for index in range(1, 300):
-        os.link(tmp_path / "0.bmp", tmp_path / f"{index}.bmp")
-    # A shell ignores Ctrl-C in what it runs in the background, and processes inherit that.
-    heed = {"preexec_fn": lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)}
-    running = process("predict", tmp_path, "--output", tmp_path / "output", "--weights", tiny_weights, **heed)
-    running.stdout.readline()
-    running.send_signal(signal.SIGINT)
-    _, error = running.communicate(timeout=300)
-    assert running.returncode == 130
-    assert error == ""
-    assert len(list((tmp_path / "output").glob("*.png"))) < 300
-
-
 def test_output_that_nobody_reads_is_no_traceback(pictures, tiny_weights, tmp_path):
     running = process("predict", pictures, "--output", tmp_path, "--weights", tiny_weights)
     running.stdout.close()
@@ -321,26 +286,3 @@ sys.exit(predicted or evaluated)
         timeout=300,
     )
     assert done.returncode == 0, done.stderr
-
-
-def test_app_has_the_options_of_app_py(capsys):
-    assert run("app", "--help") == 0
-    assert capsys.readouterr().out.startswith("usage: unet app [-h] [--weights DIR_OR_REPO]")
-    assert run("app", "--colour", "red") == 2
-    assert run("app", "--port", "0") == 1
-    assert capsys.readouterr().err.splitlines()[-1].startswith("unet app: the port must be a number")
-
-
-def test_help_does_not_wait_for_torch():
-    program = "import sys, unet.__main__ as m\ntry: m.main(['--help'])\nfinally: assert 'torch' not in sys.modules"
-    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert "predict" in done.stdout
-    assert "evaluate" in done.stdout
-
-
-def test_the_choices_are_those_of_the_modules_that_are_loaded_later(tmp_path, capsys):
-    for option, choices in (("--split", (*PARTS, "all")), ("--precision", PRECISIONS)):
-        assert run("evaluate", "--data", tmp_path, option, "?") == 2
-        error = capsys.readouterr().err
-        assert all(choice in error for choice in choices)

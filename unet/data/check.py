@@ -109,7 +109,7 @@ def save_sheet(found: DataFolder, path: Path) -> None:
         x, y = number % COLUMNS * step[0], number // COLUMNS * step[1]
         sheet.paste(_overlay(pair), (x, y))
         name = pair.stem if len(pair.stem) <= 22 else f"...{pair.stem[-19:]}"
-        caption = f"{name} {_measure(found, pair.stem)}".encode("latin-1", "replace").decode("latin-1")
+        caption = f"{name}: {_measure(found, pair.stem)}".encode("latin-1", "replace").decode("latin-1")
         draw.text((x + 2, y + CELL + 2), caption, "black")
     try:
         sheet.save(path, "PNG")

@@ -23,6 +23,7 @@ from unet.data.options import NO_OPTIONS, DataOptions
 from unet.data.pair import Pair
 from unet.data.reading import UNKNOWN
 from unet.data.split import list_names, read_given_split
+from unet.data.told import NAME_MASKS
 from unet.data.turned import Turn, all_upright
 from unet.errors import DataError, ImageError
 from unet.pictures.decode import decode_opened
@@ -42,6 +43,7 @@ DOUBTFUL = (
     "(--upright-masks if the masks lie as the pictures are seen)"
 )
 SEVERAL = "picture with a mask for each of its objects, which do not say classes (make one mask of them)"
+SKIP = "--skip-broken skips such files"
 STACK = "stack of several pages in one TIFF (save each page as a file of its own)"
 
 
@@ -113,9 +115,9 @@ def inspect_folder(
         looks = list(pool.map(lambda pair: _look(files, pair, decode, options.classes is not None), pairs))
         good = _sound(files, looks, options)
         _refuse_pointers(files, folder)
-        _report(files, folder, skip_broken)
+        _report(files, folder, skip_broken, SKIP if pairs else NAME_MASKS)
         if not good:
-            raise DataError(f"the data folder {folder} has no usable pair of picture and mask")
+            raise DataError(f"the data folder {folder} has no usable pair of picture and mask; {NAME_MASKS}")
         contents = _with_layers(good, files)
         reading = decide_reading(contents, options, str(folder), files.root)
         found = [replace(look.pair, reading=reading) for look in good]
@@ -217,14 +219,13 @@ def _sound(files: FolderFiles, looks: Sequence[_Look], options: DataOptions) -> 
     return [look for look in looks if not look.faults]
 
 
-def _report(files: FolderFiles, folder: str | Path, skip_broken: bool) -> None:
-    """Raise the faults, or log them."""
+def _report(files: FolderFiles, folder: str | Path, skip_broken: bool, way: str) -> None:
+    """Raise the faults with the way out, or log them."""
     count = sum(map(len, files.faults.values()))
     if count and not skip_broken:
         lines = [f"  {kind}: {list_names(items)}" for kind, items in files.faults.items()]
         raise DataError(
-            f"the data folder {folder} has {count} {'fault' if count == 1 else 'faults'} "
-            "(--skip-broken skips such files):\n" + "\n".join(lines)
+            f"the data folder {folder} has {count} {'fault' if count == 1 else 'faults'} ({way}):\n" + "\n".join(lines)
         )
     for kind, items in files.faults.items():
         for item in items:

@@ -7,7 +7,7 @@ from unet.data.foreign import describe_annotations
 from unet.data.names import Named, composed, image_base, mask_base, part_of, plain, tell_apart
 from unet.data.options import DataOptions
 from unet.data.split import list_names
-from unet.data.told import NAME_THEM, find_told
+from unet.data.told import NAME_MASKS, NAME_THEM, find_told
 from unet.data.tree import Folder, Found
 from unet.errors import DataError
 
@@ -44,7 +44,7 @@ class Finder:
         if folder.filled:
             return DataError(
                 f"the data folder {self._given} has pictures, but no masks that are told by their folder or name: "
-                f"{NEEDS}{listed}; --images and --masks name the folders, or the prefix or suffix of the names"
+                f"{NEEDS}{listed}; {NAME_MASKS}"
             )
         return DataError(f"the data folder {self._given} is empty: {NEEDS}{listed}")
 
@@ -107,7 +107,7 @@ class Finder:
     def _inner_parts(self, found: Found) -> list[Found]:
         """images/train/ and masks/train/ are parts, if all files lie in such folders."""
         first = {name.key.partition("/")[0] if "/" in name.key else "" for name in (*found.images, *found.masks)}
-        parts = {name: part_of(name) for name in first}
+        parts = {name: part_of(name) for name in sorted(first)}
         if len(first) < 2 or None in parts.values() or "train" not in parts.values():
             return [found]
         kinds = (found.images, found.masks)

@@ -9,6 +9,7 @@ from unet.data.tree import Folder, Found
 from unet.errors import DataError
 
 NAME_THEM = "keep only one of them, or name it with --images or --masks"
+NAME_MASKS = "--images and --masks name the folders, or the prefix or suffix of the names"
 
 
 def find_told(folder: Folder, options: DataOptions, given: str) -> list[Found]:

@@ -35,6 +35,8 @@ _RAW_HEADS = (
     (4, b"ftypcrx ", "CR3"),
     (6, b"HEAPCCDR", "CRW"),
     (8, b"CR\2", "CR2"),
+    (8, b"IIIITwaR", "IIQ"),
+    (8, b"MMMMRawT", "IIQ"),
 )
 
 

@@ -101,6 +101,8 @@ def _open(file: BinaryIO, shown: str, pixels: bool) -> Opened:
             png = strip_chunks(file, pixels)
         file.seek(0)
         image = Image.open(file if png is None else png.content, formats=FORMATS)
+        if png is not None and png.profile:
+            image.info["icc_profile"] = png.profile
         if page is not None and page.number:
             image.seek(page.number)
         width, height = image.size

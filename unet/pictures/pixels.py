@@ -101,7 +101,9 @@ def _by_pillow(source: Opened, image: Image.Image) -> Pixels:
         around.paste(inside, covered)
         pixels = Pixels(pixels.image, around, pixels.notices)
     if missing:
-        text = f"the file is cut off at its end: the last {missing} of {image.height} rows are missing"
+        end = "first" if source.orientation in (3, 4, 6, 7) else "last"  # of the upright picture
+        lines = "columns" if source.orientation >= 5 else "rows"
+        text = f"the file is cut off at its end: the {end} {missing} of {image.height} {lines} are missing"
         pixels = Pixels(pixels.image, pixels.alpha, (*pixels.notices, text))
     return pixels
 

@@ -18,7 +18,8 @@ from unet.pictures.kinds import PNG_SIGNATURE
 MAX_SIDE_CHUNK = 8 * 2**20  # bytes; a larger profile or EXIF block is left out
 _CRITICAL = (b"IHDR", b"PLTE", b"IDAT", b"IEND")
 _SMALL = (b"tRNS", b"cICP", b"sRGB", b"gAMA", b"cHRM")
-_KEPT = (*_CRITICAL, b"tRNS", b"iCCP", b"eXIf")
+_KEPT = (*_CRITICAL, b"tRNS", b"eXIf")
+_TRANSPARENCY_BYTES = {0: (2,), 2: (6,), 3: range(1, 257)}  # by colour type
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,7 @@ class PngFile:
 
     content: io.BytesIO  # a whole PNG file for Pillow
     side: dict[bytes, bytes] = field(default_factory=dict)  # content of tRNS, cICP, sRGB, gAMA and cHRM, undamaged
+    profile: bytes | None = None  # the ICC profile
     depth: int = 8  # bits a sample
     colour_type: int = 2  # PNG's: 0 grey, 2 RGB, 3 palette, 4 grey and alpha, 6 RGB and alpha
 
@@ -40,13 +42,14 @@ def strip_chunks(file: BinaryIO, pixels: bool) -> PngFile:
     clean = io.BytesIO()
     side: dict[bytes, bytes] = {}
     clean.write(file.read(len(PNG_SIGNATURE)))
+    profile = None
     depth = colour_type = 0
     while len(head := file.read(8)) == 8:
         length, kind = struct.unpack(">I4s", head)
         if kind == b"IDAT" and not pixels:
             clean.write(head)
             break
-        if kind not in _KEPT + _SMALL or (kind not in _CRITICAL and length > MAX_SIDE_CHUNK):
+        if kind not in (*_KEPT, *_SMALL, b"iCCP") or (kind not in _CRITICAL and length > MAX_SIDE_CHUNK):
             file.seek(length + 4, io.SEEK_CUR)
             continue
         body, check = file.read(length), file.read(4)
@@ -54,6 +57,10 @@ def strip_chunks(file: BinaryIO, pixels: bool) -> PngFile:
             continue
         if kind == b"IHDR" and length == 13:
             depth, colour_type = body[8], body[9]
+        if kind == b"tRNS" and length not in _TRANSPARENCY_BYTES.get(colour_type, ()):
+            continue
+        if kind == b"iCCP":
+            profile = profile or _profile(body)
         if kind in _SMALL:
             side.setdefault(kind, body)
         if kind in _KEPT:
@@ -62,7 +69,17 @@ def strip_chunks(file: BinaryIO, pixels: bool) -> PngFile:
         if kind == b"IEND":
             break
     clean.seek(0)
-    return PngFile(clean, side, depth, colour_type)
+    return PngFile(clean, side, profile, depth, colour_type)
+
+
+def _profile(body: bytes) -> bytes | None:
+    """The profile of an iCCP chunk; None if it is damaged or unpacks to more than `MAX_SIDE_CHUNK`."""
+    unpacking = zlib.decompressobj()
+    try:
+        profile = unpacking.decompress(body[body.index(b"\0") + 2 :], MAX_SIDE_CHUNK)
+    except (ValueError, zlib.error):
+        return None
+    return profile if unpacking.eof else None
 
 
 def low_bytes(png: PngFile) -> np.ndarray:

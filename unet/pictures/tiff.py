@@ -1,6 +1,7 @@
 """TIFF pages: which one is the picture, and what kind it is of."""
 
 import ctypes
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, BinaryIO
@@ -14,6 +15,8 @@ THUMBNAIL = 512  # pixels of the longer side of a first page that may be a thumb
 _CFA, _LINEAR_RAW = 32803, 34892  # photometric interpretations of a camera's sensor
 _RAW_COMPRESSIONS = (32767, 34713, 65000, 65535)  # Sony, Nikon, Kodak, Pentax
 _MAKERS = {"NIKON": "NEF", "SONY": "ARW", "CANON": "CR2", "PENTAX": "PEF", "SAMSUNG": "SRW", "OLYMPUS": "ORF"}
+_MAKERS |= {"HASSELBLAD": "3FR", "SEIKO EPSON": "ERF", "EASTMAN KODAK": "DCR", "KODAK": "KDC", "MAMIYA": "MEF"}
+_MAKERS |= {"LEAF": "MOS", "PHASE ONE": "IIQ", "LEICA": "RWL"}
 _PHOTOMETRIC = {0: "grey", 1: "grey", 2: "RGB", 3: "palette", 5: "CMYK", 6: "YCbCr", 8: "Lab", 9: "Lab", 10: "Lab"}
 _COMPRESSION = {
     5: "LZW",
@@ -28,6 +31,7 @@ _COMPRESSION = {
 
 def _quiet_libtiff() -> None:
     """Keep libtiff's own lines off stderr: what is wrong with a file is raised, and said in one sentence."""
+    warnings.filterwarnings("ignore", module=TiffImagePlugin.__name__)  # Pillow's, about damaged tags
     try:
         library = ctypes.CDLL(Image.core.__file__)
         for name in ("TIFFSetErrorHandler", "TIFFSetWarningHandler"):

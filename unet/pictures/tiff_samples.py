@@ -15,11 +15,12 @@ from PIL import Image, TiffImagePlugin
 
 from unet.pictures.kinds import DECODING_ERRORS
 from unet.pictures.tiff import Page, TiffKindError
-from unet.pictures.wide import scale
+from unet.pictures.wide import TWELVE_BITS, scale
 
-GREY, RGB, CMYK = "L", "RGB", "CMYK"
-_MODES = {0: GREY, 1: GREY, 2: RGB, 5: CMYK}
-_COLOURS = {GREY: 1, RGB: 3, CMYK: 4}
+GREY, RGB, CMYK, YCBCR = "L", "RGB", "CMYK", "YCbCr"
+_MODES = {0: GREY, 1: GREY, 2: RGB, 5: CMYK, 6: YCBCR}
+_COLOURS = {GREY: 1, RGB: 3, CMYK: 4, YCBCR: 3}
+_JPEG = (6, 7)  # compressions
 _NO_COMPRESSION, _DEFLATE = 1, (8, 32946)
 _BY_PILLOW = (5, 32773, 34925, 50000)  # LZW, PackBits, LZMA, Zstandard
 _UINT, _INT, _FLOAT = 1, 2, 3
@@ -41,7 +42,9 @@ class Decoded:
 def decodes_here(page: Page) -> bool:
     """Whether `read_page` reads a page better than Pillow, if it can at all: more than 8 bits, or odd channels."""
     mode = _MODES.get(page.value(262, 1))
-    usual = {1, 2} if mode == GREY else {3, 4} if mode == RGB else {4}
+    usual = {1, 2} if mode == GREY else {4} if mode == CMYK else {3, 4}
+    if mode == YCBCR and page.value(259, 1) not in _JPEG:
+        return True
     return mode is not None and (page.bits > 8 or page.samples not in usual or page.value(339, 1) != _UINT)
 
 
@@ -54,6 +57,8 @@ def read_samples(file: BinaryIO, page: Page) -> tuple[str, np.ndarray]:
     """
     mode, form = _MODES.get(page.value(262, 1)), page.value(339, 1)
     if mode is None or page.bits not in _BITS.get(form, ()) or page.value(266, 1) != 1:
+        raise TiffKindError(page.describe())
+    if mode == YCBCR and (page.bits != 8 or form != _UINT or page.values(530) != (1, 1)):  # (2, 2) if not said
         raise TiffKindError(page.describe())
     spare = page.samples - _COLOURS[mode]
     if spare < 0 or (mode == GREY and spare > 1) or page.value(332, 1) != 1 or (mode == CMYK and form != _UINT):
@@ -80,6 +85,8 @@ def read_page(file: BinaryIO, page: Page) -> Decoded:
     else:
         straight = colour
         colour, notice = scale(colour, None if alpha is None else alpha > 0, bits, flat=alpha is None)
+        if alpha is not None and bits == 16 and form == _UINT and values.max() < TWELVE_BITS:
+            alpha, _ = scale(values[..., colours])  # of 10 or 12 bits, too
         if (
             mode == GREY
             and kind != 1
@@ -104,7 +111,8 @@ def _unpacked_bytes(page: Page) -> int:
 def _image(colour: np.ndarray, page: Page, mode: str = GREY) -> Image.Image:
     if page.value(262, 1) == 0:  # white is zero
         colour = 255 - colour
-    return Image.frombytes(mode, colour.shape[1::-1], np.ascontiguousarray(colour).tobytes())
+    image = Image.frombytes(mode, colour.shape[1::-1], np.ascontiguousarray(colour).tobytes())
+    return image.convert(RGB) if mode == YCBCR else image
 
 
 def _alpha(values: np.ndarray, bits: int) -> np.ndarray:
