@@ -87,7 +87,9 @@ def test_the_option_chooses_between_two_folders_of_masks(tmp_path, chosen, mask)
         ("a/b/photos of mine/{}.jpg", "a/b/drawn/{}.png", {"masks": "a/b/drawn"}),
         ("a/left/{}.jpg", "b/right/{}.png", {"images": "left", "masks": "b/right"}),
         ("x/{}.jpg", "x/{}-cutout.png", {"masks": "-cutout"}),
+        ("x/{}.jpg", "x/{}-cutout.png", {"masks": "cutout"}),
         ("{}_rgb.png", "{}_id.png", {"images": "_rgb", "masks": "_id"}),
+        ("rgb.{}.png", "id.{}.png", {"images": "rgb", "masks": "id"}),
         ("{}.png", "truth-{}.png", {"masks": "truth-"}),
     ],
 )
@@ -96,6 +98,14 @@ def test_options_name_folders_or_parts_of_names(tmp_path, images, masks, options
     write_masks(tmp_path, each(masks))
     found = inspect_folder(tmp_path, DataOptions(**options))
     assert found_paths(found) == list(zip(each(images), each(masks), strict=True))
+
+
+def test_folders_are_named_from_where_the_program_runs_too(tmp_path, monkeypatch):
+    write_pictures(tmp_path, each("set/left/{}.jpg"))
+    write_masks(tmp_path, each("set/right/{}.png"))
+    monkeypatch.chdir(tmp_path)
+    for masks in ("set/right", "./set/right/", str(tmp_path / "set/right"), "right"):
+        assert len(find_pairs("set", options=DataOptions(masks=masks))) == len(NAMES)
 
 
 @pytest.mark.parametrize("options", [{"images": "nowhere"}, {"masks": "_gone"}])

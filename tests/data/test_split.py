@@ -3,7 +3,7 @@ import random
 
 import pytest
 
-from unet.data.split import hold_out, load_split, read_groups, save_split, split_stems
+from unet.data.split import hold_out, load_split, read_given_split, read_groups, save_split, split_stems
 from unet.errors import DataError
 
 STEMS = [f"p{i:03}" for i in range(140)]
@@ -183,3 +183,37 @@ def test_split_file_that_cannot_be_read(tmp_path):
     (tmp_path / "split.json").write_bytes(b'{"train": ["\xff"]}')
     with pytest.raises(DataError, match="not valid JSON"):
         load_split(tmp_path / "split.json")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"train": ["a", "b"], "val": ["c"], "test": ["d"]},
+        {"Train": ["b.jpg", "a.JPG"], "valid": ["c.jpg"], "testing": ["d.jpg"]},
+        {"train": ["images/a.jpg", "images/b.jpg"], "validation": ["x/images/c.jpg"], "test": ["images/d"]},
+        {"train": ["a", "b"], "val": ["c", "more/a"], "test": ["d"], "extra_test": ["more/b"]},  # of an extra folder
+    ],
+)
+def test_a_given_split_names_stems_files_or_paths(tmp_path, content):
+    path = tmp_path / "own.json"
+    path.write_text(json.dumps(content), encoding="utf-8-sig")  # as Windows saves it
+    assert read_given_split(path, "abcd") == {"train": ["a", "b"], "val": ["c"], "test": ["d"]}
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ({"train": ["a"], "holdout": ["b"]}, "the key 'holdout', which is none of train, val and test"),
+        ({"train": ["a", "images/z.jpg"]}, r"not there: images/z\.jpg"),
+        ({"train": ["a"], "test": ["more/z"]}, "not there: more/z"),
+        ({"train": ["a"], "val": ["b"], "valid": ["b"]}, "twice: b"),
+        ({"train": ["a", "images/a.jpg"]}, "twice: a"),
+        ({"val": ["a"]}, "nothing to train on"),
+        (["a"], "must be an object"),
+    ],
+)
+def test_faults_of_a_given_split_are_named(tmp_path, content, words):
+    path = tmp_path / "own.json"
+    path.write_text(json.dumps(content))
+    with pytest.raises(DataError, match=words):
+        read_given_split(path, "abcd")

@@ -120,6 +120,27 @@ def coco(root: Path) -> None:
     (root / "annotations/instances_default.json").write_text(json.dumps(content))
 
 
+def of_each_file(root: Path) -> None:
+    write_pictures(root, each("img/{}.jpg"))
+    (root / "ann").mkdir()
+    for name in NAMES:
+        (root / f"ann/{name}.jpg.json").write_text('{"objects": [{"bitmap": {"data": ""}}], "tags": []}')
+
+
+def in_one_file(name: str, content: object) -> Callable[[Path], None]:
+    """Pictures beside one file of annotations: JSON, or text as it is."""
+
+    def make(root: Path) -> None:
+        write_pictures(root, each("images/{}.jpg"))
+        (root / name).write_text(content if isinstance(content, str) else json.dumps(content))
+
+    return make
+
+
+VIA_REGIONS = {"a1.jpg2048": {"filename": "a1.jpg", "regions": [{"shape_attributes": {"name": "polygon"}}]}}
+TASKS = [{"id": 1, "annotations": [{"result": []}], "data": {"image": "/data/upload/a1.jpg"}}]
+
+
 def cvat(root: Path) -> None:
     write_pictures(root, each("images/{}.jpg"))
     (root / "annotations.xml").write_text('<?xml version="1.0"?>\n<annotations><image name="a1.jpg"/></annotations>')
@@ -155,6 +176,14 @@ def label_studio(root: Path) -> None:
 REFUSED: dict[str, tuple[Callable[[Path], None], list[str]]] = {
     "labelme": (labelme, ["labelme", "JSON", "masks"]),
     "COCO": (coco, ["COCO", "JSON", "annToMask"]),
+    "VIA": (in_one_file("via_region_data.json", VIA_REGIONS), ["VIA", "JSON", "masks"]),
+    "VIA's project": (
+        in_one_file("images/vessels.json", {"_via_settings": {}, "_via_img_metadata": VIA_REGIONS}),
+        ["VIA"],
+    ),
+    "Label Studio's JSON": (in_one_file("project-3.json", TASKS), ["Label Studio", "Brush labels to PNG"]),
+    "Labelbox": (in_one_file("export.ndjson", '{"data_row": {"external_id": "a1.jpg"}}\n'), ["export.ndjson", "JSON"]),
+    "JSON of each file": (of_each_file, ["ann/a1.jpg.json", "JSON", "export masks"]),
     "CVAT": (cvat, ["CVAT", "Segmentation mask 1.1"]),
     "Git LFS": (pointers, ["8 pointers of Git LFS", "git lfs pull"]),
     "stacks": (stacks, ["stack of several pages", "slices.tif (3 pages)"]),

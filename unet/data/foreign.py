@@ -13,12 +13,17 @@ _POINTER = b"version https://git-lfs.github.com/spec/"
 _HEAD = 4096  # bytes of an XML file that tell its kind
 _MAX_JSON = 50_000_000  # bytes of a JSON file that is looked into
 _LOOKED_AT = 20  # annotation files
+_ENDINGS = (".json", ".jsonl", ".ndjson", ".xml", ".txt")
+_JSON_LINES = ("annotations", "data_row", "labels", "mask")  # keys of a line
 _EXPORTS = {
     "labelme": "labelme's annotations, JSON with polygons; `labelme_export_json FILE` or labelme2voc.py makes masks "
     "of them (in SegmentationClassPNG/)",
     "coco": "annotations in COCO's JSON; export masks from the label tool, or draw them with pycocotools' annToMask",
     "cvat": "annotations of CVAT, XML with polygons; export the task as 'Segmentation mask 1.1'",
     "voc": "annotations of boxes in PASCAL VOC's XML, which have no masks; draw masks in a label tool",
+    "via": "annotations of the VGG Image Annotator (VIA), JSON with polygons; draw them as masks (PNG), or import them "
+    "into a label tool that exports masks",
+    "label studio": "annotations of Label Studio in JSON; export them as 'Brush labels to PNG'",
     "json": "annotations in JSON, which are no masks; export masks (PNG) from the label tool",
     "yolo": "annotations in YOLO's text files, which are no masks; export masks (PNG) from the label tool",
 }
@@ -36,13 +41,18 @@ def is_pointer(path: Path) -> bool:
 def describe_annotations(root: Path, stems: Iterable[str]) -> str | None:
     """What annotations lie below `root`, and how they become masks; None if there are none of pictures of `stems`."""
     wanted = {stem.rpartition("/")[2] for stem in stems}
-    files = sorted(path for path in root.rglob("*") if path.suffix.lower() in (".json", ".xml", ".txt", ".jsonl"))
-    files.sort(key=lambda path: path.stem not in wanted)
+    files = sorted(path for path in root.rglob("*") if path.suffix.lower() in _ENDINGS)
+    files.sort(key=lambda path: not _is_of(path, wanted))
     for path in files[:_LOOKED_AT]:
-        kind = _kind(path, path.stem in wanted)
+        kind = _kind(path, _is_of(path, wanted))
         if kind:
             return f"{path.relative_to(root).as_posix()} holds {_EXPORTS[kind]}"
     return None
+
+
+def _is_of(path: Path, stems: set[str]) -> bool:
+    """Whether a file has the stem or the whole name of a picture: cat.json, cat.jpg.json."""
+    return path.stem in stems or Path(path.stem).stem in stems
 
 
 def _kind(path: Path, of_picture: bool) -> str | None:
@@ -54,6 +64,10 @@ def _kind(path: Path, of_picture: bool) -> str | None:
         if path.suffix.lower() == ".xml":
             head = path.read_bytes()[:_HEAD]
             return "cvat" if b"<annotations>" in head else "voc" if b"<annotation" in head else None
+        if path.suffix.lower() in (".jsonl", ".ndjson") and not of_picture:
+            with open(path, encoding="utf-8") as lines:
+                line = lines.readline(_HEAD)
+            return "json" if any(f'"{word}"' in line for word in _JSON_LINES) else None
         if path.stat().st_size > _MAX_JSON:
             return "json"
         content = json.loads(path.read_text(encoding="utf-8"))
@@ -63,7 +77,17 @@ def _kind(path: Path, of_picture: bool) -> str | None:
         return "labelme"
     if isinstance(content, dict) and {"images", "annotations"} <= content.keys():
         return "coco"
+    if isinstance(content, dict) and ("_via_img_metadata" in content or _holds(content.values(), "regions")):
+        return "via"
+    if isinstance(content, list) and (_holds(content, "annotations") or _holds(content, "completions")):
+        return "label studio"
     return "json" if of_picture else None
+
+
+def _holds(items: Iterable[object], key: str) -> bool:
+    """Whether the first of the items is an object with that key."""
+    first = next(iter(items), None)
+    return isinstance(first, dict) and key in first
 
 
 def _is_number(word: str) -> bool:

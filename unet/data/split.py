@@ -14,7 +14,9 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from unet.data.names import part_of
 from unet.errors import DataError
+from unet.pictures.kinds import PICTURE_SUFFIXES
 
 Split = dict[str, list[str]]
 
@@ -217,30 +219,33 @@ def load_split(path: str | Path) -> Split:
 
 
 def read_given_split(path: str | Path, stems: Iterable[str]) -> Split:
-    """Read a split that a user gives: lists of stems or file names under train, val and test, of which val may lack.
+    """Read a split that a user gives: lists of stems, file names or paths under train, val (or valid, ...) and test.
 
-    Names with a folder that is not among `stems` belong to extra folders and are ignored, as is "extra_test".
+    FOLDER/STEM under val that is not among `stems` belongs to an extra folder and is ignored, as is "extra_test".
 
     Returns:
         The sorted stems of "train", "val" and "test", which may be empty.
 
     Raises:
-        DataError: The file is missing or no such JSON object, names a picture that is not there or one twice, or leaves
-            nothing to train on.
+        DataError: The file is missing or no such JSON object, has other keys, names a picture that is not there or one
+            twice, or leaves nothing to train on.
     """
     content = _read_json(path)
     known = set(stems)
-    split: Split = {}
-    for part in PARTS[:3]:
-        names = content.get(part, []) if isinstance(content, dict) else None
+    split: Split = {part: [] for part in PARTS[:3]}
+    for key, names in content.items() if isinstance(content, dict) else [("", None)]:
+        if key == PARTS[3]:
+            continue
         if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
             raise DataError(f"the split {path} must be an object with lists of stems under train, val and test")
-        composed = [unicodedata.normalize("NFC", name) for name in names]
-        found = [name if name in known else name.rpartition(".")[0] or name for name in composed]
-        absent = [name for name in found if name not in known and "/" not in name]
+        part = part_of(key)
+        if part is None:
+            raise DataError(f"the split {path} has the key {key!r}, which is none of train, val and test; rename it")
+        found = {name: _known_stem(name, known, tails=part != "val") for name in names}
+        absent = [name for name, stem in found.items() if stem is None and (part != "val" or "/" not in name)]
         if absent:
             raise DataError(f"the split {path} names pictures that are not there: {list_names(sorted(absent))}")
-        split[part] = sorted(name for name in found if name in known)
+        split[part] = sorted([*split[part], *(stem for name in names if (stem := found[name]) is not None)])
     if twice := _repeated([stem for names in split.values() for stem in names]):
         raise DataError(f"the split {path} has pictures twice: {list_names(twice)}")
     if not split["train"]:
@@ -248,9 +253,24 @@ def read_given_split(path: str | Path, stems: Iterable[str]) -> Split:
     return split
 
 
+def _known_stem(name: str, known: Collection[str], tails: bool) -> str | None:
+    """The one of the `known` stems that a stem, a file name or a path to the file means; None without one.
+
+    A path without the ending of a picture may be another folder's, FOLDER/STEM: it counts with `tails` only.
+    """
+    name = unicodedata.normalize("NFC", name)
+    stem, _, ending = name.rpartition(".")
+    is_file = f".{ending.lower()}" in PICTURE_SUFFIXES
+    places = [name, *([stem] if stem else [])]
+    if tails or is_file:
+        parts = (stem if is_file else name).split("/")
+        places += ["/".join(parts[start:]) for start in range(len(parts))]
+    return next((place for place in places if place in known), None)
+
+
 def _read_json(path: str | Path) -> Any:
     try:
-        return json.loads(Path(path).read_text(encoding="utf-8"))
+        return json.loads(Path(path).read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise DataError(f"the split {path} cannot be read: {error.strerror}") from error
     except ValueError as error:  # not JSON, or not UTF-8

@@ -9,6 +9,7 @@ from unet.data.tree import Folder, Found
 from unet.errors import DataError
 
 NAME_THEM = "keep only one of them, or name it with --images or --masks"
+JOINTS = "_-. "  # between a stem and its prefix or suffix; "--masks -mask" would look like an option
 NAME_MASKS = "--images and --masks name the folders, or the prefix or suffix of the names"
 
 
@@ -44,11 +45,12 @@ def find_told(folder: Folder, options: DataOptions, given: str) -> list[Found]:
 
 
 def _named_folders(folder: Folder, name: str) -> list[Folder]:
-    """The folder at that path, or all of that name."""
+    """The folder at that path, from `folder` or from where the program runs, or all of that name."""
     wanted = os.path.normpath(name)
     if wanted == ".":
         return [Folder(folder.path, [], folder.files)]
     at_path = [f for f in folder.below() if os.path.normpath(f.path.relative_to(folder.path)) == wanted]
+    at_path = at_path or [f for f in folder.below() if os.path.abspath(f.path) == os.path.abspath(name)]
     return at_path or [f for f in folder.below() if f.path.name == wanted]
 
 
@@ -93,14 +95,17 @@ def _listed(named: dict[str, list[Folder]]) -> str:
 
 
 def _cut(name: Named, affix: str | None) -> Named | None:
-    """The file without the prefix or suffix of its stem, if it has it."""
+    """The file without the prefix or suffix of its stem, if it has it; the affix may lack the character that joins."""
     stem = name.stem
     if not affix or len(stem) <= len(affix):
         return None
     if stem.endswith(affix):
         stem = stem.removesuffix(affix)
+        shorter = stem[:-1] if affix[0].isalnum() and stem[-1] in JOINTS else stem
     elif stem.startswith(affix):
         stem = stem.removeprefix(affix)
+        shorter = stem[1:] if affix[-1].isalnum() and stem[0] in JOINTS else stem
     else:
         return None
+    stem = shorter or stem
     return Named(f"{name.folder}/{stem}".lstrip("/"), name.path)
