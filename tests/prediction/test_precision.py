@@ -23,7 +23,7 @@ torch.manual_seed(0)
 model = UNet(widths=(4, 8)).eval()
 if sys.argv[2:] == ["known"]:
     precision.time_precisions = None
-print(precision.choose_precision(model, torch.ones(1, 3, 16, 16), 0.5, Path(sys.argv[1])))
+print(precision.choose_precision(model, (16, 16), lambda: torch.ones(1, 3, 16, 16), 0.5, Path(sys.argv[1])))
 """
 
 
@@ -54,7 +54,8 @@ class Machine:
 
 
 def choose(tmp_path, threshold=0.5, model=None):
-    return choose_precision(model or UNet(widths=(4, 8)).eval(), X, threshold, tmp_path / "kept" / "choices.json")
+    model = model or UNet(widths=(4, 8)).eval()
+    return choose_precision(model, (16, 16), lambda: X, threshold, tmp_path / "kept" / "choices.json")
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,5 @@
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
@@ -9,6 +10,12 @@ from unet.prediction.threads import NetworkThreads
 def where() -> tuple[int, int]:
     """The thread that this runs on, and how many threads torch uses there."""
     return threading.get_ident(), torch.get_num_threads()
+
+
+def call_at_once(run, count: int) -> list[tuple[int, int]]:
+    """What `run` returns to each of several threads."""
+    with ThreadPoolExecutor(count) as pool:
+        return [future.result(30) for future in [pool.submit(run) for _ in range(count)]]
 
 
 def test_alone_a_call_has_all_cores_and_always_the_same_thread():
@@ -27,23 +34,13 @@ def test_calls_at_the_same_time_have_one_core_each():
         both.wait()
         return where()
 
-    run, places = NetworkThreads(2).on(meet), []
-    callers = [threading.Thread(target=lambda: places.append(run())) for _ in range(3)]
-    for caller in callers:
-        caller.start()
-    for caller in callers:
-        caller.join(30)
+    places = call_at_once(NetworkThreads(2).on(meet), 3)
     assert len({thread for thread, _ in places}) == 3
     assert sorted(threads for _, threads in places) == [1, 1, 2]
 
 
 def test_many_calls_share_few_threads():
-    run, places = NetworkThreads(2).on(where), []
-    callers = [threading.Thread(target=lambda: places.append(run())) for _ in range(40)]
-    for caller in callers:
-        caller.start()
-    for caller in callers:
-        caller.join(30)
+    places = call_at_once(NetworkThreads(2).on(where), 40)
     assert len(places) == 40
     assert len({thread for thread, _ in places}) <= 3
 

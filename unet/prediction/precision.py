@@ -48,21 +48,26 @@ def cast(model: UNet, precision: str) -> tuple[UNet, torch.dtype]:
     return model, torch.float32
 
 
-def choose_precision(model: UNet, batch: Tensor, threshold: float, kept: Path | None = None) -> str:
+def choose_precision(
+    model: UNet, size: tuple[int, int], pictures: Callable[[], Tensor], threshold: float, kept: Path | None = None
+) -> str:
     """The fastest precision for `model` on this processor whose masks are those of float32.
 
     Args:
         model: The network as it is served, in float32.
-        batch: Pictures to compare masks on, (B, 3, h, w) float32 as the network takes them; the first one is timed.
+        size: Height and width (h, w) of the pictures that the network takes.
+        pictures: Function that reads the pictures to compare masks on, (B, 3, h, w) float32 as the network takes them;
+            the first one is timed. It is called only if no choice is kept.
         threshold: Of the masks, 0..1.
         kept: The file in which choices are kept; by default `choices_file()`.
     """
     file = kept or choices_file()
-    key = f"{processor()}, {torch.get_num_threads()} threads, torch {torch.__version__}, {_identity(model, batch)}"
+    key = f"{processor()}, {torch.get_num_threads()} threads, torch {torch.__version__}, {_identity(model, size)}"
     known = _read_choices(file)
     if key in known:
         return known[key]
     started = time.perf_counter()
+    batch = pictures()  # (B, 3, h, w)
     seconds = time_precisions(model, batch[:1])
     chosen = "fp32"
     exact = _masks(model, "fp32", batch, threshold)
@@ -139,8 +144,8 @@ def choices_file() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "unet" / "precision.json"
 
 
-def _identity(model: UNet, batch: Tensor) -> str:
-    return f"weights {digest(dict(model.state_dict()))[:16]} at {batch.shape[2]} x {batch.shape[3]}"
+def _identity(model: UNet, size: tuple[int, int]) -> str:
+    return f"weights {digest(dict(model.state_dict()))[:16]} at {size[0]} x {size[1]}"
 
 
 def _read_choices(file: Path) -> Mapping[str, str]:

@@ -86,8 +86,12 @@ class Predictor:
             return "bf16" if has_fast_bf16() else "fp32"
         if not has_fast_bf16():
             return "fp32"
-        pictures = [read_picture(path).rgb for path in sorted(shipped("examples").glob("*.jpg"))]
-        return choose_precision(folded, torch.stack([normalise(rgb, self.config) for rgb in pictures]), self.threshold)
+        return choose_precision(folded, self.config.size, self._examples, self.threshold)
+
+    def _examples(self) -> Tensor:
+        """The pictures that come with the program, as the network takes them: (B, 3, h, w)."""
+        paths = sorted(shipped("examples").glob("*.jpg"))
+        return torch.stack([normalise(read_picture(path).rgb, self.config) for path in paths])
 
     @classmethod
     def load(cls, source: str | Path = "weights", *, precision: str = "auto") -> "Predictor":
