@@ -10,6 +10,7 @@ import csv
 import re
 from pathlib import Path
 
+from unet.data.texts import read_utf8
 from unet.errors import ConfigError, DataError
 from unet.pictures.class_colours import Colour
 from unet.pictures.classes import BACKGROUND, ClassTable, SegmentClass, parse_hex_colour, split_void
@@ -38,12 +39,7 @@ def read_class_file(path: Path) -> ClassTable:
     Raises:
         DataError: The file cannot be read, is none of these kinds, or its classes cannot be told apart.
     """
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise DataError(f"the classes {path} cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise DataError(f"the classes {path} are not UTF-8 text; save them as UTF-8") from error
+    text = read_utf8(path, "the list of classes")
     try:
         if path.suffix.lower() == ".csv":
             return split_void(_csv_rows(text))

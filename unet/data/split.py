@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from unet.data.names import part_of
+from unet.data.texts import read_utf8
 from unet.errors import DataError
 from unet.pictures.kinds import PICTURE_SUFFIXES
 
@@ -167,12 +168,7 @@ def read_groups(source: str | Path) -> list[list[str]]:
         path = path / "groups.txt"
         if not path.exists():
             return []
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise DataError(f"the groups file {path} cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise DataError(f"the groups file {path} is not UTF-8 text; save it as UTF-8") from error
+    text = read_utf8(path, "the groups file")
     groups = []
     for line in text.splitlines():
         group = []

@@ -1,9 +1,9 @@
 """Pictures with masks of a Hub dataset, streamed with the `datasets` library in constant memory.
 
-An epoch is a window of a fixed number of rows. The files of a window are saved in a spool folder until the next window
-replaces them, so the rest of the training reads files as usual, and memory and disk hold one window however large the
-dataset is. Windows follow the order of the stream and are shuffled only within themselves: shuffle a dataset that is
-sorted by content before you upload it.
+An epoch is a window of a fixed number of rows. Its files are saved in a spool folder until the next window replaces
+them, so the rest of the training reads files as usual, and memory and disk hold one window however large the dataset
+is. Windows follow the order of the stream and are shuffled only within themselves: shuffle a dataset that is sorted by
+content before you upload it.
 
 Validation and test pictures come from the dataset's own splits of these names or, without them, from its first rows.
 """
