@@ -161,8 +161,7 @@ class DatasetStream:
         """The pair with the reading that was decided; raises DataError if its mask does not fit it."""
         if self.reading is None:
             return pair
-        alpha, exact = self.reading.rule in ALPHA_RULES, self.reading.exact
-        content = look_at_mask(pair.mask, pair.stem, pair.image, alpha, exact)
+        content = look_at_mask(pair.mask, pair.stem, pair.image, self.reading.rule in ALPHA_RULES, self.reading.exact)
         if reason := misfit(self.reading, content):
             raise DataError(f"the mask of {pair.stem} of the dataset {self.name} does not fit: {reason}")
         return replace(pair, reading=self.reading)

@@ -18,7 +18,7 @@ class ClassReport:
     """The result of an evaluation."""
 
     weights: str  # as given, with the Hub revision
-    precision: str  # of the network: fp32 or bf16
+    precision: str  # of the network's arithmetic
     data: str  # the data folder as given
     split: str  # part of the weights' split, or all
     reading: str  # how the masks are read, in words
