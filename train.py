@@ -12,6 +12,7 @@ Checkpoints, history and prediction sheets go to runs/.
 """
 
 import math
+import os
 import sys
 import time
 from collections.abc import Sequence
@@ -41,6 +42,7 @@ from unet.training.config import TrainConfig, check_config
 from unet.training.distributed import NO_BUFFER_BROADCAST, any_process, share_of_batch
 from unet.training.guards import CHECKPOINT_BYTES, SPARE_BYTES, try_folder
 from unet.training.loss import CLASS_LOSSES, LOSSES
+from unet.training.prefetch import chosen_workers, prepare_batches
 from unet.training.release import VALIDATION_SHEET, release
 from unet.training.run import Run, save_checkpoint, start_run
 from unet.training.step import learning_rate, set_learning_rate, simulate_batch, train_step
@@ -59,8 +61,10 @@ def run_learning_rate(run: Run, step: int, batches: int) -> float:
     return learning_rate(step - first * batches, (run.config.epochs - first) * batches, run.config)
 
 
-def train_epoch(run: Run, wrapped: torch.nn.Module, store: PictureStore, bar: Any, stop: StopSignal) -> None:
-    """Train the rest of the current epoch.
+def train_epoch(
+    run: Run, wrapped: torch.nn.Module, store: PictureStore, workers: int, bar: Any, stop: StopSignal
+) -> None:
+    """Train the rest of the current epoch on pictures that `workers` other processes augment, or with 0 this one.
 
     Raises:
         RunStopped: Ctrl-C or SIGTERM came; the checkpoint is written.
@@ -70,14 +74,16 @@ def train_epoch(run: Run, wrapped: torch.nn.Module, store: PictureStore, bar: An
     loss_of = (CLASS_LOSSES if run.settings.classes else LOSSES)[config.loss]
     order = epoch_order(len(store), config.batch_size, config.seed, progress.epoch)  # (batches, batch_size)
     mine = share_of_batch(config.batch_size, config.accumulate, accelerator)
-    saved = time.monotonic()
+    augmented = (config.seed, progress.epoch, config.train_size, config.clicks, config.min_crop)
+    rows = order[progress.batch :]
+    prepared = prepare_batches(
+        lambda samples: make_batch(store, samples.tolist(), *augmented), list(rows[:, mine]), workers
+    )
+    started = saved = time.monotonic()
     wrapped.train()
-    for row in order[progress.batch :]:
-        started = time.monotonic()
+    for row, batch in zip(rows, prepared, strict=True):
         step = progress.epoch * len(order) + progress.batch
         set_learning_rate(run.optimizer, run_learning_rate(run, step, len(order)))
-        augmented = (config.seed, progress.epoch, config.train_size, config.clicks, config.min_crop)
-        batch = make_batch(store, row[mine], *augmented)
         x = to_tensor(batch.images, run.settings, accelerator.device)  # (B, 3, h, w)
         y = torch.from_numpy(batch.targets).to(accelerator.device)  # (B, h, w)
         clicks = simulate_batch(run.model, x, batch) if config.clicks else None  # (B, 2, h, w)
@@ -87,7 +93,7 @@ def train_epoch(run: Run, wrapped: torch.nn.Module, store: PictureStore, bar: An
             raise TrainingError(f"the loss became {loss} at {place}; pictures: {', '.join(names)}")
         update_ema(run.ema, run.model, ema_decay(step, config.ema_decay))
         progress.batch, progress.loss_sum = progress.batch + 1, progress.loss_sum + loss
-        progress.epoch_seconds += time.monotonic() - started
+        started, progress.epoch_seconds = time.monotonic(), progress.epoch_seconds + time.monotonic() - started
         mean_loss = progress.loss_sum / progress.batch
         bar.set_postfix(None, False, loss=f"{mean_loss:.4f}", val_iou=f"{progress.best_iou:.3f}")
         bar.update()
@@ -114,11 +120,11 @@ def validate(run: Run) -> dict[str, float]:
 def validate_masks(run: Run, predictor: Predictor, pairs: Sequence[Pair]) -> dict[str, float]:
     """Mean scores of the pictures at threshold 0.5, and after simulated clicks."""
     first, every = run.accelerator.process_index, run.accelerator.num_processes
-    scores = [e.scores for e in evaluate_pairs(predictor, pairs[first::every], 0.5)]
+    scores = [e.scores for e in evaluate_pairs(predictor, pairs[first::every], 0.5, _threads(run))]
     mine = {"val_iou": [s.iou for s in scores], "val_dice": [s.dice for s in scores]}
     if run.config.clicks:
         clicked_pairs = pairs[:: -(-len(pairs) // CLICKED_PICTURES)][first::every]
-        clicked = ious_after_clicks(predictor, clicked_pairs, CLICK_COUNTS, 0.5)  # (pictures, counts)
+        clicked = ious_after_clicks(predictor, clicked_pairs, CLICK_COUNTS, 0.5, _threads(run))  # (pictures, counts)
         mine |= {f"val_iou_{n}_clicks": column.tolist() for n, column in zip(CLICK_COUNTS, clicked.T, strict=True)}
     shares = gather_object([mine])
     return {name: float(np.mean(sorted(value for s in shares for value in s[name]))) for name in mine}
@@ -128,21 +134,29 @@ def validate_classes(run: Run, predictor: Predictor, pairs: Sequence[Pair]) -> d
     """Mean IoU of the classes and pixel accuracy, over all pixels of the set."""
     first, every = run.accelerator.process_index, run.accelerator.num_processes
     empty = np.zeros((len(predictor.table),) * 2, np.int64)  # a process may have no picture
-    mine = sum((e.matrix for e in evaluate_classes(predictor, pairs[first::every])), empty)
+    mine = sum((e.matrix for e in evaluate_classes(predictor, pairs[first::every], _threads(run))), empty)
     scores = class_scores(np.sum(gather_object([mine]), axis=0))
     return {"val_iou": scores.mean_iou, "val_pixel_accuracy": scores.pixel_accuracy}
 
 
+def _threads(run: Run) -> int:
+    """Threads to validate on: beside a GPU, this process's share of the cores."""
+    on_gpu = run.accelerator.device.type == "cuda"
+    return max((os.cpu_count() or 1) // run.accelerator.num_processes, 1) if on_gpu else 1
+
+
 def finish_epoch(run: Run, batches: int) -> dict[str, float]:
-    """Validate, keep the weights if they are the best so far, and return the epoch's row of the history."""
+    """Validate if it is time, keep the best weights so far, and return the epoch's row of the history."""
     config, progress = run.config, run.progress
-    scores = validate(run)
-    val_iou = float(np.mean([value for name, value in scores.items() if name.startswith("val_iou")]))
-    if val_iou > progress.best_iou:
-        progress.best_iou, progress.best_epoch = val_iou, progress.epoch + 1
-        run.best = {name: value.clone() for name, value in run.ema.state_dict().items()}
+    number = progress.epoch + 1
+    scores = validate(run) if number % config.validate_every == 0 or number == config.epochs else {}
+    if scores:
+        val_iou = float(np.mean([value for name, value in scores.items() if name.startswith("val_iou")]))
+        if val_iou > progress.best_iou:
+            progress.best_iou, progress.best_epoch = val_iou, number
+            run.best = {name: value.clone() for name, value in run.ema.state_dict().items()}
     row = {
-        "epoch": progress.epoch + 1,
+        "epoch": number,
         "loss": progress.loss_sum / batches,
         "lr": run_learning_rate(run, progress.epoch * batches + batches - 1, batches),
         **scores,
@@ -190,6 +204,7 @@ def train(config: TrainConfig) -> None:
     if run.settings.classes:
         accelerator.print(f"classes: {', '.join(run.settings.classes.names)}")
     wrapped, run.optimizer = accelerator.prepare(run.supervised, run.optimizer)
+    workers = chosen_workers(config.workers, accelerator.num_processes)
     batches = len(epoch_order(run.splits.epoch_length(config), config.batch_size, config.seed, 0))
     store = None
     tracking = Tracking(accelerator, config.track, config.as_json())
@@ -198,7 +213,9 @@ def train(config: TrainConfig) -> None:
         while run.progress.epoch < config.epochs:
             if store is None or run.splits.stream:
                 store = PictureStore(run.splits.samples(config, run.progress.epoch), longest=config.longest_side)
-            train_epoch(run, wrapped, store, bar, stop)
+                if workers:
+                    store.fill()  # once, for all of them
+            train_epoch(run, wrapped, store, workers, bar, stop)
             row = finish_epoch(run, batches)
             tracking.log(row, run.progress.epoch)
             if main:

@@ -25,6 +25,7 @@ TWO = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_p
 
 def run(launcher: list[str], *arguments: object) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
+    environment["PYTHONUNBUFFERED"] = "1"  # what is printed comes at once, and must come whole
     command = [*launcher, *map(str, arguments)]
     return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=240, check=False)
 

@@ -136,7 +136,10 @@ def _predict(args: argparse.Namespace, processes: Processes) -> int:
             for notice in notices:
                 print(f"note: {task.source.name}: {notice}", file=sys.stderr)
             if error is None:
-                print(task.target, flush=processes.count > 1)
+                # In one piece, so that the lines of several processes do not mix.
+                sys.stdout.write(f"{task.target}\n")
+                if processes.count > 1:
+                    sys.stdout.flush()
             else:
                 print(f"error: {error}", file=sys.stderr)
                 status = 1

@@ -5,7 +5,14 @@ import pytest
 from generated import draw_pair, write_folder
 
 from unet.data.pairs import find_pairs, load_resized
-from unet.evaluation.simulated_clicks import click_session, first_clicks, ious_after_clicks, next_click, simulate_clicks
+from unet.evaluation.simulated_clicks import (
+    click_session,
+    draw_clicks,
+    first_clicks,
+    ious_after_clicks,
+    next_click,
+    simulate_clicks,
+)
 from unet.pictures.clicks import BACKGROUND, FOREGROUND, click_maps
 from unet.training.augment import paste
 
@@ -90,14 +97,14 @@ def test_training_clicks_correct_the_answer_and_leave_others_automatic():
         answers.append(pictures)
         return np.zeros(maps[:, 0].shape, dtype=bool)  # everything is missed, always
 
-    rngs = [None if index % 2 else np.random.default_rng(index) for index in range(8)]
-    maps = simulate_clicks(predict, targets, rngs)
+    drawn = [None if index % 2 else draw_clicks(np.random.default_rng(index), targets[index]) for index in range(8)]
+    maps = simulate_clicks(predict, targets, drawn)
     assert maps.shape == (8, 2, 40, 40)
     assert not maps[1::2].any()
     assert maps[::2, 0].any(axis=(1, 2)).all()
     assert 1 <= len(answers) <= 2
     assert not any(index % 2 for pictures in answers for index in pictures)  # automatic ones are not asked about
-    again = simulate_clicks(predict, targets[:1], [np.random.default_rng(0)])
+    again = simulate_clicks(predict, targets[:1], drawn[:1])
     np.testing.assert_array_equal(again[0], maps[0])
 
 

@@ -44,6 +44,20 @@ def test_curves_are_a_wide_picture_and_the_same_each_time(tmp_path):
     assert 2 < width / height < 3
 
 
+def test_epochs_without_validation_have_a_loss_and_no_score(tmp_path):
+    rows = history(best=6)
+    for row in rows[::2]:
+        del row["val_iou"], row["val_dice"]
+    plot_curves(rows, tmp_path / "some.png")
+    plot_curves(history(best=6), tmp_path / "all.png")
+    some, every = (orange(tmp_path / name)[0].mean() for name in ("some.png", "all.png"))
+    assert some == pytest.approx(every, abs=20)  # the same epoch is marked; the axis begins a little later
+    for row in rows:
+        row.pop("val_iou", None)
+    with pytest.raises(TrainingError, match="no epoch has been validated"):
+        plot_curves(rows, tmp_path / "none.png")
+
+
 def test_curves_mark_the_best_epoch(tmp_path):
     places = []
     for best in (2, 5, 9):

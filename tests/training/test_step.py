@@ -6,7 +6,7 @@ import torch
 from generated import draw_pair
 
 from unet.errors import ConfigError
-from unet.evaluation.simulated_clicks import ROUNDS, first_clicks
+from unet.evaluation.simulated_clicks import ROUNDS, draw_clicks, first_clicks
 from unet.network.lite0 import LITE0_WIDTHS
 from unet.network.unet import UNet
 from unet.pictures.clicks import click_maps
@@ -84,9 +84,12 @@ def test_the_network_is_asked_only_about_pictures_that_get_a_correction():
         expected_first.append([] if rng is None else first_clicks(rng, target))
         rounds.append(0 if rng is None else int(rng.choice(len(ROUNDS), p=ROUNDS)))
     assert 0 < sum(n > 0 for n in rounds) < sum(seed is not None for seed in seeds)
-    clickers = [None if seed is None else np.random.default_rng(seed) for seed in seeds]
+    drawn = [
+        None if seed is None else draw_clicks(np.random.default_rng(seed), target)
+        for seed, target in zip(seeds, targets, strict=True)
+    ]
     model = Asked().train()
-    maps = simulate_batch(model, images, Batch(np.empty(0), targets, clickers)).numpy()
+    maps = simulate_batch(model, images, Batch(np.empty(0), targets, drawn)).numpy()
     assert model.training
     assert model.pictures == [[i for i, n in enumerate(rounds) if n > done] for done in range(max(rounds))]
     first = np.stack([click_maps(clicks, size, size) for clicks in expected_first])

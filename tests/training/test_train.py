@@ -131,12 +131,12 @@ def wait_for(path: Path, seconds: float = 180) -> None:
         time.sleep(0.05)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
-def test_resumed_weights_are_those_of_an_undisturbed_run(photos, tmp_path, number):
+@pytest.mark.parametrize(("number", "workers"), [(signal.SIGINT, 0), (signal.SIGINT, 2), (signal.SIGKILL, 0)])
+def test_resumed_weights_are_those_of_an_undisturbed_run(photos, tmp_path, number, workers):
     options = ["--data", photos, "--widths", 4, 8, "--size", 96, "--batch-size", 2, "--epochs", 6, "--main-repeats", 4]
     assert train(tmp_path, *options, "--output", "whole").returncode == 0
     process = subprocess.Popen(
-        command(*options, "--output", "parts"),
+        command(*options, "--output", "parts", "--workers", workers),
         cwd=tmp_path,
         env=environment(),
         stdout=subprocess.DEVNULL,
@@ -190,6 +190,16 @@ def test_resume_with_other_options_is_refused(trained):
     result = train(cwd, *options, "--output", "weights", "--seed", 5, "--resume")
     assert result.returncode == 1
     assert "--seed was 3, is 5" in result.stderr
+
+
+def test_the_last_epoch_is_validated_and_of_the_others_each_third(photos, tmp_path):
+    options = ["--data", photos, *SMALL, "--epochs", 4, "--validate-every", 3, "--workers", 2]
+    result = train(tmp_path, *options, "--output", "weights")
+    assert result.returncode == 0, result.stderr
+    progress = read_checkpoint(tmp_path / "runs/weights" / CHECKPOINT)["progress"]
+    assert [row["epoch"] for row in progress["history"] if "val_iou" in row] == [3, 4]
+    assert [row["epoch"] for row in progress["history"] if row["loss"] > 0] == [1, 2, 3, 4]
+    assert progress["best_epoch"] in (3, 4)
 
 
 def test_a_finished_run_resumes_to_the_same_weights(trained):

@@ -4,13 +4,16 @@ The next click falls on the centre of the largest wrong region, the protocol of 
 arXiv:2102.06583, section 4). First clicks in training are drawn at random inside and outside the object.
 """
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from unet.data.pairs import Pair, load_resized
 from unet.errors import ConfigError
+from unet.evaluation.evaluate import side_by_side
 from unet.evaluation.metrics import iou
 from unet.pictures.clicks import BACKGROUND, FOREGROUND, Click, click_maps
 from unet.prediction.predictor import Predictor
@@ -94,36 +97,53 @@ def _draw(rng: np.random.Generator, region: np.ndarray, count: int, label: int) 
     return [Click(int(columns[i]), int(rows[i]), label) for i in chosen]
 
 
+class DrawnClicks(NamedTuple):
+    """What chance decides about a training picture's clicks: the first ones, and how often they are corrected."""
+
+    clicks: list[Click]
+    rounds: int
+
+
+def draw_clicks(rng: np.random.Generator, target: np.ndarray) -> DrawnClicks:
+    """First clicks on a picture with labels `target`, (H, W) uint8, and the number of rounds of corrections."""
+    return DrawnClicks(first_clicks(rng, target), int(rng.choice(len(ROUNDS), p=ROUNDS)))
+
+
 def simulate_clicks(
     predict: Callable[[np.ndarray, np.ndarray], np.ndarray],
     targets: np.ndarray,
-    rngs: Sequence[np.random.Generator | None],
+    drawn: Sequence[DrawnClicks | None],
 ) -> np.ndarray:
     """Click maps of a training batch: first clicks, and corrections of the network's own masks.
 
     Args:
         predict: A function from the indices (b,) of some pictures in the batch and their click maps (b, 2, h, w)
-            float32 to the network's masks (b, h, w) bool with these clicks. It is called only for pictures that get a
+            uint8 to the network's masks (b, h, w) bool with these clicks. It is called only for pictures that get a
             correction.
         targets: Labels, (B, h, w) uint8.
-        rngs: A generator for each picture, or None for a picture without clicks. Nothing else is random, so a
-            picture's clicks do not depend on its batch.
+        drawn: First clicks and rounds of each picture, or None for a picture without clicks. Nothing is random any
+            more, so a picture's clicks do not depend on its batch.
 
     Returns:
-        Click maps, (B, 2, h, w) float32, all zero for pictures without clicks.
+        Click maps, (B, 2, h, w) uint8, all zero for pictures without clicks.
     """
     size = (targets.shape[1], targets.shape[2])
-    drawing = list(zip(rngs, targets, strict=True))
-    clicks = [[] if rng is None else first_clicks(rng, target) for rng, target in drawing]
-    rounds = [0 if rng is None else int(rng.choice(len(ROUNDS), p=ROUNDS)) for rng in rngs]
-    maps = np.stack([click_maps(c, size, size) for c in clicks])  # (B, 2, h, w)
-    for done in range(max(rounds)):
-        corrected = np.flatnonzero(np.array(rounds) > done)
-        masks = predict(corrected, maps[corrected])
-        for index, mask in zip(corrected, masks, strict=True):
-            if click := next_click(mask, targets[index], clicks[index]):
-                clicks[index].append(click)
-                maps[index] = click_maps(clicks[index], size, size)
+    clicks = [[] if d is None else list(d.clicks) for d in drawn]
+    rounds = np.array([0 if d is None else d.rounds for d in drawn])
+    maps = np.zeros((len(targets), 2, *size), np.uint8)
+    for index in range(len(targets)):
+        if clicks[index]:
+            maps[index] = click_maps(clicks[index], size, size)
+
+    def correct(index: int, mask: np.ndarray) -> None:
+        if click := next_click(mask, targets[index], clicks[index]):
+            clicks[index].append(click)
+            maps[index] = click_maps(clicks[index], size, size)
+
+    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
+        for done in range(rounds.max()):
+            corrected = np.flatnonzero(rounds > done)
+            list(pool.map(correct, corrected, predict(corrected, maps[corrected])))
     return maps
 
 
@@ -147,9 +167,11 @@ def click_session(
 
 
 def ious_after_clicks(
-    predictor: Predictor, pairs: Iterable[Pair], counts: Sequence[int], threshold: float
+    predictor: Predictor, pairs: Iterable[Pair], counts: Sequence[int], threshold: float, threads: int = 1
 ) -> np.ndarray:
     """IoU of each picture after each of `counts` simulated clicks, at its own size and at `threshold` (0..1).
+
+    More `threads` than one help a predictor on a GPU.
 
     Returns:
         IoU, (pictures, counts) float64. A session that ended early keeps its last value.
@@ -157,13 +179,15 @@ def ious_after_clicks(
     Raises:
         DataError, ImageError: A file cannot be read.
     """
-    rows = []
-    for pair in pairs:
+
+    def row(pair: Pair) -> list[float]:
         rgb, target = load_resized(pair)
 
-        def answer(clicks: Sequence[Click], rgb: np.ndarray = rgb) -> np.ndarray:
+        def answer(clicks: Sequence[Click]) -> np.ndarray:
             return predictor.prob8(rgb, clicks) >= 255 * threshold
 
         ious = [iou(mask, target) for _, mask in click_session(answer, target, max(counts))]
-        rows.append([ious[min(count, len(ious)) - 1] if ious else 1.0 for count in counts])
+        return [ious[min(count, len(ious)) - 1] if ious else 1.0 for count in counts]
+
+    rows = side_by_side(row, pairs, threads)
     return np.array(rows).reshape(-1, len(counts))

@@ -5,6 +5,7 @@ arXiv:2102.06583).
 """
 
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -97,14 +98,21 @@ def click_maps(
     """
     height, width = size
     maps = np.zeros((2, height, width), dtype=np.float32)
-    rows, columns = np.ogrid[:height, :width]
     for click in clicks:
         # Pixel centres: picture pixel x spans [x, x + 1) of a continuous axis that is scaled as a whole.
         x = (click.x + 0.5) * width / picture_size[1] - 0.5
         y = (click.y + 0.5) * height / picture_size[0] - 0.5
-        disk = (rows - y) ** 2 + (columns - x) ** 2 <= radius**2  # (h, w)
-        maps[0 if click.label == FOREGROUND else 1][disk] = 1
+        top, bottom = _within(y, radius, height)
+        left, right = _within(x, radius, width)
+        rows, columns = np.ogrid[top:bottom, left:right]
+        disk = (rows - y) ** 2 + (columns - x) ** 2 <= radius**2
+        maps[0 if click.label == FOREGROUND else 1, top:bottom, left:right][disk] = 1
     return maps
+
+
+def _within(centre: float, radius: float, length: int) -> tuple[int, int]:
+    """The first of `length` pixels within `radius` of `centre`, and the one after the last."""
+    return max(math.ceil(centre - radius), 0), min(math.floor(centre + radius) + 1, length)
 
 
 def honour_clicks(prob8: np.ndarray, clicks: Sequence[Click]) -> None:

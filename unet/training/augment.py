@@ -44,8 +44,8 @@ def jitter_colours(rng: np.random.Generator, rgb: Array) -> Array:
     contrast, brightness = rng.uniform(1 - JITTER, 1 + JITTER, size=2)
     tint = rng.uniform(0.95, 1.05, size=3)
     table = ((levels**gamma - 0.5) * contrast + 0.5) * brightness  # (256,)
-    channels = [np.clip(table * t * 255 + 0.5, 0, 255).astype(np.uint8)[rgb[..., c]] for c, t in enumerate(tint)]
-    image = Image.fromarray(np.stack(channels, axis=-1))
+    tables = np.clip(table * tint[:, None] * 255 + 0.5, 0, 255).astype(np.uint8)  # (3, 256)
+    image = Image.fromarray(rgb).point(tables.ravel().tolist())
     saturation = 0.0 if rng.random() < 0.05 else rng.uniform(1 - JITTER, 1 + JITTER)
     image = Image.blend(image.convert("L").convert("RGB"), image, saturation)
     if rng.random() < 0.1:

@@ -1,6 +1,8 @@
 """Training batches: which pictures, in which order, augmented how; a function of (seed, epoch, position) alone."""
 
+from collections import deque
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,6 +13,7 @@ from PIL import Image
 from torch import Tensor
 
 from unet.data.pairs import Pair, load_resized
+from unet.evaluation.simulated_clicks import DrawnClicks, draw_clicks
 from unet.network.weights import WeightsConfig
 from unet.training.augment import MIN_CROP, augment, paste
 
@@ -24,11 +27,11 @@ CACHE_SHARE = 0.4  # of the free memory, for decoded pictures; the rest is decod
 
 
 class Batch(NamedTuple):
-    """Augmented pictures (B, h, w, 3) and labels (B, h, w), uint8; a generator of clicks for each, None without."""
+    """Augmented pictures (B, h, w, 3) and labels (B, h, w), uint8; the drawn clicks of each, None without."""
 
     images: np.ndarray
     targets: np.ndarray
-    clickers: list[np.random.Generator | None]
+    clicks: list[DrawnClicks | None]
 
 
 class PictureStore:
@@ -59,6 +62,12 @@ class PictureStore:
             self._room -= size
             self._cache[pair.image] = item
         return self._cache[pair.image]
+
+    def fill(self) -> None:
+        """Decode as many pictures as there is room for, on all cores."""
+        first = {pair.image: index for index, pair in enumerate(self.pairs)}  # one place of each picture
+        with ThreadPoolExecutor() as pool:
+            deque(pool.map(self.__getitem__, first.values()), maxlen=0)
 
     def _read(self, pair: Pair) -> tuple[np.ndarray, np.ndarray]:
         rgb, target = load_resized(pair)
@@ -108,7 +117,7 @@ def make_batch(
         clicks: Whether some samples get clicks, which may mean a pasted object, or the one below it.
         min_crop: Smallest share of a picture's area that its crop keeps.
     """
-    images, targets, clickers = [], [], []
+    images, targets, drawn = [], [], []
     for sample in samples:
         rng = np.random.default_rng([seed, epoch, int(sample)])
         image, target = augment(rng, *store[int(sample)], size, min_crop)
@@ -120,5 +129,5 @@ def make_batch(
             image, target = paste(rng, image, target, *other, pointed=clicker is not None)
         images.append(image)
         targets.append(target)
-        clickers.append(clicker)
-    return Batch(np.stack(images), np.stack(targets), clickers)
+        drawn.append(None if clicker is None else draw_clicks(clicker, target))
+    return Batch(np.stack(images), np.stack(targets), drawn)

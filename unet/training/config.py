@@ -118,10 +118,14 @@ class TrainConfig:
     """The finished network averages the results of a picture and its mirror image, which takes twice the time."""
     epochs: int = 30
     """Number of passes over the training pictures."""
+    validate_every: int = 1
+    """Number of epochs from one validation to the next; the last epoch is always validated."""
     batch_size: int = 16
     """Number of pictures per optimizer step, over all processes."""
     accumulate: int = 1
     """Number of micro-batches per optimizer step."""
+    workers: Annotated[int | None, _shown("N", "beside a GPU one for each core but one, else 0")] = None
+    """Number of processes that read and augment pictures while the network learns. It does not change the result."""
     main_repeats: int = 2
     """How often an epoch shows each picture of the main folder, --data."""
     min_crop: float = MIN_CROP
@@ -229,9 +233,10 @@ class TrainConfig:
 
 # What may differ between a run and its resumption without changing the result, or only in the finished network.
 FREE_ON_RESUME = frozenset(
-    {"resume", "run_dir", "output", "push_to_hub", "private", "onnx", "accumulate", "track", "serve_size", "flip"}
+    {"resume", "run_dir", "output", "push_to_hub", "private", "onnx"}
+    | {"accumulate", "workers", "track", "serve_size", "flip"}
 )
-_POSITIVE = ("epochs", "batch_size", "accumulate", "main_repeats", "stream_pictures")
+_POSITIVE = ("epochs", "validate_every", "batch_size", "accumulate", "main_repeats", "stream_pictures")
 
 
 def check_config(config: TrainConfig, processes: int = 1) -> None:
@@ -251,7 +256,7 @@ def check_config(config: TrainConfig, processes: int = 1) -> None:
     widths = None if c.widths is None else list(c.widths)
     unequal = f"--extra-repeats gives {len(repeats)} numbers for {len(c.extra_data)} --extra-data folders"
     clickless = c.clicks and not encoder_class(encoder).takes_clicks
-    negative = any(value < 0 for value in (c.weight_decay, c.warmup_steps, c.seed, c.split_seed))
+    negative = any(value < 0 for value in (c.weight_decay, c.warmup_steps, c.seed, c.split_seed, c.workers or 0))
     parts = f"{processes} processes times --accumulate {c.accumulate} equal micro-batches"
     for wrong, message in (
         (repeats and len(repeats) != len(c.extra_data), unequal),
@@ -262,7 +267,7 @@ def check_config(config: TrainConfig, processes: int = 1) -> None:
         (not c.encoder_lr >= 0, f"--encoder-lr must not be negative, not {c.encoder_lr}"),
         (not 0 <= c.ema_decay < 1, f"--ema-decay must lie in 0..1 (1 excluded), not {c.ema_decay}"),
         (clickless, f"--clicks needs an encoder that takes clicks; {encoder} does not"),
-        (negative, "--weight-decay, --warmup-steps, --seed and --split-seed must not be negative"),
+        (negative, "--weight-decay, --warmup-steps, --seed, --split-seed and --workers must not be negative"),
         (c.batch_size % (c.accumulate * processes), f"--batch-size {c.batch_size} does not divide into {parts}"),
         (c.classes and c.clicks, "--clicks mean one object; with --classes they mean nothing"),
         (c.classes and c.loss not in CLASS_LOSSES, f"--loss {c.loss} is for foreground and background, not --classes"),

@@ -94,17 +94,19 @@ def plot_curves(history: Sequence[Mapping[str, float]], path: str | Path) -> Non
     """Draw the training loss and the validation scores over the epochs, the best epoch by IoU marked.
 
     Args:
-        history: A row an epoch with `epoch` (from 1), `loss`, `val_iou` and `val_dice` or `val_pixel_accuracy`.
+        history: A row an epoch with `epoch` (from 1), `loss`, and where it was validated `val_iou` and `val_dice` or
+            `val_pixel_accuracy`.
         path: PNG file to write.
 
     Raises:
-        TrainingError: There is no epoch, matplotlib is not installed, or the file cannot be written.
+        TrainingError: No epoch was validated, matplotlib is not installed, or the file cannot be written.
     """
-    if not history:
-        raise TrainingError(f"{path}: no epoch has been trained, so there are no curves to draw")
+    validated = [row for row in history if "val_iou" in row]
+    if not validated:
+        raise TrainingError(f"{path}: no epoch has been validated, so there are no curves to draw")
     epochs = [int(row["epoch"]) for row in history]
     marker = "o" if len(epochs) <= 15 else None  # few epochs: points, as a line of one point does not show
-    best = max(history, key=lambda row: row["val_iou"])
+    best = max(validated, key=lambda row: row["val_iou"])
     with _figure(path, 9.0, 3.4) as figure:
         from matplotlib.ticker import MaxNLocator
 
@@ -113,12 +115,13 @@ def plot_curves(history: Sequence[Mapping[str, float]], path: str | Path) -> Non
         left.set_title("Training loss")
         left.set_ylim(bottom=0)
         others = (("val_dice", "Dice", GREEN), ("val_pixel_accuracy", "pixel accuracy", GREEN))
-        drawn = [other for other in others if other[0] in history[0]]
+        drawn = [other for other in others if other[0] in validated[0]]
         for name, label, colour in (*drawn, ("val_iou", "IoU", BLUE)):
-            right.plot(epochs, [row[name] for row in history], color=colour, label=label, marker=marker, markersize=4)
+            points = [row["epoch"] for row in validated], [row[name] for row in validated]
+            right.plot(*points, color=colour, label=label, marker=marker, markersize=4)
         kept = f"kept: epoch {best['epoch']:.0f}, IoU {best['val_iou']:.3f}"
         right.plot([best["epoch"]], [best["val_iou"]], "o", color=ORANGE, markersize=8, label=kept)
-        at_threshold = " at threshold 0.5" * ("val_dice" in history[0])
+        at_threshold = " at threshold 0.5" * ("val_dice" in validated[0])
         right.set_title(f"Validation scores{at_threshold}")
         right.set_ylim(0, 1)
         right.legend(loc="lower right")

@@ -49,18 +49,18 @@ def set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
 
 
 def simulate_batch(model: UNet, images: torch.Tensor, batch: Batch) -> torch.Tensor:
-    """Maps (B, 2, h, w) of simulated clicks, which correct the masks that `model` predicts at present."""
+    """Maps (B, 2, h, w) of simulated clicks, 0 or 1, which correct the masks that `model` predicts at present."""
 
     def predict(pictures: np.ndarray, maps: np.ndarray) -> np.ndarray:
-        clicks = torch.from_numpy(maps).to(images.device)
+        clicks = torch.from_numpy(maps).to(images.device).float()
         chosen = images[torch.from_numpy(pictures).to(images.device)]
         with torch.inference_mode(), torch.autocast(images.device.type, torch.bfloat16, enabled=has_fast_bf16()):
             return (model(chosen, clicks).squeeze(1) > 0).cpu().numpy()  # (b, h, w)
 
     model.eval()
-    maps = simulate_clicks(predict, batch.targets, batch.clickers)
+    maps = simulate_clicks(predict, batch.targets, batch.clicks)
     model.train()
-    return torch.from_numpy(maps).to(images.device)
+    return torch.from_numpy(maps).to(images.device).float()
 
 
 def train_step(
