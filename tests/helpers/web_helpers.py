@@ -44,6 +44,7 @@ class FakePredictor:
         self.takes_clicks, self.seconds, self.precision = takes_clicks, seconds, "fp32"
         self.config = SimpleNamespace(
             threshold=threshold,
+            classes=None,
             data=("Invented Pictures", "ecssd"),
             scores={
                 "val": {
@@ -94,6 +95,11 @@ class FakeClassPredictor(FakePredictor):
             SegmentClass(11, "<b>sea</b>"),
         )
     )
+
+    def __init__(self, threshold: float = 0.5):
+        super().__init__(threshold=threshold)
+        scores = {"test": {"pictures": 3, "mean_iou": 0.678, "pixel_accuracy": 0.9, "iou/sky": 0.7}}
+        self.config = SimpleNamespace(threshold=threshold, classes=self.table, data=("camvid",), scores=scores)
 
     def prob_small(self, rgb: np.ndarray, clicks: Sequence[Click] = ()) -> np.ndarray:
         self.runs += 1

@@ -9,7 +9,7 @@ import numpy as np
 from unet.errors import ImageError
 from unet.pictures.clicks import Click, check_clicks
 from unet.pictures.decode import Picture
-from unet.web.about import THRESHOLD_HINT
+from unet.web.about import CLASS_THRESHOLD_HINT, THRESHOLD_HINT
 from unet.web.cache import STATE_SECONDS
 from unet.web.components import Threshold, Upload
 from unet.web.download import Download
@@ -69,7 +69,8 @@ class Visit:
         placed = [click.model_dump() for click in shown.clicks] if shown else []
         clicks = check_clicks(placed, picture.width, picture.height)
         seen = self._see(path, picture, clicks, seen)
-        prob8 = self.service.prob8(picture, seen.small, clicks)
+        _, small = self.service.one_class(seen.small)
+        prob8 = self.service.prob8(picture, small, clicks)
         return answer(self.service.download(picture, prob8, download), download)
 
     def _see(self, path: str, picture: Picture, clicks: tuple[Click, ...], seen: Seen | None) -> Seen:
@@ -86,7 +87,8 @@ class Visit:
         path: str,
         before: ViewerValue | None = None,
     ) -> ViewerValue:
-        prob8 = self.service.prob8(picture, small, clicks)
+        _, shown = self.service.one_class(small)
+        prob8 = self.service.prob8(picture, shown, clicks)
         takes_clicks = self.service.predictor.takes_clicks
         return viewer_value(picture, prob8, takes_clicks=takes_clicks, clicks=clicks, like=before, source=path)
 
@@ -113,7 +115,8 @@ def single_tab(service: Service) -> None:
             )
             examples = ExampleRow(elem_id="examples", elem_classes="flush")
         with gr.Column(scale=2, min_width=300):
-            threshold = Threshold(service.threshold, label="Threshold", info=THRESHOLD_HINT, elem_id="threshold")
+            hint = CLASS_THRESHOLD_HINT if service.predictor.has_classes else THRESHOLD_HINT
+            threshold = Threshold(service.threshold, label="Threshold", info=hint, elem_id="threshold")
             takes_clicks = service.predictor.takes_clicks
             viewer = Viewer(threshold=service.threshold, takes_clicks=takes_clicks, elem_id="viewer")
     seen = gr.State(None, time_to_live=STATE_SECONDS)
