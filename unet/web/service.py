@@ -19,7 +19,7 @@ from unet.pictures.decode import Picture, read_picture
 from unet.pictures.label_maps import label_map_png, tint_classes
 from unet.tuning import IdleReturn
 from unet.web.class_choice import choose_class
-from unet.web.download import Download
+from unet.web.download import LABELS, Download
 from unet.web.names import safe_stem
 
 if TYPE_CHECKING:
@@ -199,12 +199,12 @@ class Service:
         labels = self.labels(picture, self.prob_small(picture))
         kinds: dict[str, Callable[[], np.ndarray | bytes]] = {
             "overlay": partial(tint_classes, picture.rgb, labels, table),
-            "labels": partial(label_map_png, labels, table),
+            LABELS: partial(label_map_png, labels, table),
         }
         files = write_results(self.fresh_folder(), safe_stem(picture.name), kinds, jpegs=("overlay",))
         found = zip(table.as_json()["classes"], self.shares(labels), strict=True)
         rows = [{**row, "share": round(share, 6)} for row, share in found]
-        return files["overlay"], files["labels"], self._details(picture, {"classes": rows}, started)
+        return files["overlay"], files[LABELS], self._details(picture, {"classes": rows}, started)
 
     def shares(self, labels: np.ndarray) -> list[float]:
         """The share of each class, 0..1, in `labels` (H, W) uint8."""
@@ -239,3 +239,23 @@ class Service:
         kind = download.kind
         kinds = {kind: partial(draw.render, kind, picture, prob8, download.threshold, download.style)}
         return write_results(self.fresh_folder(), safe_stem(picture.name), kinds)[kind]
+
+    def download_classes(self, picture: Picture, small: np.ndarray, download: Download) -> str:
+        """As `download`, of all classes: the label map, or the overlay of those that are shown."""
+        labels, table = self.labels(picture, small), self.predictor.table
+        kinds: dict[str, Callable[[], np.ndarray | bytes]] = {
+            LABELS: partial(label_map_png, labels, table),
+            "overlay": partial(tint_classes, picture.rgb, labels, table, download.style.opacity, download.classes),
+        }
+        drawn = {download.kind: kinds[download.kind]}
+        return write_results(self.fresh_folder(), safe_stem(picture.name), drawn)[download.kind]
+
+    def check_label(self, label: Any) -> int:
+        """`label`, if a class has it.
+
+        Raises:
+            ConfigError: None has.
+        """
+        if type(label) is not int or not 0 <= label < len(self.predictor.table):
+            raise ConfigError(f"there is no class of the label {label!r}; there are {len(self.predictor.table)}")
+        return label
