@@ -5,11 +5,14 @@ from pathlib import Path
 import httpx
 import numpy as np
 import pytest
+import torch
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 from PIL import Image
 from web_helpers import META, FakeClassPredictor, FakePredictor, ask, class_prob8, draw_picture, live_page
 
+from unet import Predictor, UNet
+from unet.network.weights import WeightsConfig, save_weights
 from unet.pictures import draw
 from unet.pictures.classes import ClassTable, SegmentClass
 from unet.pictures.decode import read_picture
@@ -184,3 +187,19 @@ def test_a_class_that_is_no_text_is_refused(server, picture):
         uploaded = httpx.post(f"{server.url}/gradio_api/upload", files={"files": file}).json()[0]
     answer = ask(server, {"path": uploaded, "meta": META}, 7, endpoint="probability")
     assert answer["error"] == "the name of a class must be a text, not 7"
+
+
+def test_real_weights_answer_as_the_predictor_does(picture, tmp_path):
+    torch.manual_seed(0)
+    config = WeightsConfig(size=(32, 48), classes=TABLE)
+    save_weights(tmp_path / "weights", UNet(widths=(4, 8), out_channels=len(TABLE)).eval(), config)
+    predictor, shown = Predictor.load(tmp_path / "weights"), read_picture(picture)
+    service = Service(predictor, tmp_path / "cache")
+    small = predictor.prob_small(shown.rgb)
+    _, label_map, details = service.classes(picture)
+    labels = predictor.labels(small, shown.rgb.shape[:2])
+    assert np.array_equal(grey(label_map), TABLE.ids[labels])
+    assert sum(row["share"] for row in details["classes"]) == pytest.approx(1, abs=1e-5)
+    *_, mask, _, details = service.segment(picture, 0.3, class_name="sky")
+    assert np.array_equal(grey(mask), draw.mask_from_prob(predictor.upsample(small[2], shown.rgb.shape[:2]), 0.3))
+    assert details["class"] == "sky"

@@ -154,6 +154,19 @@ def test_the_last_of_several_quick_choices_is_shown(shown, path):
     assert np.array_equal(shown.pixels()[..., 0], draw.mask_from_prob(prob8, 0.01))
 
 
+def test_a_choice_that_fails_leaves_what_is_shown(shown, server, monkeypatch):
+    def refuse(label):
+        raise ConfigError("no more")
+
+    monkeypatch.setattr(server.service, "check_label", refuse)
+    radio(shown, "Road sign").click()
+    expect(shown.page.get_by_text("no more").first).to_be_visible()
+    expect(radio(shown, "All classes")).to_be_checked()
+    shown.wait("root => root.dataset.classes === 'all' && !root.classList.contains('asking')")
+    monkeypatch.undo()
+    pick(shown, "Road sign")
+
+
 def test_downloads(shown, path, tmp_path):
     rgb, labels = truth(path)
     label_map = Image.open(saved(shown, "labels", tmp_path))
