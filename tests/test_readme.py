@@ -13,7 +13,7 @@ import pytest
 import yaml
 from installing import NODE, npm_install
 from PIL import Image
-from web_helpers import FakePredictor, live_page
+from web_helpers import FakeClassPredictor, FakePredictor, live_page
 
 import app
 from unet import Predictor
@@ -23,6 +23,7 @@ from unet.web import about
 
 ROOT = Path(app.__file__).parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+CLASSES = (ROOT / "docs" / "classes.md").read_text(encoding="utf-8")
 COLOURS = {"red", "yellow", "green", "blue", "indigo", "purple", "pink", "gray"}
 JAVASCRIPT_CLIENT = "@gradio/client@2.7.0"
 
@@ -37,9 +38,9 @@ def header():
     return yaml.safe_load(README.split("---\n")[1])
 
 
-def blocks(language):
-    """The README's code blocks in `language` that talk to the server."""
-    found = re.findall(rf"^```{language}\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
+def blocks(language, text=README):
+    """The code blocks in `language` of the README, or of another text, that talk to the server."""
+    found = re.findall(rf"^```{language}\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
     return [block for block in found if "http://127.0.0.1:7860" in block and "pip install" not in block]
 
 
@@ -175,6 +176,41 @@ def test_javascript_example(server, folder):
     printed = run(server, folder, "example.mjs", block, NODE)
     assert "foreground" in printed
     assert_mask(folder / "mask.png")
+
+
+@pytest.fixture(scope="module")
+def class_server():
+    with live_page(FakeClassPredictor()) as served:
+        yield served
+
+
+def assert_labels(path):
+    predictor, rgb = FakeClassPredictor(), read_picture(path.parent / "photo.jpg").rgb
+    labels = predictor.labels(predictor.prob_small(rgb), rgb.shape[:2])
+    np.testing.assert_array_equal(np.asarray(Image.open(path)), predictor.table.ids[labels])
+
+
+def test_python_example_of_classes(class_server, folder):
+    (block,) = blocks("python", CLASSES)
+    check = "\nimport shutil\nshutil.copy(labels, 'labels.png')\nprint(details['class'])\n"
+    printed = run(class_server, folder, "example.py", block + check, sys.executable).splitlines()
+    assert [line.split(" ")[0] for line in printed[1:5]] == ["0", "7", "200", "11"]
+    assert printed[-1] == FakeClassPredictor.table.names[-1]
+    assert_labels(folder / "labels.png")
+
+
+@pytest.mark.skipif(not shutil.which("curl") and not os.environ.get("CI"), reason="curl is not installed")
+def test_curl_example_of_classes(class_server, folder):
+    (block,) = blocks("bash", CLASSES)
+    assert "event: complete" in run(class_server, folder, "example.sh", block, "bash")
+    assert_labels(folder / "labels.png")
+
+
+def test_javascript_example_of_classes(class_server, folder):
+    npm_install(folder, JAVASCRIPT_CLIENT)
+    (block,) = blocks("js", CLASSES)
+    assert FakeClassPredictor.table.names[-1] in run(class_server, folder, "example.mjs", block, NODE)
+    assert_labels(folder / "labels.png")
 
 
 def test_the_example_without_a_server(folder, tiny_weights, monkeypatch):

@@ -20,7 +20,8 @@ from unet.pictures.draw import render
 from unet.pictures.encode import save_png
 from unet.web.download import Download
 from unet.web.theme import STYLE_SHEETS, theme
-from unet.web.viewer import ROUTES, Viewer, ViewerValue, answer, preview_size, viewer_value
+from unet.web.viewer import ROUTES, Viewer, answer
+from unet.web.viewer_value import ViewerValue, preview_size, viewer_value
 
 # Height and width; "big" is larger than what a viewer is sent.
 SIZES = {"one": (90, 120), "tall": (160, 64), "glass": (80, 80), "big": (1400, 2000)}

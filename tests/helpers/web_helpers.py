@@ -16,6 +16,7 @@ import httpx
 import numpy as np
 from PIL import Image
 
+from unet.pictures.classes import FOREGROUND_TABLE, ClassTable, SegmentClass
 from unet.pictures.clicks import Click, click_maps, honour_clicks
 from unet.web import about, server
 from unet.web.gradio_compat import close
@@ -35,12 +36,15 @@ class FakePredictor:
     """Takes brightness for probability: deterministic, and different for different pictures."""
 
     enough = 4 * max(SMALL)
+    has_classes = False
+    table = FOREGROUND_TABLE
 
     def __init__(self, takes_clicks: bool = False, threshold: float = 0.4, seconds: float = 0.0):
         self.name, self.revision, self.threshold = "some/weights@" + "a" * 40, "a" * 40, threshold
         self.takes_clicks, self.seconds, self.precision = takes_clicks, seconds, "fp32"
         self.config = SimpleNamespace(
             threshold=threshold,
+            classes=None,
             data=("Invented Pictures", "ecssd"),
             scores={
                 "val": {
@@ -74,6 +78,44 @@ class FakePredictor:
 
     def prob8(self, rgb: np.ndarray, clicks: Sequence[Click] = ()) -> np.ndarray:
         return self.upsample(self.prob_small(rgb, clicks), rgb.shape[:2], clicks)
+
+    def labels(self, small: np.ndarray, size: tuple[int, int], clicks: Sequence[Click] = ()) -> np.ndarray:
+        return (self.upsample(small, size, clicks) >= 255 * self.threshold).astype(np.uint8)
+
+
+class FakeClassPredictor(FakePredictor):
+    """Takes shares of red, green and blue for probabilities of three classes, and nothing for those of a fourth."""
+
+    has_classes = True
+    table = ClassTable(
+        (
+            SegmentClass(0, "background"),
+            SegmentClass(7, "Road sign", (220, 220, 0)),
+            SegmentClass(200, "sky"),
+            SegmentClass(11, "<b>sea</b>"),
+        )
+    )
+
+    def __init__(self, threshold: float = 0.5):
+        super().__init__(threshold=threshold)
+        scores = {"test": {"pictures": 3, "mean_iou": 0.678, "pixel_accuracy": 0.9, "iou/sky": 0.7}}
+        self.config = SimpleNamespace(threshold=threshold, classes=self.table, data=("camvid",), scores=scores)
+
+    def prob_small(self, rgb: np.ndarray, clicks: Sequence[Click] = ()) -> np.ndarray:
+        self.runs += 1
+        small = Image.fromarray(rgb).resize(SMALL[::-1], Image.Resampling.BILINEAR)
+        shares = np.asarray(small, dtype=np.float32).transpose(2, 0, 1) + 1  # (3, h, w)
+        return np.concatenate([shares / shares.sum(axis=0), np.zeros_like(shares[:1])])
+
+    def labels(self, small: np.ndarray, size: tuple[int, int], clicks: Sequence[Click] = ()) -> np.ndarray:
+        large = [np.asarray(Image.fromarray(s).resize(size[::-1], Image.Resampling.BILINEAR)) for s in small]
+        return np.argmax(large, axis=0).astype(np.uint8)
+
+
+def class_prob8(rgb: np.ndarray, name: str) -> np.ndarray:
+    """The probability map of one class of a `FakeClassPredictor`."""
+    predictor = FakeClassPredictor()
+    return predictor.upsample(predictor.prob_small(rgb)[predictor.table.names.index(name)], rgb.shape[:2])
 
 
 def free_port() -> int:

@@ -18,17 +18,8 @@ from unet.pictures.decode import Picture
 from unet.pictures.draw import SOFTNESS, Style, outline, outline_width, render, soft_alpha
 from unet.pictures.foreground import foreground_colours
 from unet.web.download import Download
-from unet.web.viewer import (
-    MODULES_PATH,
-    PREVIEW_PIXELS,
-    PREVIEW_SIDE,
-    ROUTES,
-    Viewer,
-    answer,
-    preview_size,
-    sample,
-    viewer_value,
-)
+from unet.web.viewer import MODULES_PATH, ROUTES, Viewer, answer
+from unet.web.viewer_value import PREVIEW_PIXELS, PREVIEW_SIDE, preview_size, sample, viewer_value
 
 EVENT = {
     "number": 3,

@@ -41,3 +41,21 @@ def test_a_tint_is_the_overlay_of_each_class(opacity, background):
         mask = np.where(label == LABELS, 255, 0).astype(np.uint8)
         expected = overlay(expected, mask, tuple(classes.colours[label].tolist()), opacity)
     np.testing.assert_array_equal(tint_classes(RGB, LABELS, classes, opacity), expected)
+
+
+@pytest.mark.parametrize("shown", [[], [1], [0, 2]])
+def test_labels_that_are_not_shown_are_left_as_they_are(shown):
+    classes = table(5, 0, 255, background=True)
+    expected = RGB
+    for label in shown:
+        mask = np.where(label == LABELS, 255, 0).astype(np.uint8)
+        expected = overlay(expected, mask, tuple(classes.colours[label].tolist()))
+    np.testing.assert_array_equal(tint_classes(RGB, LABELS, classes, shown=shown), expected)
+
+
+def test_a_tint_of_a_large_picture_is_that_of_its_parts():
+    rng = np.random.default_rng(2)
+    labels, rgb = rng.integers(0, 3, (700, 300)).astype(np.uint8), rng.integers(0, 256, (700, 300, 3)).astype(np.uint8)
+    classes = table(5, 0, 255)
+    rows = [tint_classes(rgb[[row]], labels[[row]], classes) for row in range(700)]
+    np.testing.assert_array_equal(tint_classes(rgb, labels, classes), np.concatenate(rows))

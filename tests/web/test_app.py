@@ -75,11 +75,12 @@ def test_endpoints_are_exactly_these(server):
         for name, entry in info["named_endpoints"].items()
     }
     image, threshold = ("image", "filepath", False), ("threshold", "float", True)
-    edge = ("softness", "float", True)
+    edge, class_name = ("softness", "float", True), ("class_name", "str", True)
     four = ["overlay", "mask", "cutout", "details"]
     assert found == {
-        "/segment": ([image, threshold, edge], four),
-        "/probability": ([image], ["probability"]),
+        "/segment": ([image, threshold, edge, class_name], four),
+        "/classes": ([image], ["overlay", "labels", "details"]),
+        "/probability": ([image, class_name], ["probability"]),
         "/segment_batch": ([("files", "list[filepath]", False), threshold, edge], ["zip", "details"]),
         "/segment_clicks": ([image, ("clicks", "str", True), threshold, edge], four),
     }
@@ -93,7 +94,7 @@ def test_only_public_events_have_names_clients_can_call(server):
     by_visibility = {}
     for event in config["dependencies"]:
         by_visibility.setdefault(event["api_visibility"], set()).add(event["api_name"])
-    assert by_visibility["public"] == {"segment", "probability", "segment_batch", "segment_clicks"}
+    assert by_visibility["public"] == {"segment", "classes", "probability", "segment_batch", "segment_clicks"}
     assert set(by_visibility) == {"public", "private"}
 
 

@@ -55,11 +55,11 @@ def test_embedded_weights_ask_no_hub(program, asked):
     assert asked.sources == [None]
 
 
-def test_weights_that_tell_classes_are_refused(program, asked):
+def test_weights_that_tell_classes_are_taken(program, asked):
     table = ClassTable((SegmentClass(1, "road"), SegmentClass(2, "sky")))
     save_weights(program / "classes", UNet(widths=(4, 8), out_channels=2), WeightsConfig(size=(32, 32), classes=table))
-    with pytest.raises(WeightsError, match="tell classes, and the page shows foreground alone"):
-        loading.load_predictor("classes")
+    predictor, notices = loading.load_predictor("classes")
+    assert (predictor.table.names, notices) == (["road", "sky"], [])
 
 
 def test_a_readme_beside_an_installed_package_pins_nothing(program, asked):

@@ -2,11 +2,13 @@
 
 import asyncio
 import base64
+import io
 
 import httpx
 import pytest
 from mcp import ClientSession
 from mcp.client.streamable_http import streamable_http_client
+from PIL import Image
 from web_helpers import FakePredictor, draw_picture, live_page
 
 
@@ -38,13 +40,18 @@ def call(server, tool, **arguments):
     return result.isError, " ".join(getattr(part, "text", "") for part in result.content)
 
 
+def address_of(text: str, name: str) -> str:
+    """The address of the file with this end of its name in a tool's answer."""
+    return next(part for part in text.split("'") if part.startswith("http") and part.endswith(f"_{name}"))
+
+
 def data_url(path) -> str:
     return f"data:image/png;base64,{base64.b64encode(path.read_bytes()).decode()}"
 
 
 def test_tools_describe_themselves(server):
     tools = {tool.name: tool for tool in with_session(server, lambda session: session.list_tools()).tools}
-    assert set(tools) == {"segment", "probability", "segment_batch", "segment_clicks"}
+    assert set(tools) == {"segment", "classes", "probability", "segment_batch", "segment_clicks"}
     for tool in tools.values():
         assert "Returns: " in tool.description
         for name, schema in tool.inputSchema["properties"].items():
@@ -61,9 +68,19 @@ def test_a_tool_answers_with_addresses_and_details(server, picture):
     failed, text = call(server, "segment", image=data_url(picture), threshold=0.5)
     assert not failed
     assert "'width': 120" in text
-    for end, kind in (("_overlay.jpg", "jpeg"), ("_mask.png", "png"), ("_cutout.png", "png")):
-        address = next(part for part in text.split("'") if part.startswith("http") and part.endswith(end))
-        assert httpx.get(address).headers["content-type"] == f"image/{kind}"
+    for name, kind in (("overlay.jpg", "jpeg"), ("mask.png", "png"), ("cutout.png", "png")):
+        assert httpx.get(address_of(text, name)).headers["content-type"] == f"image/{kind}"
+
+
+def test_a_tool_tells_classes(server, picture):
+    failed, text = call(server, "classes", image=data_url(picture))
+    assert not failed, text
+    assert "'name': 'background'" in text
+    assert "'name': 'foreground'" in text
+    with Image.open(io.BytesIO(httpx.get(address_of(text, "labels.png")).content)) as image:
+        assert image.mode == "P"
+    failed, text = call(server, "segment", image=data_url(picture), class_name="background")
+    assert not failed, text
 
 
 def test_a_tool_takes_several_pictures(server, picture):
@@ -80,7 +97,7 @@ def test_a_tool_takes_clicks(server, picture):
     assert "outside the picture" in text
 
 
-@pytest.mark.parametrize("tool", ["segment", "probability", "segment_clicks", "segment_batch"])
+@pytest.mark.parametrize("tool", ["segment", "classes", "probability", "segment_clicks", "segment_batch"])
 @pytest.mark.parametrize("as_file", [False, True])
 def test_no_tool_reads_a_path_of_the_server(server, picture, tool, as_file):
     file = {"path": str(picture), "meta": {"_type": "gradio.FileData"}} if as_file else str(picture)

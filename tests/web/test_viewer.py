@@ -8,7 +8,8 @@ from web_helpers import free_port
 
 from unet.pictures import draw
 from unet.pictures.draw import OUTLINE_UNIT, Style, outline, outline_width, render, soft_alpha
-from unet.web.viewer import MODULES_PATH, preview_size, sample
+from unet.web.viewer import MODULES_PATH
+from unet.web.viewer_value import preview_size, sample
 
 pytest_plugins = ["viewer_browser"]
 

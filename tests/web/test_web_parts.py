@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from web_helpers import FakePredictor, draw_picture, free_port
+from web_helpers import FakeClassPredictor, FakePredictor, draw_picture, free_port
 
 from unet.errors import ConfigError
 from unet.web import about, cache, options
@@ -77,19 +77,28 @@ def test_weights_are_described():
 
 def test_parts_of_the_data_are_named():
     scores = {part: {"pictures": 1} for part in ("val/ecssd", "extra_test", "extra_test/things", "other")}
-    text = about.facts_html("weights", None, SimpleNamespace(threshold=0.5, scores=scores, data=()), "fp32")
+    text = about.facts_html(
+        "weights", None, SimpleNamespace(threshold=0.5, classes=None, scores=scores, data=()), "fp32"
+    )
     names = re.findall(r'<th scope="row">(.*?)</th>', text)
     assert names == ["Validation, ECSSD", "Additional test", "Additional test, things", "other"]
 
 
 def test_foreign_words_in_weights_stay_words():
-    config = SimpleNamespace(threshold=0.5, scores={"<b>": {"pictures": 1}}, data=["<script>"])
+    config = SimpleNamespace(threshold=0.5, classes=None, scores={"<b>": {"pictures": 1}}, data=["<script>"])
     text = about.facts_html("<img>", "f" * 40, config, "fp32")
     assert "<script>" not in text
     assert "<img>" not in text
     assert "<b>" not in text
     assert "f" * 40 in text
     assert "&lt;b&gt;" in about.notices_html(["<b>"])
+
+
+def test_facts_of_weights_with_classes():
+    text = about.facts_html("weights", None, FakeClassPredictor().config, "fp32")
+    for part in ("Road sign, sky, &lt;b&gt;sea&lt;/b&gt;", "Mean IoU", "0.678", "0.900", "over all pixels"):
+        assert part in text
+    assert "threshold" not in text.split("Privacy")[0]
 
 
 def test_what_is_kept_agrees_with_the_settings():

@@ -2,12 +2,13 @@
 
 import io
 import math
+from collections.abc import Collection
 
 import numpy as np
 from PIL import Image
 
 from unet.pictures.classes import ClassTable
-from unet.pictures.draw import OVERLAY_OPACITY
+from unet.pictures.draw import OVERLAY_OPACITY, STRIP_PIXELS
 
 
 def label_map_png(labels: np.ndarray, table: ClassTable) -> bytes:
@@ -29,16 +30,25 @@ def label_map_png(labels: np.ndarray, table: ClassTable) -> bytes:
 
 
 def tint_classes(
-    rgb: np.ndarray, labels: np.ndarray, table: ClassTable, opacity: float = OVERLAY_OPACITY
+    rgb: np.ndarray,
+    labels: np.ndarray,
+    table: ClassTable,
+    opacity: float = OVERLAY_OPACITY,
+    shown: Collection[int] | None = None,
 ) -> np.ndarray:
-    """The picture, (H, W, 3) uint8, tinted in the colours of its labels (H, W) uint8; background is left as it is.
+    """The picture, (H, W, 3) uint8, tinted in the colours of its labels (H, W) uint8.
 
-    A channel becomes what `unet.pictures.draw.overlay` makes of it; `opacity` is 0..1.
+    A channel becomes what `unet.pictures.draw.overlay` makes of it. Labels that are not `shown` are left as they are,
+    by default that of background; `opacity` is 0..1.
     """
     a = math.floor(255 * opacity + 0.5)
-    colours = table.colours.astype(np.uint16)[labels]  # (H, W, 3)
-    sums = rgb * np.uint16(255 - a) + colours * np.uint16(a) + np.uint16(127)  # at most 65152
-    tinted: np.ndarray = (sums // np.uint16(255)).astype(np.uint8)
-    if table.background is not None:
-        np.copyto(tinted, rgb, where=(labels == table.background)[..., None])
+    colours = table.colours.astype(np.uint16) * np.uint16(a) + np.uint16(127)  # (n, 3)
+    left = np.ones(256, bool)  # by label
+    left[[label for label in range(len(table)) if label != table.background] if shown is None else list(shown)] = False
+    tinted = np.empty_like(rgb)
+    count = max(1, STRIP_PIXELS // labels.shape[1])
+    for rows in (slice(top, top + count) for top in range(0, len(labels), count)):
+        sums = rgb[rows] * np.uint16(255 - a) + colours[labels[rows]]  # (strip, W, 3), at most 65152
+        tinted[rows] = sums // np.uint16(255)
+        np.copyto(tinted[rows], rgb[rows], where=left[labels[rows]][..., None])
     return tinted

@@ -5,6 +5,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from unet.data.known_sets import describe_data
+from unet.evaluation import confusion
 from unet.evaluation.metrics import METRIC_LABELS
 from unet.web.cache import KEEP, STATE_SECONDS, SWEEP_EVERY
 from unet.web.recent import RECENT_SECONDS
@@ -21,6 +22,15 @@ HEADER = """
 </header>
 """
 THRESHOLD_HINT = "Starts at the value calibrated on photographs kept out of training. Lower includes more, higher less."
+CLASSES_TITLE = "U-Net semantic segmentation"
+CLASSES_HEADER = """
+<header class="page-header">
+  <h1>See what is where</h1>
+  <p>Drop a photograph: a U-Net tells the class of each pixel. Switch classes on and off, or pick one: then adjust the
+  threshold of its probability, and download the cut-out or the mask.</p>
+</header>
+"""
+CLASS_THRESHOLD_HINT = "Of the class that is picked. Lower includes more, higher less."
 
 PRECISION_NAMES = {
     "fp32": "32-bit floating point",
@@ -41,11 +51,16 @@ def facts_html(name: str, revision: str | None, config: "WeightsConfig", precisi
     rows = [("Weights in use", f"<code>{escape(name)}</code>")]
     if revision and revision not in name:
         rows.append(("Revision", f"<code>{escape(revision)}</code>"))
+    told = (
+        ("Calibrated threshold", f"{config.threshold:.2f}")
+        if config.classes is None
+        else ("Classes", escape(", ".join(config.classes.names)))
+    )
     rows += [
         ("Trained on", escape(", ".join(describe_data(folder).name for folder in config.data)) or "not stated"),
         ("Arithmetic", PRECISION_NAMES[precision]),
-        ("Calibrated threshold", f"{config.threshold:.2f}"),
-        ("Scores", _scores_html(config.scores)),
+        told,
+        ("Scores", _scores_html(config.scores, config.classes is not None)),
         ("Privacy", _privacy()),
     ]
     return f'<dl class="facts">{"".join(f"<dt>{term}</dt><dd>{text}</dd>" for term, text in rows)}</dl>'
@@ -58,19 +73,24 @@ def _part_name(part: str) -> str:
     return f"{name}, {describe_data(folder).name}" if folder else name
 
 
-def _scores_html(scores: Mapping[str, Mapping[str, Any]]) -> str:
+def _scores_html(scores: Mapping[str, Mapping[str, Any]], of_classes: bool) -> str:
     if not scores:
         return "These weights come without scores."
-    labels = {"pictures": "Pictures", **{name: label[0].upper() + label[1:] for name, label in METRIC_LABELS.items()}}
+    metrics = confusion.METRIC_LABELS if of_classes else METRIC_LABELS
+    labels = {"pictures": "Pictures", **{name: label[0].upper() + label[1:] for name, label in metrics.items()}}
     head = "".join(f'<th scope="col">{label}</th>' for label in labels.values())
     body = ""
     for part, row in scores.items():
         cells = "".join(f'<td data-label="{label}">{_figure(row.get(name))}</td>' for name, label in labels.items())
         body += f'<tr><th scope="row">{escape(_part_name(part))}</th>{cells}</tr>'
+    how = (
+        "Counted over all pixels of a part; the mean IoU is that of the classes that occur."
+        if of_classes
+        else "Means over the pictures, each at its own size; MAE is the mean absolute error of the probability."
+    )
     return (
         f"<table><thead><tr><td></td>{head}</tr></thead><tbody>{body}</tbody></table>"
-        "<p>Means over the pictures, each at its own size; MAE is the mean absolute error of the probability. "
-        "The best epoch was chosen on the validation pictures.</p>"
+        f"<p>{how} The best epoch was chosen on the validation pictures.</p>"
     )
 
 

@@ -30,13 +30,16 @@ class Item:
     error: str | None = None
     notices: tuple[str, ...] = ()
     preview: str | None = None
+    class_name: str | None = None
+    """The class whose share `foreground` is, of weights with classes."""
 
     def details(self) -> dict[str, Any]:
         """The item as `/segment_batch` reports it."""
         if self.error is not None:
             return {"name": self.name, "error": self.error}
-        notices = {"notices": list(self.notices)} if self.notices else {}
-        return {"name": self.name, "foreground": self.foreground, **notices}
+        notices = list(self.notices) or None
+        found = {"name": self.name, "foreground": self.foreground, "class": self.class_name, "notices": notices}
+        return {key: value for key, value in found.items() if value is not None}
 
 
 @dataclass(frozen=True)
@@ -105,8 +108,8 @@ def _run_one(
         picture = service.read(path)
     except UnetError as error:
         return Item(name, error=str(error))
-    small = service.prob_small(picture)
-    prob8 = service.prob8(picture, small)
+    label, small = service.one_class(service.prob_small(picture))
+    prob8, style = service.prob8(picture, small), service.style(label, style)
     mask = draw.mask_from_prob(prob8, threshold)
     stem, folder = names.assign(picture.name), service.fresh_folder()
     kinds = {kind: partial(draw.render, kind, picture, prob8, threshold, style) for kind in ("mask", "cutout")}
@@ -114,15 +117,16 @@ def _run_one(
     for file in files.values():
         archive.write(file, Path(file).name)
         Path(file).unlink()
-    preview = _write_preview(folder / f"{stem}_preview.png", picture, mask) if previews else None
+    preview = _write_preview(folder / f"{stem}_preview.png", picture, mask, style) if previews else None
     if preview is None:
         folder.rmdir()
-    return Item(name, round(draw.foreground_share(mask), 6), notices=picture.notices, preview=preview)
+    share, class_name = round(draw.foreground_share(mask), 6), service.class_of(label).get("class")
+    return Item(name, share, notices=picture.notices, preview=preview, class_name=class_name)
 
 
-def _write_preview(path: Path, picture: Picture, mask: np.ndarray) -> str:
+def _write_preview(path: Path, picture: Picture, mask: np.ndarray, style: draw.Style) -> str:
     step = max(1, max(mask.shape) // (2 * PREVIEW_SIDE))  # large pictures are thinned first, for speed
-    drawn = draw.overlay(np.ascontiguousarray(picture.rgb[::step, ::step]), mask[::step, ::step])
+    drawn = draw.overlay(np.ascontiguousarray(picture.rgb[::step, ::step]), mask[::step, ::step], style.color)
     image = Image.fromarray(drawn)
     image.thumbnail((PREVIEW_SIDE, PREVIEW_SIDE))
     image.save(path)

@@ -1,10 +1,11 @@
 """Inputs that page and endpoints share; their error messages are sentences."""
 
+import json
 from typing import Any
 
 import gradio as gr
 
-from unet.errors import UnetError
+from unet.errors import ConfigError, UnetError
 from unet.pictures.draw import MAX_SOFTNESS, SOFTNESS, check_softness, check_threshold
 from unet.web import gradio_compat  # noqa: F401 - before the first class of a component
 from unet.web.errors import gradio_error
@@ -87,6 +88,34 @@ class Softness(gr.Slider):
             return check_softness(payload)
         except UnetError as error:
             raise gradio_error(error) from error
+
+    def example_payload(self) -> Any:
+        """An input for Gradio's generated documentation."""
+        return self.value
+
+
+class ClassName(gr.Textbox):
+    """The name of a class; requests may leave it out, as "" or null, too."""
+
+    is_template = True
+    optional = True
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__("", **kwargs)
+
+    def get_config(self, cls: Any = None) -> dict[str, Any]:
+        """The settings for the browser, which knows Gradio's own component only."""
+        return super().get_config(cls or gr.Textbox)
+
+    def preprocess(self, payload: Any) -> str:
+        """The name as sent; "" if there is none.
+
+        Raises:
+            gr.Error: The value is no text.
+        """
+        if payload is None or isinstance(payload, str):
+            return payload or ""
+        raise gradio_error(ConfigError(f"the name of a class must be a text, not {json.dumps(payload)[:40]}"))
 
     def example_payload(self) -> Any:
         """An input for Gradio's generated documentation."""

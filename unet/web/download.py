@@ -6,7 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from unet.errors import ConfigError
+from unet.pictures.classes import MAX_CLASSES
 from unet.pictures.draw import DEFAULT_STYLE, KINDS, Style, check_softness, check_threshold
+
+LABELS = "labels"  # the kind of a label map
 
 
 @dataclass(frozen=True)
@@ -14,13 +17,15 @@ class Download:
     """A request for one result."""
 
     kind: str
-    """One of `unet.pictures.draw.KINDS`."""
+    """One of `unet.pictures.draw.KINDS`, or LABELS."""
     threshold: float
     """0..1."""
     style: Style = DEFAULT_STYLE
     """Colours and edges."""
     number: int = 0
     """Set by the viewer to match the answer to the request."""
+    classes: tuple[int, ...] | None = None
+    """Labels of the classes that an overlay shows, each in its colour; None for foreground, or the class picked."""
 
     @classmethod
     def from_event(cls, data: Mapping[str, Any]) -> "Download":
@@ -33,8 +38,8 @@ class Download:
             raise ConfigError("the settings of a download must be an object")
         kind, color, number = data.get("kind"), data.get("color"), data.get("number")
         kind = "probability" if kind == "prob" else kind
-        if kind not in KINDS:
-            raise ConfigError(f"the kind of a download must be one of {', '.join(KINDS)}, not {kind!r}")
+        if kind not in (*KINDS, LABELS):
+            raise ConfigError(f"the kind of a download must be one of {', '.join((*KINDS, LABELS))}, not {kind!r}")
         if not isinstance(color, str) or not re.fullmatch("#[0-9a-fA-F]{6}", color):
             raise ConfigError("the overlay's colour must be written like #e63946")
         if not isinstance(number, int) or isinstance(number, bool):
@@ -47,4 +52,12 @@ class Download:
         softness: Any = data.get("softness")
         outline, invert = data.get("outline") is True, data.get("invert") is True
         style = Style((red, green, blue), float(opacity), outline, invert, check_softness(softness))
-        return cls(kind, check_threshold(threshold), style, number)
+        return cls(kind, check_threshold(threshold), style, number, _read_classes(data.get("classes")))
+
+
+def _read_classes(labels: Any) -> tuple[int, ...] | None:
+    if labels is None:
+        return None
+    if not isinstance(labels, list) or any(type(label) is not int or not 0 <= label < MAX_CLASSES for label in labels):
+        raise ConfigError("the classes of a download must be a list of labels")
+    return tuple(labels)

@@ -31,7 +31,7 @@ from unet.web.viewer import Viewer
 MAX_REQUEST = MAX_BYTES * 4 // 3 + 2**20
 MAX_UPLOAD = 2**31  # bytes in one upload request, all files together
 ADMISSION_SECONDS = 60.0  # for all files of one request
-VIEWER_FILES = 5  # picture, probability map, colours, transparency and upload
+VIEWER_FILES = 6  # picture, probability map, colours, transparency, upload and labels
 
 
 class Page(GatedBlocks):

@@ -26,7 +26,7 @@ def load_predictor(source: str | None) -> tuple[Predictor, list[str]]:
         The predictor, and sentences for the page about what went wrong on the way.
 
     Raises:
-        WeightsError: A folder is missing or damaged, its weights tell classes, or `source` is not a valid name.
+        WeightsError: A folder is missing or damaged, or `source` is not a valid name.
     """
     embedded = Path(os.path.relpath(shipped("weights")))
     # Only a checkout or a Space has the program's README.md; beside an installed package it may be anybody's.
@@ -42,11 +42,6 @@ def load_predictor(source: str | None) -> tuple[Predictor, list[str]]:
         notices.append(f"{reason}. In use instead: the weights that come with this program, {embedded}.")
         location, _ = locate_or_embedded(None, embedded)
         predictor = Predictor.from_location(location)
-    if predictor.has_classes:
-        raise WeightsError(
-            f"the weights {predictor.name} tell classes, and the page shows foreground alone; "
-            "`unet predict --kind labels` writes their label maps"
-        )
     for notice in notices:
         logger.warning("%s", notice)
     logger.info("weights: %s", predictor.name)

@@ -22,8 +22,10 @@ def build(service: Service, facts: str = "", notices: Sequence[str] = ()) -> Pag
         facts: HTML about the model and privacy.
         notices: Sentences for the top of the page, such as a fallback to other weights.
     """
-    with Page(title=about.TITLE, fill_width=True, delete_cache=(cache.SWEEP_EVERY, cache.KEEP)) as page:
-        gr.HTML(about.HEADER, elem_classes="flush", apply_default_css=False)
+    of_classes = service.predictor.has_classes
+    title = about.CLASSES_TITLE if of_classes else about.TITLE
+    with Page(title=title, fill_width=True, delete_cache=(cache.SWEEP_EVERY, cache.KEEP)) as page:
+        gr.HTML(about.CLASSES_HEADER if of_classes else about.HEADER, elem_classes="flush", apply_default_css=False)
         if notices:
             gr.HTML(about.notices_html(notices), elem_classes="flush", apply_default_css=False)
         with gr.Tab("One picture"):

@@ -9,10 +9,10 @@ import numpy as np
 from unet.errors import ImageError
 from unet.pictures.clicks import Click, check_clicks
 from unet.pictures.decode import Picture
-from unet.web.about import THRESHOLD_HINT
+from unet.web.about import CLASS_THRESHOLD_HINT, THRESHOLD_HINT
 from unet.web.cache import STATE_SECONDS
 from unet.web.components import Threshold, Upload
-from unet.web.download import Download
+from unet.web.download import LABELS, Download
 from unet.web.endpoints import WORK
 from unet.web.errors import as_gradio_errors
 from unet.web.examples import EXAMPLES, ExampleRow
@@ -20,7 +20,8 @@ from unet.web.gradio_compat import event_data
 from unet.web.recent import RecentPictures
 from unet.web.service import Service
 from unet.web.theme import STATIC
-from unet.web.viewer import Viewer, ViewerValue, answer, viewer_value
+from unet.web.viewer import Viewer, answer
+from unet.web.viewer_value import ClassView, ViewerValue, viewer_value
 
 
 @dataclass(frozen=True)
@@ -69,8 +70,20 @@ class Visit:
         placed = [click.model_dump() for click in shown.clicks] if shown else []
         clicks = check_clicks(placed, picture.width, picture.height)
         seen = self._see(path, picture, clicks, seen)
-        prob8 = self.service.prob8(picture, seen.small, clicks)
+        if download.kind == LABELS or (download.kind == "overlay" and download.classes is not None):
+            return answer(self.service.download_classes(picture, seen.small, download), download)
+        picked = None if shown is None or shown.picked is None else self.service.check_label(shown.picked)
+        _, small = self.service.one_class(seen.small, picked)
+        prob8 = self.service.prob8(picture, small, clicks)
         return answer(self.service.download(picture, prob8, download), download)
+
+    def pick(self, seen: Seen | None, before: ViewerValue | None, event: gr.EventData) -> tuple[ViewerValue, Seen]:
+        """Show the class that the visitor picked."""
+        label = self.service.check_label(event_data(event).get("label"))
+        path = _source(before)
+        picture = self.pictures.read(path)
+        seen = self._see(path, picture, (), seen)
+        return self._value(picture, seen.small, (), path, before, label), seen
 
     def _see(self, path: str, picture: Picture, clicks: tuple[Click, ...], seen: Seen | None) -> Seen:
         """The network's result for these clicks: the last one, if it still fits, or a new one."""
@@ -85,10 +98,26 @@ class Visit:
         clicks: tuple[Click, ...],
         path: str,
         before: ViewerValue | None = None,
+        label: int | None = None,
     ) -> ViewerValue:
-        prob8 = self.service.prob8(picture, small, clicks)
-        takes_clicks = self.service.predictor.takes_clicks
-        return viewer_value(picture, prob8, takes_clicks=takes_clicks, clicks=clicks, like=before, source=path)
+        label, shown = self.service.one_class(small, label)
+        prob8 = self.service.prob8(picture, shown, clicks)
+        return viewer_value(
+            picture,
+            prob8,
+            takes_clicks=self.service.predictor.takes_clicks,
+            clicks=clicks,
+            like=before,
+            source=path,
+            classes=self._classes(picture, small, label, before) if self.service.predictor.has_classes else None,
+        )
+
+    def _classes(self, picture: Picture, small: np.ndarray, label: int, before: ViewerValue | None) -> ClassView:
+        """The class that is shown, and for a new picture where all of them are."""
+        if before is not None:
+            return ClassView(label)
+        labels = self.service.labels(picture, small)
+        return ClassView(label, labels, self.service.shares(labels))
 
 
 def _source(value: ViewerValue | None) -> str:
@@ -113,9 +142,15 @@ def single_tab(service: Service) -> None:
             )
             examples = ExampleRow(elem_id="examples", elem_classes="flush")
         with gr.Column(scale=2, min_width=300):
-            threshold = Threshold(service.threshold, label="Threshold", info=THRESHOLD_HINT, elem_id="threshold")
-            takes_clicks = service.predictor.takes_clicks
-            viewer = Viewer(threshold=service.threshold, takes_clicks=takes_clicks, elem_id="viewer")
+            hint = CLASS_THRESHOLD_HINT if service.predictor.has_classes else THRESHOLD_HINT
+            threshold = Threshold(service.threshold, label="Threshold", info=hint, elem_id="threshold")
+            predictor = service.predictor
+            viewer = Viewer(
+                threshold=service.threshold,
+                takes_clicks=predictor.takes_clicks,
+                classes=predictor.table if predictor.has_classes else None,
+                elem_id="viewer",
+            )
     seen = gr.State(None, time_to_live=STATE_SECONDS)
 
     visit = Visit(service)
@@ -126,6 +161,8 @@ def single_tab(service: Service) -> None:
     shown.failure(None, None, viewer, js="() => null")
     shown.success(None, viewer, None, js=(STATIC / "reveal.js").read_text(encoding="utf-8"))
     viewer.on_point(as_gradio_errors(visit.point), [seen, viewer], seen, **WORK)
+    if predictor.has_classes:
+        viewer.on_pick(as_gradio_errors(visit.pick), [seen, viewer], seen, **WORK)
     viewer.on_download(as_gradio_errors(visit.download), [seen, viewer], **WORK)
     examples.click(_example_path, None, image, api_visibility="private", show_progress="hidden", queue=False)
     threshold.change(None, threshold, None, js=viewer.threshold_js())

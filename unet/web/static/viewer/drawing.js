@@ -49,12 +49,17 @@ export function foregroundShare(histogram, threshold, invert) {
   return inside / all;
 }
 
-/** The whole of `picture` tinted in `color`; `opacity` is 0..1. */
-export function tint(picture, color, opacity) {
+/** Three tables, one for each channel, of the levels that `color` makes of the picture's. */
+function tintTables(color, opacity) {
   const a = Math.floor(255 * opacity + 0.5);
-  const [red, green, blue] = channels(color).map((value) =>
+  return channels(color).map((value) =>
     Uint8Array.from({ length: 256 }, (_, level) => Math.floor((level * (255 - a) + value * a + 127) / 255)),
   );
+}
+
+/** The whole of `picture` tinted in `color`; `opacity` is 0..1. */
+export function tint(picture, color, opacity) {
+  const [red, green, blue] = tintTables(color, opacity);
   const tinted = new Uint32Array(picture.length);
   for (let i = 0; i < picture.length; i += 1) {
     const rgb = picture[i];
@@ -69,6 +74,19 @@ export function drawOverlay(target, picture, tinted, prob, table) {
   for (let i = 0; i < target.length; i += 1) {
     // Selects without a branch, which would be mispredicted along edges.
     target[i] = picture[i] ^ ((picture[i] ^ tinted[i]) & choice[prob[i]]);
+  }
+}
+
+/** Draw the picture, tinted where `labels` are among the `shown` ones, each in its own of `colors`. */
+export function drawClasses(target, picture, labels, shown, colors, opacity) {
+  const tables = Array.from({ length: 256 }, () => null); // by label
+  for (const label of shown) tables[label] = tintTables(colors[label], opacity);
+  for (let i = 0; i < target.length; i += 1) {
+    const table = tables[labels[i]];
+    const rgb = picture[i];
+    target[i] = table
+      ? OPAQUE | (table[2][(rgb >>> 16) & 255] << 16) | (table[1][(rgb >>> 8) & 255] << 8) | table[0][rgb & 255]
+      : rgb;
   }
 }
 

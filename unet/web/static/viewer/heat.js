@@ -18,3 +18,11 @@ export const HEAT = Uint32Array.from({ length: 256 }, (_, level) => {
   });
   return (0xff000000 | (blue << 16) | (green << 8) | red) >>> 0;
 });
+
+/** Draw the colours from left to right, one pixel each. */
+export function drawRamp(canvas) {
+  const context = canvas.getContext("2d");
+  const image = context.createImageData(256, 1);
+  new Uint32Array(image.data.buffer).set(HEAT);
+  context.putImageData(image, 0, 0);
+}

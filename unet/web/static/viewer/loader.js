@@ -10,6 +10,7 @@ import(`${origin}${root.pathname.replace(/\/$/, "")}${options.modules}/main.js`)
     const viewer = mount(element.querySelector(".viewer"), document.getElementById(options.host) ?? element, options, {
       download: (data) => trigger("download", data),
       point: (data) => trigger("point", data),
+      pick: (data) => trigger("pick", data),
       restore: (value) => {
         props.value = value;
       },

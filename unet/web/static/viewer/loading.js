@@ -35,11 +35,12 @@ function replaced(picture, { data }) {
  */
 export async function loadScene(value, before, signal) {
   const same = before !== null && before.value.image.url === value.image.url;
-  const [image, prob, changes, own] = await Promise.all([
+  const [image, prob, changes, own, classes] = await Promise.all([
     same ? null : decode(value.image.url, signal),
     decode(value.prob.url, signal),
     decode(value.colours.url, signal),
     same || !value.alpha ? null : decode(value.alpha.url, signal),
+    same || !value.labels ? null : decode(value.labels.url, signal),
   ]);
   const scene = same
     ? { ...before, value }
@@ -50,6 +51,7 @@ export async function loadScene(value, before, signal) {
         image: image.data,
         picture: new Uint32Array(image.data.data.buffer),
         own: own && levels(own),
+        labels: classes && levels(classes),
       };
   for (const { width, height } of [prob, changes]) {
     if (width !== scene.width || height !== scene.height) throw new Error("the picture and the result differ in size");

@@ -1,10 +1,11 @@
 // One viewer: connects picture, controls, clicks and server.
 
 import { Camera } from "./camera.js";
+import { Classes, wireNames } from "./classes.js";
 import { Clicks } from "./clicks.js";
 import { Downloads } from "./download.js";
 import { wireGestures } from "./gestures.js";
-import { HEAT } from "./heat.js";
+import { drawRamp } from "./heat.js";
 import { loadScene } from "./loading.js";
 import { Marks } from "./marks.js";
 import { Painter } from "./painter.js";
@@ -62,7 +63,13 @@ class Viewer {
       },
     });
     this.#wireClicks();
-    this.#drawRamp(find(".ramp canvas"));
+    drawRamp(find(".ramp canvas"));
+    this.classes = null;
+    if (options.classes) {
+      const pick = (label) => this.#pick(label);
+      this.classes = new Classes(root, options.classes, pick, () => this.#applySettings());
+      wireNames(this.stage, this.classes, () => this.scene);
+    }
     host.addEventListener("viewer-threshold", (event) => this.#setThreshold(event.detail));
     host.addEventListener("viewer-failed", (event) => this.#failed(event.detail));
     this.#setThreshold(host.received?.threshold);
@@ -130,6 +137,7 @@ class Viewer {
     const keys = value.takes_clicks ? `${KEYS}, Enter clicks the middle` : KEYS;
     this.stage.element.setAttribute("aria-label", `Result. ${keys}.`);
     this.#showClicks();
+    this.classes?.use(value, again);
     this.#applySettings();
   }
 
@@ -154,6 +162,7 @@ class Viewer {
     this.clickBar.hidden = !this.takesClicks;
     for (const button of this.clickBar.querySelectorAll("button")) button.disabled = true;
     this.settings.enable(false);
+    this.classes?.clear();
     this.#say("");
     this.#applySettings();
   }
@@ -190,27 +199,23 @@ class Viewer {
   }
 
   #paint() {
-    const share = this.painter.paint(this.settings, this.threshold);
+    const share = this.painter.paint(this.settings, this.threshold, this.classes);
     const percent = `${(100 * share).toFixed(1)}%`;
+    const word = this.classes?.word ?? "foreground";
     this.output.textContent = percent;
-    this.stage.main.setAttribute("aria-label", `${NAMES[this.settings.view]}: ${percent} of the picture is foreground`);
+    if (this.classes) this.output.nextSibling.data = ` ${word}`;
+    this.stage.main.setAttribute("aria-label", `${NAMES[this.settings.view]}: ${percent} of the picture is ${word}`);
     this.stage.legend.querySelector(".tick").style.left = `${100 * this.threshold}%`;
     clearTimeout(this.reading);
     this.reading = setTimeout(() => {
-      if (this.scene) this.spoken.textContent = `Foreground ${percent}`;
+      if (this.scene) this.spoken.textContent = `${word[0].toUpperCase()}${word.slice(1)} ${percent}`;
     }, ANNOUNCE_AFTER);
-  }
-
-  #drawRamp(canvas) {
-    const context = canvas.getContext("2d");
-    const image = context.createImageData(256, 1);
-    new Uint32Array(image.data.buffer).set(HEAT);
-    context.putImageData(image, 0, 0);
   }
 
   #drawing() {
     const { color, opacity, outline, invert, softness } = this.settings;
-    return { threshold: this.threshold, color, opacity, outline, invert, softness };
+    const drawing = { threshold: this.threshold, color, opacity, outline, invert, softness };
+    return this.classes?.all ? { ...drawing, classes: this.classes.shown } : drawing;
   }
 
   #say(text) {
@@ -225,6 +230,10 @@ class Viewer {
   #download(settings) {
     if (this.#changing) throw new Error("The next picture is still loading. Please try again.");
     this.send.download(settings);
+  }
+
+  #pick(label) {
+    if (!this.#changing) this.send.pick({ label }); // else the next picture is shown with all classes
   }
 
   // Clicks
@@ -270,6 +279,7 @@ class Viewer {
 
   #failed(what) {
     if (what === "download") this.downloads.failed();
+    if (what === "pick") this.classes.failed();
     if (what === "point" && this.scene) this.clicks.failed(this.scene.value.clicks);
   }
 }

@@ -2,6 +2,7 @@
 
 import {
   alphaTable,
+  drawClasses,
   drawCutout,
   drawLevels,
   drawOutline,
@@ -42,12 +43,14 @@ export class Painter {
     this.main.setAttribute("aria-label", "No result yet");
   }
 
-  /** Paint the view that `settings` describe; returns the share of foreground, 0..1. */
-  paint(settings, threshold) {
+  /**
+   * Paint the view that `settings` describe; returns the share of foreground, 0..1. `classes` are the legend's, or null;
+   * if it shows all of them, the share is that of those switched on.
+   */
+  paint(settings, threshold, classes) {
     const started = performance.now();
-    this.#draw(settings, threshold);
+    const share = classes?.all ? this.#drawAll(settings, classes) : this.#drawOne(settings, threshold);
     this.context.putImageData(this.image, 0, 0);
-    const share = foregroundShare(this.scene.value.histogram, threshold, settings.invert);
     Object.assign(this.main.dataset, {
       view: settings.view,
       threshold,
@@ -57,7 +60,12 @@ export class Painter {
     return share;
   }
 
-  #draw(settings, threshold) {
+  #drawAll({ opacity }, { shown, colors, shares }) {
+    drawClasses(this.target, this.scene.picture, this.scene.labels, shown, colors, opacity);
+    return shown.reduce((sum, label) => sum + shares[label], 0);
+  }
+
+  #drawOne(settings, threshold) {
     const { target } = this;
     const { picture, colours, prob, own, width, height } = this.scene;
     const { view, color, opacity, invert, softness } = settings;
@@ -72,6 +80,7 @@ export class Painter {
       const reach = outlineWidth(width, height, this.unit);
       if (settings.outline) drawOutline(target, prob, table, width, reach, color);
     }
+    return foregroundShare(this.scene.value.histogram, threshold, invert);
   }
 
   /** The whole picture tinted in the overlay's colour; computed once per picture, colour and opacity. */
