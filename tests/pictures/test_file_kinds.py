@@ -270,3 +270,29 @@ def test_an_mpo_shows_its_first_picture():
     buffer = io.BytesIO()
     first.save(buffer, "MPO", save_all=True, append_images=[second], quality=95)
     assert np.abs(read_picture(buffer.getvalue()).rgb.astype(int) - SMOOTH).max() <= 12
+
+
+def mpo(*arrays, exif=None):
+    """An MPO, the file of two-lens cameras: several JPEGs, one after the other."""
+    first, *others = map(Image.fromarray, arrays)
+    buffer = io.BytesIO()
+    first.save(buffer, "MPO", save_all=True, append_images=others, quality=95, exif=exif or Image.Exif())
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("count", [2, 3])
+def test_an_mpo_that_was_held_upright_is_turned(count):
+    exif = Image.Exif()
+    exif[0x0112] = 6  # rows are stored from the right, so the picture is turned by 90 degrees clockwise
+    content = mpo(SMOOTH, *[SMOOTH[::-1]] * (count - 1), exif=exif)
+    truth = np.rot90(SMOOTH, -1)
+    picture = read_picture(content)
+    assert picture.rgb.shape == truth.shape
+    assert np.abs(picture.rgb.astype(int) - truth).max() <= 12
+
+
+def test_an_mpo_whose_second_picture_is_cut_off_shows_the_first():
+    content = mpo(SMOOTH, SMOOTH[::-1])
+    second = content.index(b"\xff\xd8", 2)
+    for cut in (second + 10, len(content) - 40):
+        assert np.abs(read_picture(content[:cut]).rgb.astype(int) - SMOOTH).max() <= 12

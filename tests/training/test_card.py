@@ -36,6 +36,7 @@ def facts():
         seed=41,
         epochs=37,
         best_epoch=29,
+        validated=30,
         seconds=8100.0,
         loss="dice",
         init_from=None,
@@ -262,3 +263,12 @@ def test_a_collapsed_network_is_said_above_its_scores(facts, card, tmp_path):
     write_card(tmp_path, replace(facts, collapse="The network answers background everywhere."))
     scores = (tmp_path / "README.md").read_text().partition("## Scores")[2]
     assert scores.startswith("\n\n**The network answers background everywhere.**")
+
+
+def test_the_card_says_of_how_many_epochs_the_kept_one_was_chosen(facts, tmp_path):
+    write_card(tmp_path, facts)
+    assert "epoch 29 had the highest mean IoU on validation" in (tmp_path / "README.md").read_text(encoding="utf-8")
+    write_card(tmp_path, replace(facts, best_epoch=37, validated=1))
+    text = (tmp_path / "README.md").read_text(encoding="utf-8")
+    assert "epoch 37 was validated and kept" in text
+    assert "highest" not in text

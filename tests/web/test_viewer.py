@@ -150,6 +150,8 @@ def test_probability_view_has_a_legend(shown):
 def test_heat_is_viridis(shown):
     from matplotlib import colormaps
 
+    shown.show("one")
+    shown.view("probability")
     ramp = shown.pixels(".ramp canvas")[0, :, :3]
     assert np.abs(ramp - 255 * colormaps["viridis"](np.arange(256))[:, :3]).max() <= 4
 

@@ -203,11 +203,14 @@ def _training(facts: CardFacts) -> str:
         start = "trained from scratch"
     loss = class_card.LOSS if facts.config.classes else LOSS_NAMES[facts.loss]
     epochs = "1 epoch" if facts.epochs == 1 else f"{facts.epochs} epochs"
+    kept = f"epoch {facts.best_epoch} " + (
+        "had the highest mean IoU on validation and was kept" if facts.validated > 1 else "was validated and kept"
+    )
     return (
         "## Training\n\n"
         f"```bash\n{facts.command}\n```\n\n"
-        f"Seed {facts.seed}, {start}, {epochs} in {_duration(facts.seconds)}; epoch {facts.best_epoch} had "
-        f"the highest mean IoU on validation and was kept. {loss} on the known pixels, "
+        f"Seed {facts.seed}, {start}, {epochs} in {_duration(facts.seconds)}; {kept}. "
+        f"{loss} on the known pixels, "
         "also at three coarser levels (deep supervision), AdamW with warm-up and cosine decay, "
         "gradient clipping, augmented pictures, and an average of the weights over the steps, which is shipped.\n\n"
         f"![Training loss and validation scores over the epochs]({CURVES_FILE})"

@@ -20,6 +20,7 @@ class CardFacts:
     seed: int  # seed of the run
     epochs: int  # passes over the training pictures
     best_epoch: int  # number of the epoch whose weights were kept, from 1
+    validated: int  # number of the epochs that were validated
     seconds: float  # time that training took
     loss: str  # one of `unet.training.loss.LOSSES`
     init_from: str | None  # the weights that the run started from, if any

@@ -116,6 +116,7 @@ def release(config: TrainConfig, model: UNet, settings: WeightsConfig, splits: S
             seed=config.seed,
             epochs=config.epochs,
             best_epoch=progress.best_epoch,
+            validated=sum("val_iou" in row for row in progress.history),
             seconds=progress.seconds,
             loss=config.loss,
             init_from=config.init_from and public_path(config.init_from),
