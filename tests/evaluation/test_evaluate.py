@@ -2,8 +2,18 @@
 
 import numpy as np
 import pytest
+import torch
+from generated import write_folder
 
-from unet.evaluation.evaluate import Evaluated, calibrate_threshold, iou_at_thresholds
+from unet import Predictor
+from unet.data.pairs import find_pairs
+from unet.evaluation.evaluate import (
+    Evaluated,
+    calibrate_threshold,
+    evaluate_pairs,
+    iou_at_thresholds,
+    side_by_side,
+)
 from unet.evaluation.metrics import PictureScores
 
 SCORES = PictureScores(0, 0, 0, 0, None)
@@ -48,3 +58,18 @@ def test_sets_weigh_the_same_however_many_pictures_they_have():
     assert calibrate_threshold([many]) == pytest.approx(0.5)
     assert calibrate_threshold([many, few]) == pytest.approx(0.81)
     assert calibrate_threshold([many + few]) == pytest.approx(0.5, abs=0.11)
+
+
+def test_several_threads_keep_the_order_and_use_one_core_each():
+    items = list(range(20))
+    assert side_by_side(lambda n: n * n, items, 4) == [n * n for n in items]
+    assert set(side_by_side(lambda _: torch.get_num_threads(), items, 4)) == {1}
+
+
+def test_scores_do_not_depend_on_the_threads(tiny_weights, tmp_path):
+    pairs = find_pairs(write_folder(tmp_path / "shapes", 5))
+    predictor = Predictor.load(tiny_weights, precision="fp32")
+    alone, beside = (evaluate_pairs(predictor, pairs, 0.5, threads) for threads in (1, 3))
+    for one, other in zip(alone, beside, strict=True):
+        assert (one.stem, one.scores) == (other.stem, other.scores)
+        np.testing.assert_array_equal(one.histogram, other.histogram)

@@ -190,4 +190,5 @@ def test_ious_after_clicks_are_those_of_the_masks(tmp_path):
     mask = Painter().prob8(rgb, [click]) > 0
     both, either = (mask & (target == 1)).sum(), (mask | (target == 1)).sum()
     assert ious[0, 0] == pytest.approx(both / either)
+    np.testing.assert_array_equal(ious_after_clicks(Painter(), pairs, (1, 4), 0.5, threads=3), ious)
     assert ious_after_clicks(Painter(), [], (1, 4), 0.5).shape == (0, 2)

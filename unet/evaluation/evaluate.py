@@ -11,6 +11,7 @@ from unet.data.pairs import Pair, load_resized
 from unet.evaluation.confusion import confusion
 from unet.evaluation.metrics import PictureScores, score_picture
 from unet.prediction.predictor import Predictor
+from unet.prediction.threads import use_cores
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -30,10 +31,10 @@ class Evaluated:
 
 
 def side_by_side(function: Callable[[T], R], items: Iterable[T], threads: int) -> list[R]:
-    """`function` of each of `items`, in their order, on so many threads."""
+    """`function` of each of `items`, in their order, on so many threads; of several, each uses one core for torch."""
     if threads == 1:
         return list(map(function, items))
-    with ThreadPoolExecutor(threads) as pool:
+    with ThreadPoolExecutor(threads, initializer=use_cores, initargs=(1,)) as pool:
         return list(pool.map(function, items))
 
 

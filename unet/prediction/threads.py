@@ -26,8 +26,8 @@ class NetworkThreads:
 
     def __init__(self, cores: int | None = None) -> None:
         cores = cores or torch.get_num_threads()
-        self._wide = ThreadPoolExecutor(1, "network", _use, (cores,))
-        self._narrow = ThreadPoolExecutor(cores, "network", _use, (1,))
+        self._wide = ThreadPoolExecutor(1, "network", use_cores, (cores,))
+        self._narrow = ThreadPoolExecutor(cores, "network", use_cores, (1,))
         self._lock, self._running = threading.Lock(), 0
 
     def on(self, function: Callable[P, T]) -> Callable[P, T]:
@@ -47,7 +47,7 @@ class NetworkThreads:
         return run
 
 
-def _use(cores: int) -> None:
+def use_cores(cores: int) -> None:
     """Set the number of threads that torch uses for the calls of this thread."""
     torch.get_num_threads()  # a thread's first question would else replace its own number by the last one set anywhere
     torch.set_num_threads(cores)
