@@ -1,12 +1,12 @@
 """Score clicks by the field's protocol, and write one table.
 
-    python benchmarks/clicks.py --data DIR [--extra-data DIR] [--train]
+    python benchmarks/clicks.py --data DIR [--extra-data DIR ...] [--train]
 
 A simulated user starts with an empty mask, clicks the centre of the largest wrong region, looks at the new mask, and
 goes on, at most 20 times (Sofiiuk et al. 2021, arXiv:2102.06583). NoC@90 is the mean number of clicks to an IoU of
 0.90, 20 where it is never reached. The pictures are the Interactive Segmentation set's test pictures and, for a
 network that saw none of them, those which the set took from GrabCut; `--train` makes that network's weights in
-runs/quality/ (an hour).
+runs/quality/ (minutes on a GPU, many hours without).
 """
 
 import argparse
@@ -36,11 +36,20 @@ LEVELS = (0.85, 0.90)
 RIVAL_SIDE = 200  # pixels; the rivals see pictures no longer than this, as they take seconds a click otherwise
 OWN_YEAR = re.compile(r"_20\d\d_|^GT")  # names of the pictures that are not from GrabCut
 WITHOUT_GRABCUT = common.ROOT / "runs" / "quality" / "clicks-without-grabcut"
-TRAINING = ("--encoder", "lite0", "--clicks", "--flip", "--seed", "3")
-TRAINING_STEPS = (
-    ("--size", "160", "--epochs", "16", "--lr", "1e-3", "--serve-size", "192"),
-    ("--size", "256", "--epochs", "4", "--lr", "5e-4", "--serve-size", "288"),
+TRAINING: tuple[str, ...] = (
+    "--clicks",
+    "--loss",
+    "edge",
+    "--size",
+    "256",
+    "--serve-size",
+    "288",
+    "--flip",
+    "--batch-size",
+    "64",
 )
+TRAINING += ("--lr", "1.5e-3", "--encoder-lr", "0.3", "--warmup-steps", "200", "--epochs", "2", "--validate-every", "2")
+MAIN_REPEATS, EXTRA_REPEATS = 24, (8, 4, 4)  # of ECSSD, DUTS-TR and people, in this order
 # NoC@85 and NoC@90 on GrabCut's 50 pictures, from the table of pretrained models in the README of
 # github.com/SamsungLabs/ritm_interactive_segmentation
 PUBLISHED = {
@@ -187,24 +196,30 @@ def table(title: str, predictor: Predictor, pairs: list[Pair]) -> str:
     return common.markdown_table([*header, *(f"NoC@{round(100 * level)}" for level in LEVELS)], rows)
 
 
-def train_without_grabcut(pairs: list[Pair], extra: Path | None) -> None:
+def train_without_grabcut(pairs: list[Pair], extra: Sequence[Path]) -> None:
     """Train on the Interactive Segmentation set without its GrabCut pictures, from ImageNet weights."""
     data = common.link_pictures(pairs, WITHOUT_GRABCUT.parent / "iseg-without-grabcut")
-    base = [sys.executable, "train.py", "--data", str(data), *TRAINING]
-    if extra is not None:
-        base += ["--extra-data", str(extra.resolve())]
-    first = WITHOUT_GRABCUT.with_name(f"{WITHOUT_GRABCUT.name}-first")
-    small, large = TRAINING_STEPS
-    subprocess.run([*base, *small, "--output", str(first)], cwd=common.ROOT, check=True)
-    last = [*base, *large, "--init-from", str(first), "--output", str(WITHOUT_GRABCUT)]
-    subprocess.run(last, cwd=common.ROOT, check=True)
+    command = [sys.executable, "train.py", "--data", str(data), *TRAINING, "--output", str(WITHOUT_GRABCUT)]
+    command += ["--main-repeats", str(MAIN_REPEATS)]
+    for folder in extra:
+        command += ["--extra-data", str(folder.resolve())]
+    if extra:
+        command += ["--extra-repeats", *map(str, EXTRA_REPEATS[: len(extra)])]
+    subprocess.run(command, cwd=common.ROOT, check=True)
 
 
 def main() -> None:
     """Run the benchmark."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="the Interactive Segmentation set")
-    parser.add_argument("--extra-data", type=Path, metavar="DIR", help="ECSSD, for --train")
+    parser.add_argument(
+        "--extra-data",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="DIR",
+        help="ECSSD, DUTS-TR and people, in this order, for --train",
+    )
     parser.add_argument("--weights", default="weights", metavar="DIR_OR_REPO", help="default: weights")
     parser.add_argument("--train", action="store_true", help="train the network that saw no GrabCut picture")
     options = parser.parse_args()
