@@ -10,6 +10,7 @@ from web_helpers import FakePredictor
 from unet.pictures import draw
 from unet.pictures.decode import read_picture
 
+NOTICE = "The weights <user/name> could not be loaded."  # that a page shows from its start
 CANVAS = "#viewer canvas.main"
 
 

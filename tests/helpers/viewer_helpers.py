@@ -16,7 +16,7 @@ from web_helpers import CACHE, free_port
 
 from unet.pictures.clicks import Click, honour_clicks
 from unet.pictures.decode import Picture
-from unet.pictures.draw import render
+from unet.pictures.draw import mask_from_prob, render
 from unet.pictures.encode import save_png
 from unet.web.download import Download
 from unet.web.theme import STYLE_SHEETS, theme
@@ -232,3 +232,14 @@ def saved(shown: Shown, kind: str, folder: Path) -> Path:
     path = folder / download.value.suggested_filename
     download.value.save_as(path)
     return path
+
+
+def mask_of(name: str, threshold: float) -> np.ndarray:
+    """The mask of a picture without clicks."""
+    return mask_from_prob(prob8(name), threshold)
+
+
+def click(shown: Shown, x: int, y: int, count: int, **options) -> None:
+    """Click the picture's pixel (x, y); then there are `count` marks."""
+    shown.page.mouse.click(*shown.at(x, y), **options)
+    shown.wait_clicks(count)

@@ -1,9 +1,7 @@
 """Training end to end, as a user runs it: train.py in a process of its own, on tiny generated pictures."""
 
 import json
-import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -15,39 +13,17 @@ import pytest
 import torch
 from generated import draw_pair, write_folder
 from safetensors.torch import load_file
+from training_runs import SMALL, command, environment, train
 
 from unet import Predictor
 from unet.data.split import split_stems
 from unet.network.weights import load_weights
 from unet.training.checkpoint import CHECKPOINT, read_checkpoint, write_atomically
 
-ROOT = Path(__file__).parents[2]
-SMALL = ["--widths", "4", "8", "--size", "32", "--batch-size", "4", "--warmup-steps", "2"]
-
-
-@pytest.fixture(scope="module")
-def photos(tmp_path_factory):
-    return write_folder(tmp_path_factory.mktemp("photos") / "shapes", 14)
-
 
 @pytest.fixture(scope="module")
 def extra(tmp_path_factory):
     return write_folder(tmp_path_factory.mktemp("extra") / "more", 10, first_seed=100)
-
-
-def environment() -> dict[str, str]:
-    without_token = {"HF_HUB_OFFLINE": "1", "HF_TOKEN": "", "HF_TOKEN_PATH": os.devnull}
-    return {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "2", **without_token}
-
-
-def command(*arguments: object) -> list[str]:
-    return [sys.executable, str(ROOT / "train.py"), *map(str, arguments)]
-
-
-def train(cwd: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        command(*arguments), cwd=cwd, env=environment(), capture_output=True, text=True, timeout=300, check=False
-    )
 
 
 def same_weights(a: Path, b: Path) -> bool:
@@ -243,62 +219,3 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_names_its_pictures(photos, 
     order = np.random.default_rng([7, 0]).permutation(len(pictures))
     batch = np.resize(order, (-(-len(order) // 4), 4))[int(step)]
     assert [Path(name).stem for name in named.split(", ")] == [pictures[sample] for sample in batch]
-
-
-def test_broken_pictures_stop_a_run_unless_they_are_skipped(photos, tmp_path):
-    data = tmp_path / "data"
-    shutil.copytree(photos, data)
-    broken = next((data / "images").iterdir())
-    broken.write_bytes(broken.read_bytes()[:-200])  # its header is whole
-    options = ["--data", data, *SMALL, "--epochs", 1, "--output", "weights"]
-    refused = train(tmp_path, *options)
-    assert refused.returncode == 1
-    assert broken.name in refused.stderr
-    assert "--skip-broken" in refused.stderr
-    assert not (tmp_path / "weights").exists()
-    result = train(tmp_path, *options, "--skip-broken")
-    assert result.returncode == 0, result.stderr
-    assert broken.name in result.stderr + result.stdout
-    split = json.loads((tmp_path / "weights/split.json").read_text())
-    assert broken.stem not in str(split)
-
-
-def test_without_data_and_network_the_error_says_how_to_pass_a_folder(tmp_path):
-    result = train(tmp_path, "--epochs", 1)
-    assert result.returncode == 1
-    assert "--data DIR" in result.stderr
-    assert "kaggle.com/datasets/4quant/interactivesegmentation" in result.stderr
-    assert "Traceback" not in result.stderr
-
-
-@pytest.mark.parametrize("encoding", ["cp1252", "ascii"])
-def test_names_that_a_console_cannot_show_end_no_training(photos, tmp_path, encoding, monkeypatch):
-    data = tmp_path / "写真"
-    shutil.copytree(photos, data)
-    for folder in ("images", "masks"):
-        for file, name in zip(sorted((data / folder).iterdir()), ("łódź", "\U0001f408", "空"), strict=False):
-            file.rename(file.with_name(name + file.suffix))
-    (data / "images" / "空.png").write_bytes(b"")
-    monkeypatch.setenv("PYTHONIOENCODING", encoding)
-    monkeypatch.setenv("PYTHONUTF8", "0")
-    options = ["--data", data, *SMALL, "--epochs", 1, "--output", "weights"]
-    refused = train(tmp_path, *options)
-    assert refused.returncode == 1
-    assert "\\u7a7a.png" in refused.stderr
-    assert "Traceback" not in refused.stderr
-    result = train(tmp_path, *options, "--skip-broken")
-    assert result.returncode == 0, result.stderr
-    split = json.loads((tmp_path / "weights/split.json").read_text(encoding="utf-8"))
-    stems = split["train"] + split["val"] + split["test"]
-    assert {"łódź", "\U0001f408"} < set(stems)
-    assert "空" not in stems
-
-
-@pytest.mark.parametrize("options", [["--batch-size", 1], ["--batch-size", 2, "--accumulate", 2]])
-def test_one_picture_at_a_time_is_enough_for_training(photos, tmp_path, options):
-    result = train(tmp_path, "--data", photos, *SMALL, *options, "--epochs", 2, "--output", "weights")
-    assert result.returncode == 0, result.stderr
-    weights = load_file(tmp_path / "weights/model.safetensors")
-    assert all(torch.isfinite(value).all() for value in weights.values())
-    (row,) = read_checkpoint(tmp_path / "runs/weights" / CHECKPOINT)["progress"]["history"][-1:]
-    assert row["loss"] > 0

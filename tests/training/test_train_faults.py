@@ -8,7 +8,6 @@ import time
 from pathlib import Path
 
 import pytest
-from generated import write_folder
 
 from unet.training.checkpoint import CHECKPOINT, read_checkpoint
 
@@ -32,11 +31,6 @@ def half_a_checkpoint(content, file):
 torch.save = half_a_checkpoint
 sys.exit(train.main())
 """
-
-
-@pytest.fixture(scope="module")
-def photos(tmp_path_factory):
-    return write_folder(tmp_path_factory.mktemp("photos") / "shapes", 14)
 
 
 @pytest.fixture(scope="module")

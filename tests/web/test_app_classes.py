@@ -30,11 +30,6 @@ def server():
 
 
 @pytest.fixture(scope="module")
-def client(server, tmp_path_factory):
-    return Client(server.url, verbose=False, download_files=tmp_path_factory.mktemp("downloads"))
-
-
-@pytest.fixture(scope="module")
 def binary(tmp_path_factory):
     with live_page(FakePredictor()) as served:
         yield Client(served.url, verbose=False, download_files=tmp_path_factory.mktemp("downloads"))

@@ -9,22 +9,11 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import ClassVar
 
 import pytest
-from web_helpers import META, FakePredictor, ask, draw_picture, live_page
+from web_helpers import META, ask
 
 from unet.errors import ImageError
 from unet.web import fetch as fetching
 from unet.web import gate
-
-
-@pytest.fixture(scope="module")
-def server():
-    with live_page(FakePredictor()) as served:
-        yield served
-
-
-@pytest.fixture
-def secret(tmp_path):
-    return draw_picture(tmp_path / "secret.png")
 
 
 class Neighbour(BaseHTTPRequestHandler):

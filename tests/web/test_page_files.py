@@ -12,7 +12,7 @@ from picture_files import RGB, SMOOTH, encoded, heic
 from PIL import Image
 from playwright.sync_api import expect, sync_playwright
 from raw_writers import tiff, tiff_page
-from web_helpers import FakePredictor, draw_picture, live_page
+from web_helpers import draw_picture
 
 from unet.pictures.decode import PICTURE_SUFFIXES
 
@@ -34,12 +34,6 @@ DROP = """
   target.dispatchEvent(new DragEvent("drop", { bubbles: true, cancelable: true, dataTransfer }));
 }
 """
-
-
-@pytest.fixture(scope="module")
-def server():
-    with live_page(FakePredictor()) as served:
-        yield served
 
 
 @pytest.fixture(scope="module")

@@ -9,8 +9,8 @@ from pathlib import Path
 import httpx
 import psutil
 import pytest
+from page_visit import NOTICE
 from test_page import (  # noqa: F401 - collected and run here with this module's server
-    NOTICE,
     test_a_second_picture_replaces_the_first_and_clear_empties,
     test_a_visitor_learns_what_this_is,
     test_an_upload_is_segmented_at_once,
@@ -20,7 +20,6 @@ from test_page import (  # noqa: F401 - collected and run here with this module'
     test_pointing_undoing_and_exporting,
     test_the_slider_asks_the_server_nothing,
     test_two_visitors_see_their_own,
-    visit,
 )
 from test_server import end, serving, wait_until_ready
 from web_helpers import FakePredictor, free_port, live_page

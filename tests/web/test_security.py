@@ -11,21 +11,10 @@ import pytest
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 from PIL import Image
-from web_helpers import CACHE, META, FakePredictor, ask, draw_picture, live_page
+from web_helpers import CACHE, META, FakePredictor, ask, live_page
 
 from unet.pictures.decode import MAX_BYTES
 from unet.web import gate
-
-
-@pytest.fixture(scope="module")
-def server():
-    with live_page(FakePredictor()) as served:
-        yield served
-
-
-@pytest.fixture
-def secret(tmp_path):
-    return draw_picture(tmp_path / "secret.png")
 
 
 @pytest.mark.parametrize("meta", [{"meta": META}, {}])
