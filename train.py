@@ -41,7 +41,7 @@ from unet.training.checkpoint import ema_decay, update_ema
 from unet.training.config import TrainConfig, check_config
 from unet.training.distributed import NO_BUFFER_BROADCAST, any_process, share_of_batch
 from unet.training.guards import CHECKPOINT_BYTES, SPARE_BYTES, try_folder
-from unet.training.loss import CLASS_LOSSES, LOSSES
+from unet.training.loss import BALANCED, LOSSES, Loss, balanced_loss, class_dice_loss
 from unet.training.prefetch import chosen_workers, prepare_batches
 from unet.training.release import VALIDATION_SHEET, release
 from unet.training.run import Run, save_checkpoint, start_run
@@ -61,6 +61,15 @@ def run_learning_rate(run: Run, step: int, batches: int) -> float:
     return learning_rate(step - first * batches, (run.config.epochs - first) * batches, run.config)
 
 
+def run_loss(run: Run) -> Loss:
+    """What the run minimises."""
+    if run.settings.classes is None:
+        return LOSSES[run.config.loss]
+    if run.config.loss == BALANCED:
+        return balanced_loss(run.splits.class_pixels(run.config))
+    return class_dice_loss
+
+
 def train_epoch(
     run: Run, wrapped: torch.nn.Module, store: PictureStore, workers: int, bar: Any, stop: StopSignal
 ) -> None:
@@ -71,7 +80,7 @@ def train_epoch(
         TrainingError: The loss is not finite; names the step and its pictures.
     """
     config, accelerator, progress = run.config, run.accelerator, run.progress
-    loss_of = (CLASS_LOSSES if run.settings.classes else LOSSES)[config.loss]
+    loss_of = run_loss(run)
     order = epoch_order(len(store), config.batch_size, config.seed, progress.epoch)  # (batches, batch_size)
     mine = share_of_batch(config.batch_size, config.accumulate, accelerator)
     augmented = (config.seed, progress.epoch, config.train_size, config.clicks, config.min_crop)

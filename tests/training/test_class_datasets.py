@@ -1,11 +1,13 @@
 """The pictures of a run with classes: one table for all folders, and the given split."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from class_folders import by_values, roboflow, write
 
 from unet.data.pair import load_resized
-from unet.errors import DataError
+from unet.errors import DataError, TrainingError
 from unet.training.config import TrainConfig
 from unet.training.datasets import make_splits
 
@@ -26,6 +28,26 @@ def test_extra_folders_are_read_by_the_classes_of_the_main_one(tmp_path):
     for pair in splits.extra[0]:
         np.testing.assert_array_equal(load_resized(pair)[1], np.array([2, 1, 255])[meant[pair.stem]])
     assert splits.readings()["more"].table == splits.classes
+
+
+def test_pixels_of_the_classes_are_those_of_an_epochs_training_pictures(tmp_path):
+    meant = roboflow(tmp_path / "set")
+    more = write(tmp_path / "more", by_values((2, 1, 255)), 3, count=12, stem="m", first_seed=50)
+    data = {"data": tmp_path / "set", "extra_data": (tmp_path / "more",), "classes": "auto"}
+    config = TrainConfig(**data, main_repeats=3, extra_repeats=(2,), loss="balanced")
+    splits = make_splits(config)
+    labels = [meant[pair.stem] for pair in splits.train] * 3
+    labels += [np.array([2, 1, 255])[more[pair.stem]] for pair in splits.extra[0]] * 2
+    expected = [sum(int((map_ == label).sum()) for map_ in labels) for label in range(3)]
+    assert splits.class_pixels(config) == expected
+
+
+def test_nobody_has_counted_the_pixels_of_a_stream(tmp_path):
+    roboflow(tmp_path / "set")
+    config = TrainConfig(data=tmp_path / "set", classes="auto", loss="balanced")
+    streamed = replace(make_splits(config), stream=object())
+    with pytest.raises(TrainingError, match="download it to a folder, or take another --loss"):
+        streamed.class_pixels(config)
 
 
 def test_an_id_that_only_an_extra_folder_has_stops_the_run(tmp_path):

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from unet.training.deep_supervision import supervised_loss
-from unet.training.loss import class_dice_loss
+from unet.training.loss import balanced_loss, class_dice_loss, class_weights
 
 CLASSES = 5
 
@@ -20,12 +20,13 @@ def sample(seed=0, pictures=3):
     return logits, target
 
 
-def brute_force(logits, target):
+def brute_force(logits, target, weights=(1,) * CLASSES):
     """One picture: (C, H, W) and (H, W)."""
     known = [(y, x) for y, x in np.ndindex(*target.shape) if target[y, x] != 255]
     exps = np.exp(logits.double().numpy())
     prob = exps / exps.sum(axis=0)
-    cross = sum(-math.log(prob[target[y, x], y, x]) for y, x in known) / max(len(known), 1)
+    cross = sum(-math.log(prob[target[y, x], y, x]) * weights[target[y, x]] for y, x in known)
+    cross /= max(sum(weights[target[y, x]] for y, x in known), 1)
     lost = []
     for label in range(len(logits)):
         true = [(y, x) for y, x in known if target[y, x] == label]
@@ -40,6 +41,20 @@ def test_loss_equals_brute_force():
     logits, target = sample()
     expected = np.mean([brute_force(a, b.numpy()) for a, b in zip(logits, target, strict=True)])
     assert float(class_dice_loss(logits, target)) == pytest.approx(expected, rel=1e-5)
+
+
+def test_balanced_loss_equals_brute_force():
+    logits, target = sample(6)
+    pixels = [700, 0, 30, 250, 20]
+    weights = [1 / math.log(1.02 + count / 1000) for count in pixels]
+    expected = np.mean([brute_force(a, b.numpy(), weights) for a, b in zip(logits, target, strict=True)])
+    assert float(balanced_loss(pixels)(logits, target)) == pytest.approx(expected, rel=1e-5)
+
+
+def test_class_weights_are_those_of_enet():
+    # From the paper's bounds for c = 1.02, 1 to 50: ln 1.02 = 0.0198026, ln 2.02 = 0.7030975, ln 1.52 = 0.4187103.
+    assert class_weights([0, 10]).tolist() == pytest.approx([1 / 0.0198026, 1 / 0.7030975], rel=1e-5)
+    assert class_weights([5, 5]).tolist() == pytest.approx([1 / 0.4187103] * 2, rel=1e-5)
 
 
 def test_loss_of_a_batch_is_the_mean_over_its_pictures():

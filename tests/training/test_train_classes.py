@@ -17,7 +17,7 @@ from safetensors.torch import load_file
 from unet import Predictor, UNet
 from unet.network.weights import WeightsConfig, load_weights, save_weights
 from unet.pictures.classes import ClassTable, SegmentClass
-from unet.training.checkpoint import CHECKPOINT
+from unet.training.checkpoint import CHECKPOINT, read_checkpoint
 
 ROOT = Path(__file__).parents[2]
 ONE = [sys.executable]
@@ -146,7 +146,18 @@ def test_ids_without_a_name_and_contradictions_stop_a_run(street, tmp_path):
     assert "ids without a class: 2" in train(tmp_path, "--data", street, "--classes", lists, status=1)
     assert "--clicks" in train(tmp_path, "--data", street, "--classes", "auto", "--clicks", status=1)
     assert "--loss edge" in train(tmp_path, "--data", street, "--classes", "auto", "--loss", "edge", status=1)
+    assert "give --classes" in train(tmp_path, "--data", street, "--loss", "balanced", status=1)
     assert not list(tmp_path.glob("**/weights*"))
+
+
+def test_balanced_loss_is_trained_with_and_named_on_the_card(street, tmp_path):
+    first_loss = {}
+    for loss in ("dice", "balanced"):
+        options = ["--epochs", 1, "--main-repeats", 1, "--lr", 1e-9, "--loss", loss]
+        train(tmp_path, "--data", street, *SMALL, *options, "--output", loss)
+        assert ("ENet" in (tmp_path / loss / "README.md").read_text()) == (loss == "balanced")
+        first_loss[loss] = read_checkpoint(tmp_path / "runs" / loss / CHECKPOINT)["progress"]["history"][0]["loss"]
+    assert abs(first_loss["dice"] - first_loss["balanced"]) > 1e-3  # equal weights and pictures, so only the loss differs
 
 
 def test_weights_of_another_task_start_a_run_without_their_head(street, tmp_path):

@@ -201,7 +201,7 @@ def _training(facts: CardFacts) -> str:
         start = "started from ImageNet weights (see below) with a new expansive path"
     else:
         start = "trained from scratch"
-    loss = class_card.LOSS if facts.config.classes else LOSS_NAMES[facts.loss]
+    loss = (class_card.LOSS_NAMES if facts.config.classes else LOSS_NAMES)[facts.loss]
     epochs = "1 epoch" if facts.epochs == 1 else f"{facts.epochs} epochs"
     kept = f"epoch {facts.best_epoch} " + (
         "had the highest mean IoU on validation and was kept" if facts.validated > 1 else "was validated and kept"

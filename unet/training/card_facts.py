@@ -22,7 +22,7 @@ class CardFacts:
     best_epoch: int  # number of the epoch whose weights were kept, from 1
     validated: int  # number of the epochs that were validated
     seconds: float  # time that training took
-    loss: str  # one of `unet.training.loss.LOSSES`
+    loss: str  # one of `unet.training.loss.LOSSES`, or of `CLASS_LOSSES` there
     init_from: str | None  # the weights that the run started from, if any
     versions: dict[str, str]  # versions of Python and the packages, by name
     file_bytes: int  # size of the weights file

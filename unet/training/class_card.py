@@ -7,7 +7,11 @@ from unet.network.encoders import encoder_class
 from unet.pictures.classes import ClassTable, hex_colour
 from unet.training.card_facts import CardFacts, folders_of, part_label
 
-LOSS = "Cross-entropy plus Dice, the mean over the classes that occur in a picture,"
+LOSS_NAMES = {
+    "dice": "Cross-entropy plus Dice, the mean over the classes that occur in a picture,",
+    "balanced": "Cross-entropy in which rare classes weigh more, by 1 / ln(1.02 + their share of the training pixels) "
+    "(ENet, Paszke et al. 2016), plus Dice, the mean over the classes that occur in a picture,",
+}
 COLUMNS = {"iou": "IoU", "precision": "Precision", "recall": "Recall"}
 
 

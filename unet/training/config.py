@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     LossName = str
 else:  # the choices of the command line
     Encoder = Literal[tuple(ENCODERS)]
-    LossName = Literal[tuple(LOSSES)]
+    LossName = Literal[tuple(dict.fromkeys((*LOSSES, *CLASS_LOSSES)))]
 
 
 def _shown(metavar: str, default: str = "") -> Any:
@@ -133,7 +133,8 @@ class TrainConfig:
     clicks: bool = False
     """Train with simulated clicks, so that the network can use a visitor's; needs an encoder such as lite0."""
     loss: LossName = "dice"
-    """What training minimises: binary cross-entropy plus Dice (dice), or plus IoU with the edges weighted (edge)."""
+    """What training minimises: cross-entropy plus Dice (dice); of foreground and background also plus IoU with the
+    edges weighted (edge); of classes also with the pixels of rare ones weighted (balanced)."""
     lr: float = 1e-3
     """Peak learning rate of AdamW."""
     encoder_lr: float = 1.0
@@ -271,6 +272,7 @@ def check_config(config: TrainConfig, processes: int = 1) -> None:
         (c.batch_size % (c.accumulate * processes), f"--batch-size {c.batch_size} does not divide into {parts}"),
         (c.classes and c.clicks, "--clicks mean one object; with --classes they mean nothing"),
         (c.classes and c.loss not in CLASS_LOSSES, f"--loss {c.loss} is for foreground and background, not --classes"),
+        (not c.classes and c.loss not in LOSSES, f"--loss {c.loss} is for classes; give --classes, or another --loss"),
         (c.private and not c.push_to_hub, "--private goes with --push-to-hub USER/NAME"),
     ):
         if wrong:

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
 
+import numpy as np
+
 from unet.data.class_convention import refuse_nameless
 from unet.data.class_reading import AnyReading, ClassReading
 from unet.data.inspect import DataFolder, inspect_folder
@@ -50,6 +52,22 @@ class Splits:
         """The number of `samples`."""
         main = self.stream.length if self.stream else len(self.train) * config.main_repeats
         return main + sum(len(p) * n for p, n in zip(self.extra, _extra_repeats(config), strict=True))
+
+    def class_pixels(self, config: TrainConfig) -> list[int]:
+        """How many pixels of an epoch's pictures, as they lie on disk, belong to each class.
+
+        Raises:
+            TrainingError: The pictures are streamed, so nobody has counted them.
+        """
+        if self.stream:
+            raise TrainingError(
+                "--loss balanced counts the pixels of each class beforehand, and a streamed dataset has none to count; "
+                "download it to a folder, or take another --loss"
+            )
+        repeats = (config.main_repeats, *_extra_repeats(config))
+        parts = zip(self.folders, (self.train, *self.extra), repeats, strict=True)
+        counts = [folder.counts[pair.stem] * n for folder, pairs, n in parts for pair in pairs]
+        return [int(count) for count in np.sum(counts, axis=0)[:-1]]
 
     def validation_sets(self) -> list[list[Pair]]:
         """The pictures to validate with, a list for each folder that has some; all folders weigh the same."""

@@ -39,7 +39,7 @@ def supervised_loss(loss: Loss, outputs: Sequence[Tensor], target: Tensor) -> Te
     """A scalar >= 0, the loss of the network's own logits plus `WEIGHT` times that of each head's.
 
     Args:
-        loss: One of `unet.training.loss.LOSSES`, or of `CLASS_LOSSES` there.
+        loss: One of those of `unet.training.loss`.
         outputs: Outputs of `DeeplySupervised`, each (B, out_channels, H, W).
         target: (B, H, W) uint8 labels, as for the loss.
     """

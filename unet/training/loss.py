@@ -6,7 +6,8 @@ losses of its pictures. Logits are (B, 1, H, W) of any floating type; a target i
 scalar >= 0.
 """
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -18,6 +19,7 @@ Loss = Callable[[Tensor, Tensor], Tensor]
 """A function of logits and target."""
 
 EDGE_WEIGHT = 5.0
+RARE = 1.02  # added to a class's share of the pixels before the logarithm: bounds the weight of a rare class by 50
 EDGE_SHARE = 22  # the neighbourhood of a pixel is this share of the picture's longer side on either side, rounded down
 
 
@@ -45,11 +47,12 @@ def edge_iou_loss(logits: Tensor, target: Tensor) -> Tensor:
     return (bce + 1 - (overlap + 1) / (union + 1)).mean()
 
 
-def class_dice_loss(logits: Tensor, target: Tensor) -> Tensor:
+def class_dice_loss(logits: Tensor, target: Tensor, weights: Tensor | None = None) -> Tensor:
     """Cross-entropy plus soft Dice, the mean over the classes that occur in the picture.
 
     Soft Dice of a class is that of `bce_dice_loss`, with its softmax probability. A class that does not occur has no
-    overlap to gain; cross-entropy alone keeps it away.
+    overlap to gain; cross-entropy alone keeps it away. `weights` (C,) say how much a pixel of each class counts in
+    the cross-entropy, which is their weighted mean; without them all count alike.
     """
     known = _known(target).flatten(1)  # (B, N) pixels
     place = torch.where(target == UNKNOWN, 0, target).long().flatten(1)  # (B, N)
@@ -63,12 +66,29 @@ def class_dice_loss(logits: Tensor, target: Tensor) -> Tensor:
     occurs = true > 0
     lost = (1 - (2 * overlap + 1) / (answered + true + 1)) * occurs
     dice = lost.sum(dim=1) / occurs.sum(dim=1).clamp(min=1)  # (B,)
-    cross = -(log_true * known).sum(dim=1) / known.sum(dim=1).clamp(min=1)  # (B,)
+    weight = known if weights is None else known * weights[place]
+    cross = -(log_true * weight).sum(dim=1) / weight.sum(dim=1).clamp(min=1)  # (B,)
     return (cross + dice).mean()
 
 
+def class_weights(pixels: Sequence[int]) -> Tensor:
+    """(C,): 1 / ln(1.02 + p) for classes that `pixels` pixels each belong to, p their share of all of them.
+
+    After Paszke et al. 2016 (ENet, arXiv:1606.02147, section 5.2).
+    """
+    total = max(sum(pixels), 1)
+    return torch.tensor([1 / math.log(RARE + count / total) for count in pixels])
+
+
+def balanced_loss(pixels: Sequence[int]) -> Loss:
+    """`class_dice_loss` in which rare classes weigh more, by the pixels that each class has in the training set."""
+    weights = class_weights(pixels)
+    return lambda logits, target: class_dice_loss(logits, target, weights.to(logits.device))
+
+
 LOSSES: dict[str, Loss] = {"dice": bce_dice_loss, "edge": edge_iou_loss}
-CLASS_LOSSES: dict[str, Loss] = {"dice": class_dice_loss}  # softmax over classes instead of a sigmoid
+BALANCED = "balanced"
+CLASS_LOSSES = ("dice", BALANCED)  # softmax over classes instead of a sigmoid: `class_dice_loss`, `balanced_loss`
 
 
 def _known(target: Tensor) -> Tensor:

@@ -78,7 +78,7 @@ def train_step(
     Args:
         model: A `DeeplySupervised`, prepared by the accelerator.
         optimizer: Optimizer, prepared by the accelerator, with the step's learning rate set.
-        loss: One of `unet.training.loss.LOSSES`, or of `CLASS_LOSSES` there.
+        loss: One of those of `unet.training.loss`.
         images: (B, 3, h, w) normalised pictures.
         clicks: (B, 2, h, w) click maps, or None.
         targets: (B, h, w) uint8 labels.
