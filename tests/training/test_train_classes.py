@@ -157,7 +157,8 @@ def test_balanced_loss_is_trained_with_and_named_on_the_card(street, tmp_path):
         train(tmp_path, "--data", street, *SMALL, *options, "--output", loss)
         assert ("ENet" in (tmp_path / loss / "README.md").read_text()) == (loss == "balanced")
         first_loss[loss] = read_checkpoint(tmp_path / "runs" / loss / CHECKPOINT)["progress"]["history"][0]["loss"]
-    assert abs(first_loss["dice"] - first_loss["balanced"]) > 1e-3  # equal weights and pictures, so only the loss differs
+    # Seed and pictures are the same, so only the loss differs.
+    assert abs(first_loss["dice"] - first_loss["balanced"]) > 1e-3
 
 
 def test_weights_of_another_task_start_a_run_without_their_head(street, tmp_path):
