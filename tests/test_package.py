@@ -1,5 +1,6 @@
 """The package: its metadata, what the wheel carries, and that an installed one works in any folder."""
 
+import json
 import os
 import re
 import shutil
@@ -15,6 +16,7 @@ from zipfile import ZipFile
 import httpx
 import numpy as np
 import pytest
+from generated import write_folder
 from PIL import Image
 from web_helpers import free_port
 
@@ -97,6 +99,17 @@ def test_predict_of_an_installed_package_works_in_any_folder(installed, tmp_path
     predictor = Predictor.load(ROOT / "weights")
     expected = mask_from_prob(predictor.prob8(read_picture(tmp_path / "photo.jpg").rgb), predictor.threshold)
     np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "out" / "photo.png")), expected)
+
+
+@pytest.mark.slow
+def test_check_of_an_installed_package_says_what_a_folder_holds(installed, tmp_path):
+    write_folder(tmp_path / "set", 3)
+    command = [installed / "unet", "check", "set", "--json"]
+    done = subprocess.run(command, cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=300)
+    assert (done.returncode, done.stderr) == (0, "")
+    report = json.loads(done.stdout)
+    shares = [(np.asarray(Image.open(tmp_path / "set" / row["mask"])) == 255).mean() for row in report["pairs"]]
+    assert [row["foreground"] for row in report["pairs"]] == pytest.approx(shares, abs=1e-6)
 
 
 @pytest.mark.slow
