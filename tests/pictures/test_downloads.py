@@ -165,24 +165,67 @@ def test_answer_names_file_and_question():
     assert (given["file"]["path"], given["file"]["orig_name"]) == ("/cache/x/cat_mask.png", "cat_mask.png")
 
 
+def between_extremes(levels):
+    """A map whose middle column has `levels`, each with 0 on its left and 255 on its right: the clearest of edges."""
+    return np.stack([np.zeros_like(levels), levels, np.full_like(levels, 255)], axis=1)
+
+
 @pytest.mark.parametrize("softness", [0, 1, 30, 127])
 @pytest.mark.parametrize("threshold", [0, 0.004, 0.3, 0.5, 0.99, 1])
 def test_soft_alpha(threshold, softness):
-    levels = np.arange(256, dtype=np.uint8)[None]
+    levels = between_extremes(np.arange(256, dtype=np.uint8))
     alpha = soft_alpha(levels, threshold, softness)
     mask = draw.mask_from_prob(levels, threshold)
     assert np.array_equal(alpha >= 128, mask > 0)
-    assert (np.diff(alpha.astype(int)) >= 0).all()
-    assert alpha[0, 255] == 255
-    assert alpha[0, 0] == (255 if threshold == 0 else 0)
+    assert (np.diff(alpha[:, 1].astype(int)) >= 0).all()
+    assert alpha[255, 1] == 255
+    assert alpha[0, 1] == (255 if threshold == 0 else 0)
     if softness == 0:
         assert np.array_equal(alpha, mask)
 
 
-def test_soft_alpha_is_a_straight_line():
-    alpha = soft_alpha(np.arange(256, dtype=np.uint8)[None], 0.5, 50)[0].astype(float)
+def test_soft_alpha_is_a_straight_line_along_a_clear_edge():
+    alpha = soft_alpha(between_extremes(np.arange(256, dtype=np.uint8)), 0.5, 50)[:, 1].astype(float)
     exact = np.clip((np.arange(256) - 78) / 100, 0, 1) * 255  # from 128 - 50 to 128 + 50
     assert np.abs(alpha - exact).max() <= 0.5
+
+
+def test_what_is_unsure_over_a_wide_area_is_no_haze():
+    rng = np.random.default_rng(0)
+    levels = rng.integers(110, 146, (90, 90)).astype(np.uint8)  # a skirt of which the network cannot decide
+    levels[:, :20], levels[:, -20:] = 255, 0
+    alpha = soft_alpha(levels, 0.5, SOFTNESS)
+    far = alpha[:, 20 + draw.CONTRAST_REACH + 1 : -20 - draw.CONTRAST_REACH - 1]
+    assert ((far > 0) & (far < 255)).mean() < 0.05  # the one level at the threshold itself
+    assert 0.3 < (far == 255).mean() < 0.7
+    assert ((alpha[:, 20:-20] > 0) & (alpha[:, 20:-20] < 255)).any()
+
+
+@pytest.mark.parametrize("shape", [(1, 300), (37, 61), (1111, 23), (5, 1), (9, 1700)])
+def test_contrast_against_every_pixel_around(shape):
+    rng = np.random.default_rng(shape[0])
+    small = Image.fromarray(rng.integers(0, 256, (shape[0] // 9 + 1, shape[1] // 9 + 1), dtype=np.uint8))
+    levels = np.asarray(small.resize(shape[::-1], Image.Resampling.BICUBIC)).astype(int)
+    side, reach = -(-max(shape) // 540), draw.CONTRAST_REACH
+    found = draw.contrast(levels.astype(np.uint8))
+    assert found.shape == tuple(-(-n // side) for n in shape)
+    for row, column in np.ndindex(*found.shape):
+        top, left = max(row - reach, 0) * side, max(column - reach, 0) * side
+        around = levels[top : (row + reach + 1) * side, left : (column + reach + 1) * side]
+        assert found[row, column] == around.max() - around.min()
+
+
+@pytest.mark.parametrize("shape", [(40, 61), (1111, 23)])
+def test_soft_alpha_against_its_formula(shape):
+    rng = np.random.default_rng(1)
+    small = Image.fromarray(rng.integers(0, 256, (shape[0] // 9 + 1, shape[1] // 9 + 1), dtype=np.uint8))
+    levels = np.asarray(small.resize(shape[::-1], Image.Resampling.BICUBIC))
+    side, around, alpha = -(-max(shape) // 540), draw.contrast(levels), soft_alpha(levels, 0.4, 90)
+    for row, column in np.ndindex(*shape):
+        level, contrast = int(levels[row, column]), int(around[row // side, column // side])
+        width = 90 * contrast * contrast // (255 * 255)  # 255 * 0.4 is 102, and 90 levels below it are some
+        wanted = 255 * (level >= 102) if width == 0 else (255 * (level - 102 + width) + width) // (2 * width)
+        assert alpha[row, column] == min(max(wanted, 0), 255)
 
 
 @pytest.mark.parametrize("reach", [1, 3])

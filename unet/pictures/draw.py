@@ -20,6 +20,8 @@ OVERLAY_OPACITY = 0.5
 MAX_SOFTNESS = 127  # levels of the probability map
 SOFTNESS = 64
 STRIP_PIXELS = 2**16  # drawn at a time
+CONTRAST_LONGEST = 540  # blocks of the longer side in which the contrast of a probability map is measured
+CONTRAST_REACH = 8  # blocks in each direction; 8 of 540 are about four pixels of what the network sees
 OUTLINE_UNIT = 400  # pixels of the longer side for each pixel of an outline's width
 
 
@@ -31,7 +33,7 @@ class Style:
     opacity: float = OVERLAY_OPACITY  # of the overlay, 0..1
     outline: bool = False  # whether the overlay's edge is drawn
     invert: bool = False  # whether foreground and background are swapped
-    softness: int = SOFTNESS  # half the width of the cut-out's edge, in levels 0..MAX_SOFTNESS; 0 is a hard edge
+    softness: int = SOFTNESS  # half the width of a cut-out's clear edge, in levels 0..MAX_SOFTNESS; 0 is a hard edge
 
 
 DEFAULT_STYLE = Style()
@@ -170,23 +172,70 @@ def overlay(
 
 
 def soft_alpha(prob8: np.ndarray, threshold: float, softness: int) -> np.ndarray:
-    """Alpha, (H, W) uint8, that rises linearly around the threshold instead of in one step.
+    """Alpha, (H, W) uint8, that rises linearly around the threshold instead of in one step, along clear edges.
 
-    With `t = ceil(255 * threshold)` and `w = min(softness, t, 255 - t)` a level p of `prob8` (H, W) uint8 becomes
+    With `t = ceil(255 * threshold)`, the `contrast` c around a pixel and
+    `w = min(softness, t, 255 - t) * c**2 // 255**2`, a level p of `prob8` (H, W) uint8 becomes
     `(255 * (p - t + w) + w) // (2 * w)`, clamped to 0..255. It is at least 128 exactly where the mask is 255. Where w
-    is 0, it is the mask itself. `threshold` is 0..1; `softness`, 0..127, is half the width of the edge in levels.
+    is 0, it is the mask itself: what the network is unsure of over a wide area is shown or not, but not as a haze.
+    `threshold` is 0..1; `softness`, 0..127, is half the width of a clear edge in levels.
 
     Raises:
         ConfigError: The threshold is outside 0..1.
     """
-    levels = np.arange(256, dtype=np.int32)
-    lowest = math.ceil(255 * check_threshold(threshold))
-    width = min(softness, lowest, 255 - lowest)
-    if width == 0:
-        return mask_from_prob(prob8, threshold)
-    table = ((255 * (levels - lowest + width) + width) // (2 * width)).clip(0, 255).astype(np.uint8)  # (256,)
-    alpha: np.ndarray = table[prob8]
+    alpha = mask_from_prob(prob8, threshold)
+    lowest = math.ceil(255 * threshold)
+    widest = min(softness, lowest, 255 - lowest)
+    if widest == 0:
+        return alpha
+    above, width = np.arange(256) - lowest, np.arange(1, widest + 1)[:, None]
+    tables = np.vstack(
+        [np.where(above >= 0, 255, 0), ((255 * (above + width) + width) // (2 * width)).clip(0, 255)]
+    ).astype(np.uint8)  # (widest + 1, 256)
+    factor = _block(*prob8.shape)
+    widths = widest * contrast(prob8).astype(np.int32) ** 2 // 255**2
+    for rows in _strips(prob8):
+        part = prob8[rows]
+        # Levels that no width changes are left to the mask; those below wrap around.
+        places = np.flatnonzero(part - np.uint8(lowest - widest) <= 2 * widest)
+        y, x = np.divmod(places, part.shape[1])
+        near = widths[(y + rows.start) // factor, x // factor]
+        alpha[rows].reshape(-1)[places] = tables[near, part.reshape(-1)[places]]
     return alpha
+
+
+def contrast(prob8: np.ndarray) -> np.ndarray:
+    """Highest less lowest level around each block of a probability map, (h, w) uint8, of `prob8` (H, W) uint8.
+
+    Blocks are squares of as many pixels as leave at most CONTRAST_LONGEST blocks to the longer side; those at the right
+    and the bottom may be cut off. Around means in the square of CONTRAST_REACH blocks in every direction.
+    """
+    factor = _block(*prob8.shape)
+    highest, lowest = (_extremes(prob8, factor, function) for function in (np.maximum, np.minimum))
+    around: np.ndarray = highest - lowest
+    return around
+
+
+def _block(height: int, width: int) -> int:
+    return -(-max(height, width) // CONTRAST_LONGEST)
+
+
+def _extremes(prob8: np.ndarray, factor: int, function: np.ufunc) -> np.ndarray:
+    """The extreme level within the reach of each block; `function` is np.maximum or np.minimum."""
+    values = prob8
+    for _ in range(2):  # rows, then columns
+        found = values[::factor].copy()
+        for offset in range(1, factor):  # much faster than a reduction over short axes
+            part = values[offset::factor]
+            function(found[: len(part)], part, out=found[: len(part)])
+        values = found.T
+    for _ in range(2):
+        found = values.copy()
+        for step in range(1, min(CONTRAST_REACH, len(values) - 1) + 1):
+            function(found[step:], values[:-step], out=found[step:])
+            function(found[:-step], values[step:], out=found[:-step])
+        values = found.T
+    return values
 
 
 def outline_width(height: int, width: int) -> int:

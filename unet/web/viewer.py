@@ -26,7 +26,15 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from unet.pictures.classes import ClassTable, hex_colour
-from unet.pictures.draw import MAX_SOFTNESS, OUTLINE_UNIT, OVERLAY_COLOR, OVERLAY_OPACITY, SOFTNESS
+from unet.pictures.draw import (
+    CONTRAST_LONGEST,
+    CONTRAST_REACH,
+    MAX_SOFTNESS,
+    OUTLINE_UNIT,
+    OVERLAY_COLOR,
+    OVERLAY_OPACITY,
+    SOFTNESS,
+)
 from unet.web.download import Download
 from unet.web.gradio_compat import API_PREFIX
 from unet.web.viewer_value import ViewerValue
@@ -119,6 +127,7 @@ class Viewer(gr.HTML):
             "color": "#" + bytes(OVERLAY_COLOR).hex(),
             "opacity": OVERLAY_OPACITY,
             "outlineUnit": OUTLINE_UNIT,
+            "contrast": {"longest": CONTRAST_LONGEST, "reach": CONTRAST_REACH},
             "softness": SOFTNESS,
             "maxSoftness": MAX_SOFTNESS,
             "modules": MODULES_PATH,

@@ -25,16 +25,62 @@ export function maskTable(threshold, invert) {
   return Uint8Array.from({ length: 256 }, (_, level) => (level >= lowest !== invert ? 255 : 0));
 }
 
-/** Like `maskTable`, but rising linearly over `softness` levels on both sides of the threshold. */
-export function alphaTable(threshold, softness, invert) {
-  const lowest = lowestLevel(threshold);
-  const width = Math.min(softness, lowest, 255 - lowest);
-  if (width === 0) return maskTable(threshold, invert);
+/** Alpha of the levels of pixels whose edge is `width` levels wide on both sides of the threshold. */
+function alphaTable(lowest, width) {
   return Uint8Array.from({ length: 256 }, (_, level) => {
+    if (width === 0) return level >= lowest ? 255 : 0;
     const alpha = Math.floor((255 * (level - lowest + width) + width) / (2 * width));
-    const clamped = Math.max(0, Math.min(255, alpha));
-    return invert ? 255 - clamped : clamped;
+    return Math.max(0, Math.min(255, alpha));
   });
+}
+
+/**
+ * The alpha of a cut-out: `table` has 256 entries for each width of the edge, from 0 up, and `start` tells for each
+ * contrast around a pixel where the entries of its width begin.
+ */
+export function softEdge(threshold, softness, invert) {
+  const lowest = lowestLevel(threshold);
+  const widest = Math.min(softness, lowest, 255 - lowest);
+  const table = new Uint8Array(256 * (widest + 1));
+  for (let width = 0; width <= widest; width += 1) table.set(alphaTable(lowest, width), 256 * width);
+  if (invert) table.forEach((alpha, at) => (table[at] = 255 - alpha));
+  const start = Uint32Array.from({ length: 256 }, (_, c) => 256 * Math.floor((widest * c * c) / (255 * 255)));
+  return { table, start };
+}
+
+/** The extreme of each block of `side` x `side` values, and then of the blocks within `reach`. */
+function extremes(prob, width, side, reach, choose) {
+  const columns = Math.ceil(width / side);
+  const rows = Math.ceil(prob.length / width / side);
+  const blocks = Int16Array.from({ length: rows * columns }, () => -1);
+  for (let i = 0, y = 0; i < prob.length; y += 1) {
+    const first = Math.floor(y / side) * columns;
+    for (let column = 0, x = 0; column < columns; column += 1) {
+      let found = blocks[first + column];
+      if (found < 0) found = prob[i];
+      for (const end = Math.min(x + side, width); x < end; x += 1, i += 1) found = choose(found, prob[i]);
+      blocks[first + column] = found;
+    }
+  }
+  const spread = (values, step, along, size) =>
+    values.map((value, i) => {
+      const place = Math.floor(i / step) % size;
+      let found = value;
+      const last = Math.min(place + reach, size - 1);
+      for (let other = Math.max(place - reach, 0); other <= last; other += 1) {
+        found = choose(found, values[i + (other - place) * along]);
+      }
+      return found;
+    });
+  return spread(spread(blocks, columns, columns, rows), 1, 1, columns);
+}
+
+/** Highest less lowest level around each block of the picture; see `contrast` in unet/pictures/draw.py. */
+export function contrastMap(prob, width, { longest, reach }) {
+  const side = Math.ceil(Math.max(width, prob.length / width) / longest);
+  const highest = extremes(prob, width, side, reach, Math.max);
+  const lowest = extremes(prob, width, side, reach, Math.min);
+  return { side, values: Uint8Array.from(highest, (high, at) => high - lowest[at]) };
 }
 
 /** Share of foreground, 0..1, from the picture's histogram of levels. */
@@ -101,18 +147,26 @@ export function greys(table) {
 }
 
 /**
- * Draw the picture with the table's alpha, at most `own`, the picture's own alpha or null. Where the table has less than
- * 255, `colours` replace the picture's, and where `own` has less, those of `straight`, without any white under them;
- * where nothing is visible, the colour is 0.
+ * Draw the picture with the alpha of `edge` (from `softEdge`) by `contrast` (from `contrastMap`), at most `own`, the
+ * picture's own alpha or null. Below 255 of the edge's alpha, `colours` replace the picture's, and where `own` has less,
+ * those of `straight`, without any white under them; where nothing is visible, the colour is 0.
  */
-export function drawCutout(target, picture, colours, prob, table, own, straight) {
-  const alphas = Uint32Array.from(table, (alpha) => (alpha << 24) >>> 0);
-  const opaque = Int32Array.from(table, (alpha) => (alpha === 255 ? -1 : 0));
-  const visible = Int32Array.from(table, (alpha) => (alpha === 0 ? 0 : 0xffffff));
-  for (let i = 0; i < target.length; i += 1) {
-    const level = prob[i];
-    const color = colours[i] ^ ((colours[i] ^ picture[i]) & opaque[level]);
-    target[i] = (color & visible[level]) | alphas[level];
+export function drawCutout(target, { picture, prob, own, width }, colours, straight, edge, contrast) {
+  const alphas = Uint32Array.from(edge.table, (alpha) => (alpha << 24) >>> 0);
+  const opaque = Int32Array.from(edge.table, (alpha) => (alpha === 255 ? -1 : 0));
+  const visible = Int32Array.from(edge.table, (alpha) => (alpha === 0 ? 0 : 0xffffff));
+  const { side, values } = contrast;
+  const columns = Math.ceil(width / side);
+  for (let i = 0, y = 0; i < target.length; y += 1) {
+    let block = Math.floor(y / side) * columns;
+    for (let x = 0; x < width; block += 1) {
+      const start = edge.start[values[block]];
+      for (const end = Math.min(x + side, width); x < end; x += 1, i += 1) {
+        const at = start + prob[i];
+        const color = colours[i] ^ ((colours[i] ^ picture[i]) & opaque[at]);
+        target[i] = (color & visible[at]) | alphas[at];
+      }
+    }
   }
   if (!own) return;
   for (let i = 0; i < target.length; i += 1) {

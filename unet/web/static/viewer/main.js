@@ -42,7 +42,7 @@ class Viewer {
     this.clickBar = find(".bar.clicks");
     this.clickBar.hidden = !this.takesClicks;
     this.replaced = new Set(); // URLs of earlier pictures
-    this.painter = new Painter(find("canvas.picture"), find("canvas.main"), options.outlineUnit);
+    this.painter = new Painter(find("canvas.picture"), find("canvas.main"), options);
     this.stage = new Stage(root, new Camera(), () => this.#request("place"));
     this.settings = new Settings(root, options, () => this.#applySettings());
     this.clicks = new Clicks((clicks) => this.#point(clicks), () => this.#showClicks());

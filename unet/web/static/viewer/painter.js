@@ -1,7 +1,7 @@
 // Paints the canvases: the picture once, the result after every change.
 
 import {
-  alphaTable,
+  contrastMap,
   drawClasses,
   drawCutout,
   drawLevels,
@@ -11,15 +11,17 @@ import {
   greys,
   maskTable,
   outlineWidth,
+  softEdge,
   tint,
 } from "./drawing.js";
 import { HEAT } from "./heat.js";
 
 export class Painter {
-  constructor(before, main, outlineUnit) {
+  constructor(before, main, { outlineUnit, contrast }) {
     this.before = before;
     this.main = main;
     this.unit = outlineUnit;
+    this.contrastOptions = contrast;
     this.scene = null;
   }
 
@@ -37,7 +39,7 @@ export class Painter {
   }
 
   clear() {
-    this.scene = this.image = this.target = this.tinted = null;
+    this.scene = this.image = this.target = this.tinted = this.contrast = null;
     for (const canvas of [this.before, this.main]) Object.assign(canvas, { width: 1, height: 1 });
     for (const name of Object.keys(this.main.dataset)) delete this.main.dataset[name];
     this.main.setAttribute("aria-label", "No result yet");
@@ -67,13 +69,13 @@ export class Painter {
 
   #drawOne(settings, threshold) {
     const { target } = this;
-    const { picture, colours, prob, own, width, height } = this.scene;
+    const { picture, colours, prob, width, height } = this.scene;
     const { view, color, opacity, invert, softness } = settings;
     if (view === "probability") drawLevels(target, prob, HEAT);
     else if (view === "mask") drawLevels(target, prob, greys(maskTable(threshold, invert)));
     else if (view === "cutout") {
-      const table = alphaTable(threshold, softness, invert);
-      drawCutout(target, picture, invert ? picture : colours, prob, table, own, colours);
+      const edge = softEdge(threshold, softness, invert);
+      drawCutout(target, this.scene, invert ? picture : colours, colours, edge, this.#contrast());
     } else {
       const table = maskTable(threshold, invert);
       drawOverlay(target, picture, this.#tint(color, opacity), prob, table);
@@ -81,6 +83,13 @@ export class Painter {
       if (settings.outline) drawOutline(target, prob, table, width, reach, color);
     }
     return foregroundShare(this.scene.value.histogram, threshold, invert);
+  }
+
+  /** The contrast of the probability map; computed once for each. */
+  #contrast() {
+    const { prob, width } = this.scene;
+    if (this.contrast?.prob !== prob) this.contrast = { prob, ...contrastMap(prob, width, this.contrastOptions) };
+    return this.contrast;
   }
 
   /** The whole picture tinted in the overlay's colour; computed once per picture, colour and opacity. */
