@@ -145,6 +145,8 @@ def validate_classes(run: Run, predictor: Predictor, pairs: Sequence[Pair]) -> d
     empty = np.zeros((len(predictor.table),) * 2, np.int64)  # a process may have no picture
     mine = sum((e.matrix for e in evaluate_classes(predictor, pairs[first::every], _threads(run))), empty)
     scores = class_scores(np.sum(gather_object([mine]), axis=0))
+    if scores.mean_iou is None or scores.pixel_accuracy is None:  # of a stream; folders were looked at before
+        raise TrainingError(f"none of the {len(pairs)} validation pictures has a pixel that counts")
     return {"val_iou": scores.mean_iou, "val_pixel_accuracy": scores.pixel_accuracy}
 
 

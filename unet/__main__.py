@@ -128,9 +128,8 @@ def _predict(args: argparse.Namespace, processes: Processes) -> int:
         if args.clicks and len(tasks) > 1:
             raise ConfigError(f"--click needs exactly one picture, not {len(tasks)}")
         predictor = Predictor.load(args.weights, precision=precision)
-        threshold = predictor.threshold if args.threshold is None else args.threshold
         kind = args.kind or (LABELS if predictor.has_classes else "mask")
-        told = (kind, threshold, args.clicks, Style(softness=args.softness), args.class_name)
+        told = (kind, args.threshold, args.clicks, Style(softness=args.softness), args.class_name)
         mine, status = processes.share(tasks), 0
         for task, error, notices in predict_pictures(predictor, mine, *told):
             for notice in notices:

@@ -60,7 +60,7 @@ def test_a_class_that_is_answered_but_never_true_counts_and_one_that_is_neither_
 
 def test_nothing_but_unknown_pixels():
     scores = class_scores(confusion(np.zeros((2, 2), np.uint8), np.full((2, 2), 255, np.uint8), 3))
-    assert (scores.mean_iou, scores.pixel_accuracy, scores.iou) == (1, 1, (None, None, None))
+    assert (scores.mean_iou, scores.pixel_accuracy, scores.iou) == (None, None, (None, None, None))
 
 
 def test_two_classes_are_the_binary_task():

@@ -167,6 +167,29 @@ def test_sizes_that_do_not_suit_the_network_are_named(weights, tmp_path, size):
     assert not (tmp_path / "unet.onnx").exists()
 
 
+def test_heights_and_widths_may_differ_and_classes_have_their_own_by_default(tmp_path):
+    table = ClassTable((SegmentClass(0, "road"), SegmentClass(1, "sky")))
+    save_weights(tmp_path / "w", UNet(widths=(4, 8), out_channels=2), replace(CONFIG, size=(24, 40), classes=table))
+    save_weights(tmp_path / "one", UNet(widths=(4, 8)), replace(CONFIG, size=(24, 40)))
+    command = ["export", "--output", str(tmp_path / "unet.onnx"), "--weights"]
+    for folder, options, shape in (
+        ("w", [], (2, 24, 40)),
+        ("w", ["--size", "32x48"], (2, 32, 48)),
+        ("one", [], (1, 320, 320)),
+    ):
+        assert main([*command, str(tmp_path / folder), *options]) == 0
+        session = onnxruntime.InferenceSession(str(tmp_path / "unet.onnx"), providers=["CPUExecutionProvider"])
+        assert json.loads(session.get_modelmeta().custom_metadata_map["size"]) == list(shape[1:])
+        (prob,) = session.run(None, {"image": np.zeros((1, 3, *shape[1:]), np.float32)})
+        assert prob.shape == (1, *shape)
+
+
+def test_a_size_that_is_none_is_wrong_usage(tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        main(["export", "--output", str(tmp_path / "unet.onnx"), "--size", "wide"])
+    assert "--size: should be a number of pixels, or HEIGHTxWIDTH, not 'wide'" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("name", ["onnx", "onnxscript"])
 def test_a_missing_package_is_named_before_anything_is_read(monkeypatch, tmp_path, name):
     monkeypatch.setitem(sys.modules, name, None)

@@ -73,6 +73,7 @@ def test_folder_holds_only_what_was_written(folder):
         ({"widths": [4, 9]}, "has shape"),
         ({"encoder": "vgg"}, "unknown encoder 'vgg'"),
         ({"clicks": "yes"}, "clicks should be true or false"),
+        ({"out_channels": 3}, "lacks the field classes, which names the 3 outputs"),
         ({"flip": "yes"}, "flip should be true or false"),
         ({"preprocessing": {"size": [32, 48], "mean": [0, 0, 0]}}, "size, mean and std"),
         ({"preprocessing": {"size": [0, 48], "mean": [0, 0, 0], "std": [1, 1, 1]}}, "size should be"),

@@ -35,6 +35,20 @@ def test_beside_a_background_the_first_colours_are_those_of_okabe_and_ito():
     assert [tuple(colour) for colour in table.colours.tolist()] == [BLACK, *OKABE_ITO[:2]]
 
 
+@pytest.mark.parametrize("names", [("background", "car", "tree"), ("road", "car", "tree")])
+@pytest.mark.parametrize("colour", [(0, 0, 0), (230, 159, 0), (86, 180, 233)])
+def test_no_default_colour_is_one_of_what_counts_nowhere(names, colour):
+    table = ClassTable(tuple(SegmentClass(n, name) for n, name in enumerate(names)), (SegmentClass(9, "void", colour),))
+    assert colour not in map(tuple, table.colours.tolist())
+    again = ClassTable.from_json(**table.as_json())
+    np.testing.assert_array_equal(again.colours, table.colours)
+
+
+def test_a_class_without_a_name_is_refused():
+    with pytest.raises(ConfigError, match="the class of id 4 has no name"):
+        ClassTable((SegmentClass(0, "sky"), SegmentClass(4, " ")))
+
+
 def test_a_class_is_found_by_its_name_capitals_aside():
     assert (TABLE.label("Sky"), TABLE.label("road SIGN")) == (0, 2)
     both = ClassTable((SegmentClass(0, "a"), SegmentClass(1, "A")))

@@ -1,5 +1,7 @@
 """A predictor of weights with classes, and what `unet predict` writes of them."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 import torch
@@ -85,6 +87,21 @@ def test_strips_make_no_difference(monkeypatch):
     assert (upsample_labels(probs, (75, 90)) != whole).mean() < 0.001  # floats at a seam may round otherwise
 
 
+def test_bands_make_no_difference_and_memory_does_not_grow_with_classes(monkeypatch):
+    probs = np.random.default_rng(2).random((4, 12, 20)).astype(np.float32)
+    whole = upsample_labels(probs, (75, 90))
+    monkeypatch.setattr("unet.prediction.upsampling.BAND_PIXELS", 11 * 90)
+    np.testing.assert_array_equal(upsample_labels(probs, (75, 90)), whole)
+    peaks = []
+    for count in (2, 60):
+        many = np.random.default_rng(3).random((count, 100, 100)).astype(np.float32)
+        tracemalloc.start()
+        upsample_labels(many, (400, 600))
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] < 1.1 * peaks[0]
+
+
 def test_binary_weights_tell_background_and_foreground(tiny_weights):
     predictor, rgb = Predictor.load(tiny_weights), draw_pair(2)[0]
     assert not predictor.has_classes
@@ -119,6 +136,20 @@ def test_ids_above_255_are_written_in_16_bits(photo, tmp_path):
     pixels, mode = written(made, photo)
     assert mode == "I;16"
     assert set(np.unique(pixels)) <= {0, 4, 9, 20000}
+
+
+@pytest.mark.parametrize("threshold", [0.1, 0.9])
+def test_label_maps_of_binary_weights_are_at_the_threshold_given(tiny_weights, photo, threshold):
+    arguments = ("--precision", "fp32", "--threshold", str(threshold))
+    labels, _ = written(tiny_weights, photo, "--kind", "labels", *arguments)
+    mask, _ = written(tiny_weights, photo, "--kind", "mask", *arguments)
+    np.testing.assert_array_equal(labels * 255, mask)
+
+
+@pytest.mark.parametrize("kind", ["labels", "overlay"])
+def test_all_classes_have_no_threshold(folder, photo, capsys, kind):
+    assert written(folder, photo, "--kind", kind, "--threshold", "0.4") is None
+    assert f"--kind {kind} shows the most probable class, at no threshold; leave out" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("kind", ["mask", "prob", "cutout", "overlay"])

@@ -77,6 +77,28 @@ def test_a_precision_with_other_masks_is_not_chosen(monkeypatch, tmp_path):
     assert choose(tmp_path) == "mixed"
 
 
+@pytest.mark.parametrize(("changed", "chosen"), [(1, "mixed"), (0, "bf16")])
+def test_of_classes_the_most_probable_one_must_be_the_same(monkeypatch, tmp_path, changed, chosen):
+    """Class 0 is the largest, with a logit below 0 and the others near it; bf16 has another one in one row of 16."""
+    Machine(monkeypatch, {"fp32": 0.03, "mixed": 0.02, "bf16": 0.01})
+    timed = precision.cast
+
+    def of_three_classes(model, name):
+        forward, dtype = timed(model, name)
+
+        def logits(x):
+            answer = forward(x).expand(-1, 3, -1, -1).clone()
+            answer[:] = torch.tensor([-0.5, -0.6, -0.7])[:, None, None]
+            if name == "bf16":
+                answer[:, 1, :changed] = -0.4
+            return answer
+
+        return logits, dtype
+
+    monkeypatch.setattr(precision, "cast", of_three_classes)
+    assert choose(tmp_path) == chosen
+
+
 def test_one_disturbance_does_not_decide(monkeypatch, tmp_path):
     """The clock lies once: float32 seems ten times as slow as it is."""
     Machine(monkeypatch, {"fp32": [0.02] * 5 + [0.2] + [0.02] * 9, "mixed": 0.03, "bf16": 0.03})

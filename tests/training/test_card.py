@@ -206,6 +206,17 @@ def test_the_onnx_file_is_described_where_there_is_one(facts, tmp_path, repo, co
         assert ("onnx" in card.data.tags) == onnx
 
 
+def test_the_onnx_file_of_classes_has_their_size_and_is_not_for_rembg(facts, tmp_path):
+    table = ClassTable(tuple(SegmentClass(n, name) for n, name in enumerate(("sky", "road", "tree"))))
+    config = replace(facts.config, classes=table, scores={"val": {"pictures": 3, "mean_iou": 0.5}})
+    write_card(tmp_path, replace(facts, config=config, onnx=True))
+    text = (tmp_path / "README.md").read_text(encoding="utf-8")
+    assert "`prob` (B, 3, 208, 272) are the probabilities of the classes" in text
+    assert "`classes` and `ids` stand as JSON" in text
+    assert "rembg" not in text
+    assert "foreground" not in text.split("## ONNX")[1].split("##")[0]
+
+
 def test_the_snippets_run_as_printed(facts, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     torch.manual_seed(0)

@@ -22,6 +22,8 @@ def test_a_confusion_plot_is_larger_for_more_classes_and_the_same_each_time(tmp_
     assert Image.open(tmp_path / "many.png").width > 2 * Image.open(tmp_path / "a.png").width
     plot_confusion(100 * matrix, NAMES, tmp_path / "more.png")  # shares, not counts
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "more.png").read_bytes()
+    plot_confusion(np.eye(254), [f"class {n}" for n in range(254)], tmp_path / "all.png")
+    assert Image.open(tmp_path / "all.png").width < 6000
     with pytest.raises(TrainingError, match="no pixels"):
         plot_confusion(np.zeros((3, 3)), NAMES, tmp_path / "x.png")
 

@@ -161,6 +161,32 @@ def test_balanced_loss_is_trained_with_and_named_on_the_card(street, tmp_path):
     assert abs(first_loss["dice"] - first_loss["balanced"]) > 1e-3
 
 
+def unlabelled(folder, part):
+    """Masks of a part without one pixel that counts, as public test sets have them."""
+    for mask in (folder / part).glob("*_mask.png"):
+        with Image.open(mask) as image:
+            nothing = Image.new(image.mode, image.size, 255)
+        nothing.save(mask)
+
+
+def test_a_test_part_without_labels_ends_no_training_and_is_not_scored(tmp_path):
+    roboflow(tmp_path / "set")
+    unlabelled(tmp_path / "set", "test")
+    train(tmp_path, "--data", tmp_path / "set", *SMALL, "--epochs", 1, "--output", "w", "--run-dir", "r")
+    scores = json.loads((tmp_path / "w/config.json").read_text())["scores"]
+    assert scores["test"]["mean_iou"] is None
+    assert scores["val"]["mean_iou"] is not None
+    assert (tmp_path / "w/confusion.png").exists()
+    assert "| n/a | n/a |" in (tmp_path / "w/README.md").read_text()
+
+
+def test_validation_without_labels_is_refused_before_the_first_step(tmp_path):
+    roboflow(tmp_path / "set")
+    unlabelled(tmp_path / "set", "valid")
+    stderr = train(tmp_path, "--data", tmp_path / "set", *SMALL, "--epochs", 1, status=1)
+    assert "no validation picture (3) has a pixel that counts" in stderr
+
+
 def test_weights_of_another_task_start_a_run_without_their_head(street, tmp_path):
     save_weights(tmp_path / "before", UNet(widths=(4, 8)), WeightsConfig(size=(32, 32)))
     same = ClassTable(tuple(SegmentClass(n, name) for n, name in enumerate(("background", "car", "road"))))

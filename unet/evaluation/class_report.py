@@ -52,7 +52,8 @@ class ClassReport:
 def class_report(evaluated: Sequence[EvaluatedClasses], table: ClassTable, **told: Any) -> ClassReport:
     """The report of pictures that were counted one by one; `told` are the report's first fields."""
     empty = np.zeros((len(table), len(table)), np.int64)
-    ranked = sorted((class_scores(e.matrix).mean_iou, e.stem) for e in evaluated)
+    means = ((class_scores(e.matrix).mean_iou, e.stem) for e in evaluated)
+    ranked = sorted((mean, stem) for mean, stem in means if mean is not None)
     return ClassReport(
         **told,
         pictures=len(evaluated),
@@ -71,14 +72,18 @@ def class_text(report: ClassReport) -> str:
         f"data      {report.data}, {report.split}: {report.pictures} pictures",
         f"masks     {report.reading}",
         "",
-        *(f"{label:<{width}}{content['metrics'][name]:9.4f}" for name, label in METRIC_LABELS.items()),
+        *(f"{label:<{width}}{_cell(content['metrics'][name]):>9}" for name, label in METRIC_LABELS.items()),
         "",
         f"{'class':<{width}}{'pixels':>9}{'IoU':>9}{'precision':>11}{'recall':>9}",
     ]
     for row in content["classes"]:
-        iou, precision, recall = ("n/a" if row[n] is None else f"{row[n]:.4f}" for n in ("iou", "precision", "recall"))
+        iou, precision, recall = (_cell(row[name]) for name in ("iou", "precision", "recall"))
         lines.append(f"{row['name']:<{width}}{row['pixels']:9.2%}{iou:>9}{precision:>11}{recall:>9}")
     wide = max([14, *(len(stem) for stem, _ in report.worst)])
     lines += ["", f"{'worst pictures':<{wide}}{'mean IoU':>10}"]
     lines += [f"{stem:<{wide}}{value:10.4f}" for stem, value in report.worst]
     return "\n".join(lines)
+
+
+def _cell(value: float | None) -> str:
+    return "n/a" if value is None else f"{value:.4f}"

@@ -19,8 +19,8 @@ METRIC_LABELS = {"mean_iou": "mean IoU", "pixel_accuracy": "pixel accuracy"}
 class ClassScores:
     """Scores 0..1 of a set; those of single classes by label, None of a class that has no pixel to measure."""
 
-    mean_iou: float  # over the classes that occur in truth or answer
-    pixel_accuracy: float  # share of the known pixels that have the right class
+    mean_iou: float | None  # over the classes that occur in truth or answer; None without any pixel
+    pixel_accuracy: float | None  # share of the known pixels that have the right class; None without any
     iou: tuple[float | None, ...]
     precision: tuple[float | None, ...]
     recall: tuple[float | None, ...]
@@ -53,15 +53,15 @@ def confusion(labels: np.ndarray, target: np.ndarray, classes: int) -> np.ndarra
 
 
 def class_scores(matrix: np.ndarray) -> ClassScores:
-    """The scores of a confusion matrix; without any pixel all are 1 or None."""
+    """The scores of a confusion matrix."""
     right, true, answered = np.diag(matrix), matrix.sum(axis=1), matrix.sum(axis=0)
     union = true + answered - right
     ious = _shares(right, union)
     present = [value for value in ious if value is not None]
     total = int(matrix.sum())
     return ClassScores(
-        mean_iou=float(np.mean(present)) if present else 1.0,
-        pixel_accuracy=int(right.sum()) / total if total else 1.0,
+        mean_iou=float(np.mean(present)) if present else None,
+        pixel_accuracy=int(right.sum()) / total if total else None,
         iou=ious,
         precision=_shares(right, answered),
         recall=_shares(right, true),

@@ -18,6 +18,7 @@ from unet.hub.file_names import WEIGHTS_FILE
 from unet.hub.source import locate
 from unet.network import ONNX_SIZE
 from unet.network.folding import fold_batchnorm
+from unet.network.sizes import Size, height_and_width, size_name
 from unet.network.unet import UNet
 from unet.network.weights import MAX_SIDE, WeightsConfig, load_weights, write_whole
 from unet.pictures.classes import FOREGROUND_TABLE
@@ -77,20 +78,25 @@ def check_output(output: Path) -> None:
         raise ConfigError(f"{output}: there is no folder {output.parent}; create it first")
 
 
+def onnx_size(config: WeightsConfig) -> tuple[int, int]:
+    """Height and width of the pictures if nothing else is said: what rembg feeds, or with classes what they see."""
+    return config.size if config.classes else height_and_width(ONNX_SIZE)
+
+
 def export_onnx(
-    source: str | Path, output: Path, *, size: int = ONNX_SIZE, mirror: bool | None = None, name: str | None = None
+    source: str | Path, output: Path, *, size: Size | None = None, mirror: bool | None = None, name: str | None = None
 ) -> None:
     """Write the network of a weights folder or Hub model as one ONNX file, whole or not at all.
 
-    The file's input `image` is a batch (B, 3, `size`, `size`) of pictures in 0..1, less `mean` and divided by `std`;
-    its output `prob` (B, 1, `size`, `size`) is the probability of foreground, or (B, C, `size`, `size`) that of each
-    class. Its metadata hold, as JSON, `classes` (their names) and their `ids`, `mean`, `std`, `threshold` and `size`,
-    and as text `source` and the `sha256` of the weights file.
+    The file's input `image` is a batch (B, 3, H, W) of pictures in 0..1, less `mean` and divided by `std`; its output
+    `prob` (B, 1, H, W) is the probability of foreground, or (B, C, H, W) that of each class. Its
+    metadata hold, as JSON, `classes` (their names) and their `ids`, `mean`, `std`, `threshold` and `size`, and as text
+    `source` and the `sha256` of the weights file.
 
     Args:
         source: Weights, as for `unet.hub.source.locate`.
         output: The file to write, which ends in .onnx.
-        size: Height and width of the pictures, in pixels.
+        size: Height and width of the pictures, in pixels; see `onnx_size` for the default.
         mirror: Whether probabilities are the mean of the picture's and its mirror image's, which takes twice the time;
             by default as the weights' config.json says.
         name: What the metadata call the source; by default the folder's name, or the Hub model and its commit.
@@ -105,24 +111,28 @@ def export_onnx(
     location = locate(source)
     model, config = load_weights(location.folder)
     smallest = model.contracting.strides[-1]
-    if not smallest <= size <= MAX_SIDE:
-        raise ConfigError(f"size {size}: {location.name} takes pictures of {smallest} to {MAX_SIDE} pixels a side")
+    sides = onnx_size(config) if size is None else height_and_width(size)
+    if not smallest <= min(sides) <= max(sides) <= MAX_SIDE:
+        raise ConfigError(
+            f"size {size_name(sides if size is None else size)}: {location.name} takes pictures of {smallest} to "
+            f"{MAX_SIDE} pixels a side"
+        )
     local = location.folder.resolve().name if location.revision is None else location.name
     digest = sha256((location.folder / WEIGHTS_FILE).read_bytes()).hexdigest()
     mirror = config.flip if mirror is None else mirror
     graph = ProbabilityGraph(model, mirror, config.classes is not None).eval()
-    facts = {**_facts(config, size), "source": name or local, "sha256": digest}
-    content = _onnx_bytes(graph, torch.zeros(2, model.in_channels, size, size), facts)
+    facts = {**_facts(config, sides), "source": name or local, "sha256": digest}
+    content = _onnx_bytes(graph, torch.zeros(2, model.in_channels, *sides), facts)
     try:
         write_whole(output, content)
     except OSError as error:
         raise ConfigError(f"{output}: could not be written ({error.strerror or error})") from error
 
 
-def _facts(config: WeightsConfig, size: int) -> dict[str, str]:
+def _facts(config: WeightsConfig, size: tuple[int, int]) -> dict[str, str]:
     """What a program must know to use the graph, each as JSON."""
     table = config.classes or FOREGROUND_TABLE
-    facts = {"mean": config.mean, "std": config.std, "threshold": config.threshold, "size": (size, size)}
+    facts = {"mean": config.mean, "std": config.std, "threshold": config.threshold, "size": size}
     return {
         key: json.dumps(value) for key, value in {"classes": table.names, "ids": table.ids.tolist(), **facts}.items()
     }

@@ -96,13 +96,14 @@ def config_from_json(content: Any, file: str) -> tuple[dict[str, Any], WeightsCo
     reading = content.get("reading", {})  # absent from weights written before it was decided for a folder
     valid = isinstance(reading, dict) and all(isinstance(row, dict) for row in reading.values())
     check(valid, "reading should hold an object for each data set")
-    classes = None
+    classes, outputs = None, network["out_channels"]
+    check("classes" in content or outputs == 1, f"lacks the field classes, which names the {outputs} outputs")
     if "classes" in content:
         try:
             classes = ClassTable.from_json(content["classes"], content.get("void", []))
         except ConfigError as error:
             raise WeightsError(f"{file}: {error}") from error
-        outputs = network["out_channels"]
+        check(not clicks, "has clicks and classes; clicks mean one object")
         check(len(classes) == outputs, f"classes should be {outputs}, one for each of out_channels, not {len(classes)}")
     height, width = size
     numbers = (tuple(mean), tuple(std), flip, float(threshold))

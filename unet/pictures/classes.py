@@ -36,8 +36,8 @@ class ClassTable:
     """The classes of a task, in the order of the network's outputs: a label is a place in `classes`.
 
     Raises:
-        ConfigError: There are fewer than two classes or more than 254; an id, a name or a colour stands there twice; or
-            an id is outside 0..65535.
+        ConfigError: There are fewer than two classes or more than 254; an id, a name or a colour stands there twice; a
+            name is empty; or an id is outside 0..65535.
     """
 
     classes: tuple[SegmentClass, ...]
@@ -58,6 +58,8 @@ class ClassTable:
         ):
             if twice := sorted({value for value in values if values.count(value) > 1}):
                 raise ConfigError(f"the {what} {', '.join(twice)} stand for two classes; give each its own")
+        if nameless := [c.id for c in every if not c.name.strip()]:
+            raise ConfigError(f"the class of id {nameless[0]} has no name; give it one")
         if wrong := [c for c in every if not 0 <= c.id <= MAX_ID]:
             raise ConfigError(f"the id {wrong[0].id} of {wrong[0].name} is outside 0..{MAX_ID}")
 
@@ -83,12 +85,13 @@ class ClassTable:
     def colours(self) -> np.ndarray:
         """(n, 3) uint8: colours by label, those of the data, and default ones where it says none.
 
-        Background is black then, as in PASCAL VOC.
+        Background is black then, as in PASCAL VOC. No default is a colour of what counts nowhere.
         """
         given: list[Colour | None] = [c.colour for c in self.classes]
-        if self.background is not None and given[self.background] is None and BLACK not in given:
+        nowhere = [c.colour for c in self.void if c.colour]
+        if self.background is not None and given[self.background] is None and BLACK not in (*given, *nowhere):
             given[self.background] = BLACK
-        others = iter(default_colours(given.count(None), [colour for colour in given if colour]))
+        others = iter(default_colours(given.count(None), [*(colour for colour in given if colour), *nowhere]))
         return np.array([colour or next(others) for colour in given], np.uint8)
 
     def label(self, name: str) -> int:

@@ -122,7 +122,12 @@ def _chunks(tasks: Iterable[Task]) -> Iterator[_Chunk]:
 
 
 def drawing_of(
-    predictor: Predictor, kind: str, threshold: float, clicks: Sequence[Click], style: Style, class_name: str | None
+    predictor: Predictor,
+    kind: str,
+    threshold: float | None,
+    clicks: Sequence[Click],
+    style: Style,
+    class_name: str | None,
 ) -> Callable[[Picture, np.ndarray], bytes]:
     """The function from a picture and its small probabilities to the PNG of one `kind`.
 
@@ -130,7 +135,8 @@ def drawing_of(
     as it shows foreground (see `render`).
 
     Raises:
-        ConfigError: The kind needs a class and none is named, or one is named that it or the weights do not have.
+        ConfigError: The kind needs a class and none is named; one is named that it or the weights do not have; or a
+            threshold is given for all classes, which have none.
     """
     all_classes = kind == LABELS or (predictor.has_classes and kind == "overlay" and class_name is None)
     if all_classes and class_name is not None:
@@ -140,20 +146,24 @@ def drawing_of(
     if predictor.has_classes and class_name is None and not all_classes:
         names = ", ".join(predictor.table.names)
         raise ConfigError(f"--kind {kind} shows one class; name it with --class ({names}), or take --kind labels")
+    if all_classes and predictor.has_classes and threshold is not None:
+        raise ConfigError(f"--kind {kind} shows the most probable class, at no threshold; leave out --threshold")
     label = None if class_name is None else predictor.table.label(class_name)
     if label is not None:
         red, green, blue = predictor.table.colours[label].tolist()
         style = replace(style, color=(red, green, blue))
 
+    level = predictor.threshold if threshold is None else threshold
+
     def draw(picture: Picture, small: np.ndarray) -> bytes:
         if all_classes:
-            labels = predictor.labels(small, (picture.height, picture.width), clicks)
+            labels = predictor.labels(small, (picture.height, picture.width), clicks, threshold)
             if kind == LABELS:
                 return label_map_png(labels, predictor.table)
             return encode_png(tint_classes(picture.rgb, labels, predictor.table, style.opacity))
         one = small if label is None else small[label]  # (h, w)
         prob8 = predictor.upsample(one, (picture.height, picture.width), clicks)
-        return encode_png(render(kind, picture, prob8, threshold, style))
+        return encode_png(render(kind, picture, prob8, level, style))
 
     return draw
 
@@ -162,15 +172,15 @@ def predict_pictures(
     predictor: Predictor,
     tasks: Sequence[Task],
     kind: str,
-    threshold: float,
+    threshold: float | None = None,
     clicks: Sequence[Click] = (),
     style: Style = DEFAULT_STYLE,
     class_name: str | None = None,
 ) -> Iterator[Outcome]:
     """Segment the pictures of `tasks` (see `plan`) and write the results of one `kind` (see `drawing_of`).
 
-    Missing folders are created, existing files overwritten. The `threshold` of the masks is 0..1. The same `clicks`, in
-    pixels, are used for every picture.
+    Missing folders are created, existing files overwritten. The `threshold` of the masks is 0..1, or the
+    weights'. The same `clicks`, in pixels, are used for every picture.
 
     Yields:
         The outcome of each task, in order, once its file is written or an error has prevented that.

@@ -51,7 +51,7 @@ def cast(model: UNet, precision: str) -> tuple[UNet, torch.dtype]:
 def choose_precision(
     model: UNet, size: tuple[int, int], pictures: Callable[[], Tensor], threshold: float, kept: Path | None = None
 ) -> str:
-    """The fastest precision for `model` on this processor whose masks are those of float32.
+    """The fastest precision for `model` on this processor whose masks, or classes, are those of float32.
 
     Args:
         model: The network as it is served, in float32.
@@ -70,11 +70,11 @@ def choose_precision(
     batch = pictures()  # (B, 3, h, w)
     seconds = time_precisions(model, batch[:1])
     chosen = "fp32"
-    exact = _masks(model, "fp32", batch, threshold)
+    exact = _answers(model, "fp32", batch, threshold)
     for precision in sorted(seconds, key=lambda p: seconds[p]):
         if seconds[precision] * GAIN > seconds["fp32"]:
             break
-        if _agree(_masks(model, precision, batch, threshold), exact):
+        if _agree(_answers(model, precision, batch, threshold), exact):
             chosen = precision
             break
     figures = ", ".join(f"{precision} {1000 * spent:.1f} ms" for precision, spent in seconds.items())
@@ -113,18 +113,24 @@ def time_precisions(
     return {precision: statistics.median(values) for precision, values in seconds.items()}
 
 
-def _masks(model: UNet, precision: str, batch: Tensor, threshold: float) -> np.ndarray:
-    """(B, h, w) bool."""
+def _answers(model: UNet, precision: str, batch: Tensor, threshold: float) -> np.ndarray:
+    """(B, h, w): bool masks of one output, or the place of the largest of several, int64."""
     network, dtype = cast(model, precision)
     with torch.inference_mode():
-        prob = network(batch.to(dtype, memory_format=torch.channels_last)).float().sigmoid()  # (B, 1, h, w)
-    masks: np.ndarray = (prob >= threshold).squeeze(1).numpy()
-    return masks
+        logits = network(batch.to(dtype, memory_format=torch.channels_last)).float()  # (B, C, h, w)
+    one = logits.shape[1] == 1
+    answers: np.ndarray = (logits.squeeze(1).sigmoid() >= threshold if one else logits.argmax(dim=1)).numpy()
+    return answers
 
 
-def _agree(masks: np.ndarray, exact: np.ndarray) -> bool:
-    """Whether every mask is the exact one, but for `1 - AGREEMENT` of the area that either covers."""
-    shared, either = (masks & exact).sum((1, 2)), (masks | exact).sum((1, 2))
+def _agree(answers: np.ndarray, exact: np.ndarray) -> bool:
+    """Whether every picture's answer is the exact one, but for a share of `1 - AGREEMENT`.
+
+    It is a share of the area that either mask covers, or with classes of all pixels.
+    """
+    if exact.dtype != bool:
+        return bool(((answers == exact).mean((1, 2)) >= AGREEMENT).all())
+    shared, either = (answers & exact).sum((1, 2)), (answers | exact).sum((1, 2))
     return bool((shared >= AGREEMENT * either).all())
 
 

@@ -223,15 +223,18 @@ class Predictor:
         honour_clicks(prob8, clicks)
         return prob8
 
-    def labels(self, small: np.ndarray, size: tuple[int, int], clicks: Sequence[Click] = ()) -> np.ndarray:
+    def labels(
+        self, small: np.ndarray, size: tuple[int, int], clicks: Sequence[Click] = (), threshold: float | None = None
+    ) -> np.ndarray:
         """The class of each pixel of a picture of `size` (H, W), by its place in `table`: (H, W) uint8.
 
         `small` is what `prob_small` or `probs_small` gave for the picture, with the same clicks. It is the most
-        probable class; without classes, foreground where the mask at the calibrated threshold is.
+        probable class; without classes, foreground where the mask is at `threshold` (0..1), or at the calibrated one.
         """
         if self.has_classes:
             return upsample_labels(small, size)
-        return mask_from_prob(self.upsample(small, size, clicks), self.threshold) // 255
+        threshold = self.threshold if threshold is None else threshold
+        return mask_from_prob(self.upsample(small, size, clicks), threshold) // 255
 
     def prob8(self, rgb: np.ndarray, clicks: Sequence[Click] = ()) -> np.ndarray:
         """The 8-bit probability map of a picture: (H, W) uint8, 255 times the probability of foreground.

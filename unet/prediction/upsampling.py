@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image
 
 STRIP_PIXELS = 2**16  # pixels of the picture in a strip, which fits into the processor's cache
+BAND_PIXELS = 2**21  # pixels whose largest probability is kept at a time
 
 
 def upsample_bilinear(prob: np.ndarray, size: tuple[int, int]) -> np.ndarray:
@@ -27,26 +28,42 @@ def upsample_bilinear(prob: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 def upsample_labels(probs: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """The place of the largest of `probs`, (C, h, w) float32, upsampled bilinearly to `size` (H, W): uint8.
 
-    Of equal ones it is the first.
+    Of equal ones it is the first. Memory does not depend on the number of classes.
     """
-    labels = np.empty(size, dtype=np.uint8)
-    for strips in zip(*(_strips(prob, size) for prob in probs), strict=True):
-        labels[strips[0][0]] = np.argmax([strip for _, strip in strips], axis=0)  # of (C, strip, W)
+    height, width = size
+    labels = np.zeros(size, dtype=np.uint8)
+    count = max(1, BAND_PIXELS // width)
+    for top in range(0, height, count):
+        band = slice(top, min(top + count, height))
+        largest = np.full((band.stop - top, width), -np.inf, dtype=np.float32)
+        for label, prob in enumerate(probs):
+            for rows, strip in _strips(prob, size, band):
+                known = largest[rows.start - top : rows.stop - top]
+                larger = strip > known
+                np.copyto(known, strip, where=larger)
+                np.copyto(labels[rows], label, where=larger)
     return labels
 
 
-def _strips(values: np.ndarray, size: tuple[int, int]) -> Iterator[tuple[slice, np.ndarray]]:
-    """The rows of `values`, (h, w) float32, resized to `size` (H, W), strip by strip, with their places."""
+def _strips(values: np.ndarray, size: tuple[int, int], band: slice | None = None) -> Iterator[tuple[slice, np.ndarray]]:
+    """The rows `band` of `values`, (h, w) float32, resized to `size` (H, W), strip by strip, with their places."""
     height, width = size
-    image = Image.fromarray(np.ascontiguousarray(values, dtype=np.float32))
-    wide = np.asarray(image.resize((width, min(height, image.height)), Image.Resampling.BILINEAR))  # (h, W)
-    steps = np.diff(wide, axis=0, append=wide[-1:])  # (h, W), to the next row
+    band = band or slice(0, height)
+    lines = min(height, len(values))
     # Pixels are squares: their centres lie at halves, as Pillow has it.
-    places = np.clip((np.arange(height) + 0.5) * len(wide) / height - 0.5, 0, len(wide) - 1)
+    places = np.clip((np.arange(band.start, band.stop) + 0.5) * lines / height - 0.5, 0, lines - 1)
     above = places.astype(int)
     below = (places - above).astype(np.float32)[:, None]  # share of the next row
+    if lines == len(values):  # of these rows alone
+        first = int(above[0])
+        values, above = values[first : int(above[-1]) + 2], above - first
+        lines = len(values)
+    image = Image.fromarray(np.ascontiguousarray(values, dtype=np.float32))
+    wide = np.asarray(image.resize((width, lines), Image.Resampling.BILINEAR))  # (lines, W)
+    steps = np.diff(wide, axis=0, append=wide[-1:])  # (lines, W), to the next row
     count = max(1, STRIP_PIXELS // width)
-    for rows in (slice(top, top + count) for top in range(0, height, count)):
-        strip = steps[above[rows]] * below[rows]  # (strip, W)
-        strip += wide[above[rows]]
-        yield rows, strip
+    for top in range(0, len(above), count):
+        part = slice(top, min(top + count, len(above)))
+        strip = steps[above[part]] * below[part]  # (strip, W)
+        strip += wide[above[part]]
+        yield slice(band.start + part.start, band.start + part.stop), strip

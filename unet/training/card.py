@@ -49,7 +49,7 @@ def write_card(folder: str | Path, facts: CardFacts, repo_id: str | None = None)
         score(facts),
         *([CLICKS] if facts.network["clicks"] else []),
         use(facts, repo_id or _relative(folder)),
-        *([onnx_section(repo_id or _relative(folder), bool(repo_id))] if facts.onnx else []),
+        *([onnx_section(facts, repo_id or _relative(folder), bool(repo_id))] if facts.onnx else []),
         _training(facts),
         _data(facts),
         limit(facts),

@@ -17,7 +17,7 @@ COLLAPSED = 0.9995  # share of pixels with one answer from which a network has o
 def measure_classes(
     predictor: Predictor, sets: Mapping[str, Sequence[Pair]], confusion_path: Path, sheet_path: Path
 ) -> tuple[dict[str, dict[str, float | int | None]], str | None]:
-    """Measure each of `sets`, which have a `val`, and draw the confusion of `test`, or of `val` without it.
+    """Measure each of `sets`, which have a `val`, and draw the confusion of `test`, or of `val` where it tells nothing.
 
     Returns:
         The scores as config.json keeps them, and a sentence if the network answers one class everywhere.
@@ -38,7 +38,8 @@ def measure_classes(
             if name == "val" and len(rows) < SHEET_PICTURES:
                 rows.append(ClassRow(pair.stem, rgb, target, labels, class_scores(matrix).pixel_accuracy))
         matrices[name] = total
-    plot_confusion(matrices.get("test", matrices["val"]), table.names, confusion_path)
+    drawn = next(matrices[part] for part in ("test", "val") if part in matrices and matrices[part].any())
+    plot_confusion(drawn, table.names, confusion_path)
     class_sheet(rows, table, sheet_path)
     scores = {name: class_scores(m).as_row(table.names, len(sets[name])) for name, m in matrices.items()}
     return scores, describe_class_collapse(matrices["val"], table.names)

@@ -15,6 +15,7 @@ from unet.errors import ConfigError
 from unet.evaluation.simulated_clicks import opencv
 from unet.network.encoders import ENCODERS, encoder_class
 from unet.network.onnx_export import check_packages
+from unet.network.sizes import Size, height_and_width, parse_size, size_name
 from unet.training.augment import MIN_CROP
 from unet.training.batches import LONGEST_SIDE
 from unet.training.loss import CLASS_LOSSES, LOSSES
@@ -48,23 +49,10 @@ _DATA = tyro.constructors.PrimitiveConstructorSpec(
 )
 
 
-def _size(text: str) -> "int | tuple[int, int]":
-    """`240`, or `360x480`: height and width."""
-    if "x" not in text.lower():
-        return int(text)
-    height, width = map(int, text.lower().split("x"))
-    return height, width
-
-
-def size_name(size: "int | tuple[int, int]") -> str:
-    """A size as --size takes it."""
-    return str(size) if isinstance(size, int) else f"{size[0]}x{size[1]}"
-
-
 _SIZE = tyro.constructors.PrimitiveConstructorSpec(
     nargs=1,
     metavar="N|HxW",
-    instance_from_str=lambda words: _size(words[0]),
+    instance_from_str=lambda words: parse_size(words[0]),
     is_instance=lambda value: isinstance(value, int | tuple),
     str_from_instance=lambda size: [size_name(size)],
 )
@@ -110,9 +98,9 @@ class TrainConfig:
     """Contracting path: the reference's (plain), or EfficientNet-lite0 with ImageNet weights (lite0)."""
     widths: Annotated[tuple[int, ...] | None, _shown("N ...", "those of the encoder")] = None
     """Channels of the levels, finest first. Without --encoder, this option selects the plain encoder."""
-    size: Annotated[int | tuple[int, int], _SIZE] = 240
+    size: Annotated[Size, _SIZE] = 240
     """Height and width of the training pictures, in pixels: one number, or two such as 360x480."""
-    serve_size: Annotated[Annotated[int | tuple[int, int], _SIZE] | None, _shown("N|HxW", "the same as --size")] = None
+    serve_size: Annotated[Annotated[Size, _SIZE] | None, _shown("N|HxW", "the same as --size")] = None
     """Height and width, in pixels, of the finished network's input."""
     flip: bool = False
     """The finished network averages the results of a picture and its mirror image, which takes twice the time."""
@@ -184,7 +172,7 @@ class TrainConfig:
     @property
     def train_size(self) -> tuple[int, int]:
         """Height and width of the training pictures."""
-        return (self.size, self.size) if isinstance(self.size, int) else self.size
+        return height_and_width(self.size)
 
     @property
     def longest_side(self) -> int:
@@ -194,8 +182,7 @@ class TrainConfig:
     @property
     def served_size(self) -> tuple[int, int]:
         """Height and width of the finished network's input."""
-        served = self.serve_size or self.size
-        return (served, served) if isinstance(served, int) else served
+        return height_and_width(self.serve_size or self.size)
 
     @property
     def _data_name(self) -> str:

@@ -228,9 +228,21 @@ def make_splits(config: TrainConfig) -> Splits:
     splits = replace(main, extra=extra[0], extra_val=extra[1], extra_test=extra[2], folders=[*main.folders, *others])
     for name, reading in splits.readings().items():
         refuse_nameless(reading, name)
+    _refuse_void(splits)
     held_out = ([*splits.val, *splits.test], *([*val, *test] for _, val, test in parts))
     refuse_shared_pictures(list(zip(names, (splits.train, *extra[0]), held_out, strict=True)))
     return splits
+
+
+def _refuse_void(splits: Splits) -> None:
+    """Refuse validation pictures none of whose pixels count, before an epoch is chosen by them."""
+    sets = splits.extra_val if splits.stream else [splits.val, *splits.extra_val]  # a stream has no folder
+    for folder, pairs in zip(splits.folders, sets, strict=True):
+        if pairs and not sum(int(folder.counts[pair.stem][:-1].sum()) for pair in pairs):
+            raise DataError(
+                f"{folder.root}: no validation picture ({len(pairs)}) has a pixel that counts; give others with "
+                "--split-file, or masks that are not unknown everywhere"
+            )
 
 
 def refuse_leak(weights: Path, splits: Splits) -> None:

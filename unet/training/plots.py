@@ -38,6 +38,7 @@ _STYLE: Any = {  # matplotlib types the keys of such a dict one by one
 }
 
 TILE = 240  # pixels of the longer side of a sheet's pictures
+MOST_NAMED = 60  # classes of a confusion whose names and numbers can be read
 _CAPTION = 22  # pixels of text above each row
 _GAP = 8
 
@@ -59,7 +60,7 @@ class ClassRow(NamedTuple):
     rgb: np.ndarray  # (H, W, 3) uint8
     target: np.ndarray
     labels: np.ndarray
-    pixel_accuracy: float
+    pixel_accuracy: float | None  # None without a known pixel
 
 
 @contextmanager
@@ -177,17 +178,19 @@ def plot_confusion(matrix: np.ndarray, names: Sequence[str], path: str | Path) -
         raise TrainingError(f"{path}: no pixels were evaluated, so there is no confusion to draw")
     count = len(names)
     shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
-    side = 2.5 + 0.45 * count
+    readable = count <= MOST_NAMED
+    side = 2.5 + 0.45 * min(count, MOST_NAMED)
     with _figure(path, side + 0.5, side) as figure:
         axes = figure.subplots()
         axes.grid(False)
         axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-        axes.set_xticks(range(count), names, rotation=60, ha="right", rotation_mode="anchor")
-        axes.set_yticks(range(count), names)
+        if readable:  # else the axes tell places in the list of classes
+            axes.set_xticks(range(count), names, rotation=60, ha="right", rotation_mode="anchor")
+            axes.set_yticks(range(count), names)
         axes.set_xlabel("answered")
         axes.set_ylabel("true")
         axes.set_title("Share of each true class's pixels, %")
-        for true, answered in np.argwhere(shares >= 0.005):
+        for true, answered in np.argwhere(shares >= 0.005) if readable else ():
             share = shares[true, answered]
             colour = "white" if share > 0.5 else "black"
             axes.text(answered, true, f"{100 * share:.0f}", ha="center", va="center", color=colour, fontsize=8)
@@ -228,10 +231,14 @@ def class_sheet(items: Sequence[ClassRow], table: ClassTable, path: str | Path) 
     colours = np.full((256, 3), 128, np.uint8)
     colours[: len(table)] = table.colours
     rows = [
-        (f"{name}   pixel accuracy {accuracy:.3f}", rgb, colours[target], colours[labels])
+        (f"{name}   {_accuracy(accuracy)}", rgb, colours[target], colours[labels])
         for name, rgb, target, labels, accuracy in items
     ]
     _write_sheet(rows, path)
+
+
+def _accuracy(value: float | None) -> str:
+    return "nothing that counts" if value is None else f"pixel accuracy {value:.3f}"
 
 
 def _write_sheet(rows: Sequence[tuple[str, np.ndarray, np.ndarray, np.ndarray]], path: str | Path) -> None:
