@@ -13,6 +13,7 @@ from unet.errors import WeightsError
 from unet.network.lite0 import LITE0_WIDTHS
 from unet.network.unet import count_parameters
 from unet.network.weights import WeightsConfig, save_weights
+from unet.pictures.classes import ClassTable, SegmentClass
 from unet.pictures.decode import read_picture
 from unet.pictures.draw import mask_from_prob
 from unet.training.card import CardFacts, card_metadata, write_card
