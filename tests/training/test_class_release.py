@@ -5,9 +5,9 @@ import pytest
 from PIL import Image
 
 from unet.errors import TrainingError
+from unet.evaluation.confusion import describe_collapse
 from unet.pictures.classes import ClassTable, SegmentClass
-from unet.training.class_release import describe_class_collapse
-from unet.training.plots import ClassRow, class_sheet, plot_confusion, plot_curves
+from unet.training.plots import plot_confusion, plot_curves
 
 NAMES = ["sky", "road", "tree"]
 TABLE = ClassTable(tuple(SegmentClass(n, name) for n, name in enumerate(NAMES)))
@@ -28,21 +28,6 @@ def test_a_confusion_plot_is_larger_for_more_classes_and_the_same_each_time(tmp_
         plot_confusion(np.zeros((3, 3)), NAMES, tmp_path / "x.png")
 
 
-def test_a_sheet_shows_truth_and_answer_in_the_classes_colours(tmp_path):
-    side = 240  # the size of a tile: nothing is resized
-    rng = np.random.default_rng(0)
-    rgb, labels = rng.integers(0, 256, (side, side, 3)).astype(np.uint8), rng.integers(0, 3, (side, side))
-    target = np.where(rng.random((side, side)) < 0.1, 255, labels).astype(np.uint8)
-    class_sheet([ClassRow("first", rgb, target, labels.astype(np.uint8), 0.5)], TABLE, tmp_path / "sheet.png")
-    sheet = np.asarray(Image.open(tmp_path / "sheet.png"))
-    truth = np.where((target == 255)[..., None], 128, TABLE.colours[labels])
-    for column, tile in enumerate((rgb, truth, TABLE.colours[labels])):
-        left, top = 8 + column * (side + 8), 8 + 22
-        np.testing.assert_array_equal(sheet[top : top + side, left : left + side], tile)
-    with pytest.raises(TrainingError, match="no pictures"):
-        class_sheet([], TABLE, tmp_path / "x.png")
-
-
 def test_curves_of_classes(tmp_path):
     row = {"epoch": 1, "loss": 1.0, "val_iou": 0.5, "val_pixel_accuracy": 0.7}
     plot_curves([row, {**row, "epoch": 2}], tmp_path / "curves.png")
@@ -51,7 +36,7 @@ def test_curves_of_classes(tmp_path):
 
 def test_one_answer_everywhere_is_said():
     collapsed = np.array([[600, 0, 0], [300, 0, 0], [100, 0, 0]])
-    said = describe_class_collapse(collapsed, NAMES)
+    said = describe_collapse(collapsed, NAMES, "unet check DIR")
     assert "answers sky everywhere: 100.00% of the validation pictures' pixels, where 60.0% are in truth" in said
-    assert describe_class_collapse(np.diag([600, 300, 100]), NAMES) is None
-    assert describe_class_collapse(np.diag([600, 0, 0]), NAMES) is None  # the truth has one class as well
+    assert describe_collapse(np.diag([600, 300, 100]), NAMES, "") is None
+    assert describe_collapse(np.diag([600, 0, 0]), NAMES, "") is None  # the truth has one class as well

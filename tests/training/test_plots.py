@@ -8,8 +8,7 @@ from generated import draw_pair
 from PIL import Image
 
 from unet.errors import TrainingError
-from unet.pictures.draw import mask_from_prob, overlay
-from unet.training.plots import plot_curves, plot_reliability, prediction_sheet
+from unet.training.plots import SheetRow, plot_curves, plot_reliability, prediction_sheet
 
 ROOT = Path(__file__).parents[2]
 
@@ -97,7 +96,7 @@ def test_nothing_to_draw_is_an_error(tmp_path):
     with pytest.raises(TrainingError, match="no pixels"):
         plot_reliability([], 0.5, tmp_path / "x.png")
     with pytest.raises(TrainingError, match="no pictures"):
-        prediction_sheet([], 0.5, tmp_path / "x.png")
+        prediction_sheet([], tmp_path / "x.png")
     assert not list(tmp_path.iterdir())
 
 
@@ -108,7 +107,7 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path):
     for draw in (
         lambda: plot_curves(history(1), blocked),
         lambda: plot_reliability([(0.5, 0.5, 1)], 0.5, blocked),
-        lambda: prediction_sheet([("a", rgb, mask // 255, mask, 1.0)], 0.5, blocked),
+        lambda: prediction_sheet([SheetRow("a", rgb, mask, rgb)], blocked),
     ):
         with pytest.raises(TrainingError, match=str(blocked)):
             draw()
@@ -129,18 +128,15 @@ except TrainingError as error:
     assert "pip install -r requirements-dev.txt" in done.stdout
 
 
-def test_a_sheet_shows_picture_truth_and_overlay(tmp_path):
+def test_a_sheet_shows_picture_truth_and_result(tmp_path):
     side = 240  # the size of a tile: nothing is resized
     rgb, mask = draw_pair(3, side, side)
-    target = (mask // 255).astype(np.uint8)
-    target[:9] = 255
-    prob8 = np.random.default_rng(0).integers(0, 256, (side, side), dtype=np.uint8)
+    result = np.random.default_rng(0).integers(0, 256, (side, side, 3), dtype=np.uint8)
     small, small_mask = draw_pair(4, 60, 30)
-    items = [("first", rgb, target, prob8, 0.5), ("second", small, small_mask // 255, small_mask, 1.0)]
-    prediction_sheet(items, 0.3, tmp_path / "sheet.png")
+    rows = [SheetRow("first", rgb, mask, result), SheetRow("second", small, small_mask, small)]
+    prediction_sheet(rows, tmp_path / "sheet.png")
     sheet = np.asarray(Image.open(tmp_path / "sheet.png"))
-    truth = np.where(target == 255, 128, np.where(target == 1, 255, 0))
-    expected = (rgb, np.repeat(truth[..., None], 3, axis=2), overlay(rgb, mask_from_prob(prob8, 0.3)))
+    expected = (rgb, np.repeat(mask[..., None], 3, axis=2), result)
     for column, tile in enumerate(expected):
         left, top = 8 + column * (side + 8), 8 + 22
         np.testing.assert_array_equal(sheet[top : top + side, left : left + side], tile)

@@ -4,14 +4,19 @@ import json
 import sys
 from collections import Counter
 
+import numpy as np
 import onnx
 import pytest
 import torch
 from generated import write_folder
+from PIL import Image
 
 from unet import Predictor, UNet
+from unet.data.pairs import find_pairs
 from unet.errors import ConfigError
 from unet.network.weights import WeightsConfig
+from unet.pictures.decode import read_picture
+from unet.pictures.draw import mask_from_prob, overlay
 from unet.training import release
 from unet.training.config import TrainConfig, check_config
 from unet.training.datasets import make_splits
@@ -70,6 +75,22 @@ def test_each_picture_is_predicted_twice_at_most_and_the_weights_are_loaded_once
     card = (tmp_path / "w/README.md").read_text(encoding="utf-8")
     assert "python train.py --data shapes --init-from weights\n" in card
     assert str(tmp_path) not in card
+
+
+def test_a_sheet_has_true_masks_with_unknown_in_grey_and_overlays(tmp_path, tiny_weights):
+    write_folder(tmp_path / "set", 2)
+    labels = np.asarray(Image.open(tmp_path / "set/masks/p01.png")).copy()
+    labels[:5] = 128
+    Image.fromarray(labels).save(tmp_path / "set/masks/p01.png")
+    predictor, sheet = Predictor.load(tiny_weights, precision="fp32"), []
+    pairs = find_pairs(tmp_path / "set")
+    row = release.measure(predictor, pairs, 0.3, sheet)
+    assert row["iou"] == pytest.approx(np.mean([float(shown.caption.split("IoU")[1]) for shown in sheet]), abs=1e-3)
+    for pair, shown in zip(pairs, sheet, strict=True):
+        rgb = read_picture(pair.image).rgb
+        np.testing.assert_array_equal(shown.rgb, rgb)
+        np.testing.assert_array_equal(shown.truth, np.asarray(Image.open(pair.mask)))
+        np.testing.assert_array_equal(shown.result, overlay(rgb, mask_from_prob(predictor.prob8(rgb), 0.3)))
 
 
 def test_the_onnx_file_is_written_if_asked_for_and_that_of_other_weights_goes(tmp_path, monkeypatch):

@@ -12,6 +12,7 @@ import numpy as np
 from unet.data.masks import UNKNOWN
 
 CLASS_METRICS = ("iou", "precision", "recall")
+COLLAPSED = 0.02  # pixels with rarer answers, as a share of those whose truth they are, up to which they count as none
 METRIC_LABELS = {"mean_iou": "mean IoU", "pixel_accuracy": "pixel accuracy"}
 
 
@@ -65,6 +66,23 @@ def class_scores(matrix: np.ndarray) -> ClassScores:
         iou=ious,
         precision=_shares(right, answered),
         recall=_shares(right, true),
+    )
+
+
+def describe_collapse(matrix: np.ndarray, names: Sequence[str], check: str) -> str | None:
+    """A sentence if nearly every pixel of a confusion matrix gets one answer, although the truth has others; else None.
+
+    `check` is the command that shows how the masks are read.
+    """
+    total, only = int(matrix.sum()), int(matrix.sum(axis=0).argmax())
+    answered, true = int(matrix[:, only].sum()), int(matrix[only].sum())
+    if true == total or total - answered > COLLAPSED * (total - true):
+        return None
+    return (
+        f"The network answers {names[only]} everywhere: {answered / total:.2%} of the validation pictures' pixels, "
+        f"where {true / total:.1%} are in truth. It learned nothing of use. Likely causes: too few epochs or pictures, a "
+        "learning rate that is too high, or masks that do not belong to their pictures or are read otherwise than they "
+        f"are meant ({check} shows it)."
     )
 
 

@@ -18,8 +18,6 @@ R = TypeVar("R")
 
 THRESHOLDS = np.round(np.arange(0.05, 0.96, 0.01), 2)  # candidates for calibration
 
-COLLAPSED = 0.02  # pixels with the rarer answer, as a share of those whose truth it is, up to which it counts as none
-
 
 @dataclass(frozen=True)
 class Evaluated:
@@ -38,10 +36,17 @@ def side_by_side(function: Callable[[T], R], items: Iterable[T], threads: int) -
         return list(pool.map(function, items))
 
 
-def evaluate_pairs(predictor: Predictor, pairs: Iterable[Pair], threshold: float, threads: int = 1) -> list[Evaluated]:
+def evaluate_pairs(
+    predictor: Predictor,
+    pairs: Iterable[Pair],
+    threshold: float,
+    threads: int = 1,
+    seen: Callable[[Evaluated, np.ndarray, np.ndarray, np.ndarray], None] | None = None,
+) -> list[Evaluated]:
     """Predict each picture at its own size and score it at `threshold` (0..1).
 
-    More `threads` than one help a predictor on a GPU, which would wait for reading and scoring.
+    More `threads` than one help a predictor on a GPU, which would wait for reading and scoring. `seen` is called with
+    each result and the picture (H, W, 3), the target (H, W) and the prob8 (H, W) that it is of.
 
     Raises:
         DataError, ImageError: A file cannot be read.
@@ -52,7 +57,10 @@ def evaluate_pairs(predictor: Predictor, pairs: Iterable[Pair], threshold: float
         prob8 = predictor.prob8(rgb)
         # Known background and foreground pixels at each level.
         histogram = np.stack([np.bincount(prob8[target == label], minlength=256) for label in (0, 1)])
-        return Evaluated(pair.stem, score_picture(prob8, target, threshold), histogram)
+        result = Evaluated(pair.stem, score_picture(prob8, target, threshold), histogram)
+        if seen:
+            seen(result, rgb, target, prob8)
+        return result
 
     return side_by_side(evaluate, pairs, threads)
 
@@ -65,8 +73,15 @@ class EvaluatedClasses:
     matrix: np.ndarray
 
 
-def evaluate_classes(predictor: Predictor, pairs: Iterable[Pair], threads: int = 1) -> list[EvaluatedClasses]:
-    """Predict the class of each pixel of each picture at its own size, and count; on `threads` as `evaluate_pairs`.
+def evaluate_classes(
+    predictor: Predictor,
+    pairs: Iterable[Pair],
+    threads: int = 1,
+    seen: Callable[[EvaluatedClasses, np.ndarray, np.ndarray, np.ndarray], None] | None = None,
+) -> list[EvaluatedClasses]:
+    """Predict the class of each pixel of each picture at its own size, and count; otherwise as `evaluate_pairs`.
+
+    `seen` gets the labels (H, W) in the place of the prob8.
 
     Raises:
         DataError, ImageError: A file cannot be read.
@@ -75,7 +90,10 @@ def evaluate_classes(predictor: Predictor, pairs: Iterable[Pair], threads: int =
     def evaluate(pair: Pair) -> EvaluatedClasses:
         rgb, target = load_resized(pair)
         labels = predictor.labels(predictor.prob_small(rgb), rgb.shape[:2])
-        return EvaluatedClasses(pair.stem, confusion(labels, target, len(predictor.table)))
+        result = EvaluatedClasses(pair.stem, confusion(labels, target, len(predictor.table)))
+        if seen:
+            seen(result, rgb, target, labels)
+        return result
 
     return side_by_side(evaluate, pairs, threads)
 
@@ -106,22 +124,11 @@ def calibrate_threshold(sets: Sequence[Sequence[Evaluated]]) -> float:
     return float(THRESHOLDS[equal[np.abs(THRESHOLDS[equal] - 0.5).argmin()]])
 
 
-def describe_collapse(evaluated: Sequence[Evaluated], threshold: float) -> str | None:
-    """A sentence if nearly every pixel of all pictures gets one answer, although their truth has both; else None."""
-    total = np.sum([e.histogram for e in evaluated], axis=0)  # (2, 256): background, foreground
+def mask_confusion(evaluated: Sequence[Evaluated], threshold: float) -> np.ndarray:
+    """(2, 2) int64: known pixels by truth (row) and mask at `threshold` (column), background first."""
+    total = np.sum([e.histogram for e in evaluated], axis=0)  # (2, 256)
     level = int(np.searchsorted(np.arange(256), 255 * threshold))
-    share, truth = total[:, level:].sum() / max(total.sum(), 1), total[1].sum() / max(total.sum(), 1)
-    if not 0 < truth < 1:
-        return None
-    if share > COLLAPSED * truth and 1 - share > COLLAPSED * (1 - truth):
-        return None
-    answer = "background" if share <= COLLAPSED * truth else "foreground"
-    return (
-        f"The network answers {answer} everywhere: on the {len(evaluated)} validation pictures {share:.2%} of the "
-        f"pixels are its foreground, and {truth:.1%} are in truth. It learned nothing of use. Likely causes: too few "
-        "epochs or pictures, a learning rate that is too high, or masks that do not belong to their pictures or are "
-        "read otherwise than they are meant (python -m unet check DIR --sheet sheet.png shows it)."
-    )
+    return np.stack([total[:, :level].sum(axis=1), total[:, level:].sum(axis=1)], axis=1)
 
 
 def reliability(evaluated: Sequence[Evaluated], bins: int = 10) -> list[tuple[float, float, int]]:

@@ -5,13 +5,14 @@ from pathlib import Path
 
 import numpy as np
 
-from unet.data.pairs import Pair, load_resized
-from unet.evaluation.confusion import class_scores, confusion
+from unet.data.pairs import Pair
+from unet.evaluation.confusion import class_scores, describe_collapse
+from unet.evaluation.evaluate import EvaluatedClasses, evaluate_classes
 from unet.prediction.predictor import Predictor
-from unet.training.plots import ClassRow, class_sheet, plot_confusion
+from unet.training.plots import SheetRow, plot_confusion, prediction_sheet
 
 SHEET_PICTURES = 20
-COLLAPSED = 0.9995  # share of pixels with one answer from which a network has only one
+CHECK = "python -m unet check DIR --classes auto --sheet sheet.png"
 
 
 def measure_classes(
@@ -27,33 +28,21 @@ def measure_classes(
         TrainingError: A figure cannot be drawn or written.
     """
     table, matrices = predictor.table, {}
-    rows: list[ClassRow] = []
+    colours = np.full((256, 3), 128, np.uint8)  # unknown in grey
+    colours[: len(table)] = table.colours
+    rows: list[SheetRow] = []
+
+    def show(result: EvaluatedClasses, rgb: np.ndarray, target: np.ndarray, labels: np.ndarray) -> None:
+        if len(rows) < SHEET_PICTURES:
+            accuracy = class_scores(result.matrix).pixel_accuracy
+            score = "nothing that counts" if accuracy is None else f"pixel accuracy {accuracy:.3f}"
+            rows.append(SheetRow(f"{result.stem}   {score}", rgb, colours[target], colours[labels]))
+
     for name, pairs in sets.items():
-        total = np.zeros((len(table), len(table)), np.int64)
-        for pair in pairs:
-            rgb, target = load_resized(pair)
-            labels = predictor.labels(predictor.prob_small(rgb), rgb.shape[:2])
-            matrix = confusion(labels, target, len(table))
-            total += matrix
-            if name == "val" and len(rows) < SHEET_PICTURES:
-                rows.append(ClassRow(pair.stem, rgb, target, labels, class_scores(matrix).pixel_accuracy))
-        matrices[name] = total
+        evaluated = evaluate_classes(predictor, pairs, seen=show if name == "val" else None)
+        matrices[name] = np.sum([e.matrix for e in evaluated], axis=0)
     drawn = next(matrices[part] for part in ("test", "val") if part in matrices and matrices[part].any())
     plot_confusion(drawn, table.names, confusion_path)
-    class_sheet(rows, table, sheet_path)
+    prediction_sheet(rows, sheet_path)
     scores = {name: class_scores(m).as_row(table.names, len(sets[name])) for name, m in matrices.items()}
-    return scores, describe_class_collapse(matrices["val"], table.names)
-
-
-def describe_class_collapse(matrix: np.ndarray, names: Sequence[str]) -> str | None:
-    """A sentence if nearly every pixel gets one class, although the truth (rows) has several; else None."""
-    answered, true = matrix.sum(axis=0) / max(matrix.sum(), 1), matrix.sum(axis=1) / max(matrix.sum(), 1)
-    only = int(answered.argmax())
-    if answered[only] < COLLAPSED or true[only] >= COLLAPSED:
-        return None
-    return (
-        f"The network answers {names[only]} everywhere: {answered[only]:.2%} of the validation pictures' pixels, where "
-        f"{true[only]:.1%} are in truth. It learned nothing of use. Likely causes: too few epochs or pictures, a "
-        "learning rate that is too high, or masks that do not belong to their pictures or are read otherwise than they "
-        "are meant (python -m unet check DIR --classes auto --sheet sheet.png shows it)."
-    )
+    return scores, describe_collapse(matrices["val"], table.names, CHECK)

@@ -12,8 +12,6 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from unet.errors import TrainingError
-from unet.pictures.classes import ClassTable
-from unet.pictures.draw import mask_from_prob, overlay
 
 # Okabe and Ito's palette: distinguishable in every common form of colour blindness.
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#6B7280"
@@ -44,23 +42,12 @@ _GAP = 8
 
 
 class SheetRow(NamedTuple):
-    """A picture on a sheet of predictions: `target` is 0, 1 and 255 (unknown); all but rgb are (H, W) uint8."""
+    """A picture on a sheet of predictions, as it is drawn."""
 
-    name: str
+    caption: str
     rgb: np.ndarray  # (H, W, 3) uint8
-    target: np.ndarray
-    prob8: np.ndarray
-    iou: float
-
-
-class ClassRow(NamedTuple):
-    """A picture on a sheet of classes: `target` and `labels` are (H, W) uint8, 255 unknown."""
-
-    name: str
-    rgb: np.ndarray  # (H, W, 3) uint8
-    target: np.ndarray
-    labels: np.ndarray
-    pixel_accuracy: float | None  # None without a known pixel
+    truth: np.ndarray  # (H, W) or (H, W, 3) uint8
+    result: np.ndarray  # (H, W, 3) uint8
 
 
 @contextmanager
@@ -203,46 +190,14 @@ def _tile(array: np.ndarray, resample: Image.Resampling = Image.Resampling.BILIN
     return Image.fromarray(array).convert("RGB").resize(size, resample)
 
 
-def prediction_sheet(items: Sequence[SheetRow], threshold: float, path: str | Path) -> None:
-    """Write a contact sheet: a row a picture with the picture, its true mask (unknown in grey), and the overlay.
+def prediction_sheet(rows: Sequence[SheetRow], path: str | Path) -> None:
+    """Write a contact sheet as PNG: a row a picture with the picture, its truth and its result.
 
     Such sheets show the data itself: they belong under runs/, not into a repository.
 
-    `threshold` is the mask threshold, 0..1, and `path` the PNG file to write.
-
     Raises:
-        TrainingError: No items, or the file cannot be written.
+        TrainingError: No rows, or the file cannot be written.
     """
-    grey = np.zeros(256, dtype=np.uint8)
-    grey[1], grey[255] = 255, 128
-    rows = [
-        (f"{name}   IoU {iou:.3f}", rgb, grey[target], overlay(rgb, mask_from_prob(prob8, threshold)))
-        for name, rgb, target, prob8, iou in items
-    ]
-    _write_sheet(rows, path)
-
-
-def class_sheet(items: Sequence[ClassRow], table: ClassTable, path: str | Path) -> None:
-    """Write a contact sheet as `prediction_sheet`, with true and predicted classes in their colours, unknown in grey.
-
-    Raises:
-        TrainingError: No items, or the file cannot be written.
-    """
-    colours = np.full((256, 3), 128, np.uint8)
-    colours[: len(table)] = table.colours
-    rows = [
-        (f"{name}   {_accuracy(accuracy)}", rgb, colours[target], colours[labels])
-        for name, rgb, target, labels, accuracy in items
-    ]
-    _write_sheet(rows, path)
-
-
-def _accuracy(value: float | None) -> str:
-    return "nothing that counts" if value is None else f"pixel accuracy {value:.3f}"
-
-
-def _write_sheet(rows: Sequence[tuple[str, np.ndarray, np.ndarray, np.ndarray]], path: str | Path) -> None:
-    """A row for each caption, picture, truth and result, all (H, W) or (H, W, 3) uint8."""
     if not rows:
         raise TrainingError(f"{path}: no pictures to put on the sheet")
     font = ImageFont.load_default(14)

@@ -10,24 +10,33 @@ from importlib.metadata import version
 from itertools import chain
 from pathlib import Path
 
-from unet.data.pairs import Pair, load_resized
+import numpy as np
+
+from unet.data.masks import UNKNOWN
+from unet.data.pairs import Pair
 from unet.data.split import save_split
-from unet.evaluation.evaluate import calibrate_threshold, describe_collapse, evaluate_pairs, reliability
-from unet.evaluation.metrics import count_empties, score_picture, summarise
+from unet.evaluation.confusion import describe_collapse
+from unet.evaluation.evaluate import Evaluated, calibrate_threshold, evaluate_pairs, mask_confusion, reliability
+from unet.evaluation.metrics import count_empties, summarise
 from unet.hub.file_names import CONFUSION_FILE, CURVES_FILE, ONNX_FILE, SPLIT_FILE, WEIGHTS_FILE
 from unet.network.onnx_export import export_onnx
 from unet.network.unet import UNet, count_parameters
 from unet.network.weights import WeightsConfig, save_config, save_weights
+from unet.pictures.draw import mask_from_prob, overlay
 from unet.prediction.predictor import Predictor
 from unet.training.card import CardFacts, write_card
-from unet.training.class_release import measure_classes
+from unet.training.class_release import SHEET_PICTURES, measure_classes
 from unet.training.config import TrainConfig
 from unet.training.datasets import Splits
 from unet.training.plots import SheetRow, plot_curves, plot_reliability, prediction_sheet
 from unet.training.run import RunProgress
 
 VALIDATION_SHEET = "validation.png"
-SHEET_PICTURES = 20
+CHECK = "python -m unet check DIR --sheet sheet.png"
+
+
+_GREYS = np.zeros(256, np.uint8)  # of labels on a sheet
+_GREYS[1], _GREYS[UNKNOWN] = 255, 128
 
 
 def command_line(arguments: Sequence[str]) -> str:
@@ -55,15 +64,15 @@ def measure(
 
     Pictures without foreground, if there are some, are counted apart, with the mean IoU of the others.
 
-    The first `SHEET_PICTURES` are added to `sheet`, with their predictions.
+    The first `SHEET_PICTURES` are added to `sheet`, with their true masks (unknown in grey) and overlays.
     """
-    scores = []
-    for pair in pairs:
-        rgb, target = load_resized(pair)
-        prob8 = predictor.prob8(rgb)
-        scores.append(score_picture(prob8, target, threshold))
+
+    def show(result: Evaluated, rgb: np.ndarray, target: np.ndarray, prob8: np.ndarray) -> None:
         if sheet is not None and len(sheet) < SHEET_PICTURES:
-            sheet.append(SheetRow(pair.stem, rgb, target, prob8, scores[-1].iou))
+            caption = f"{result.stem}   IoU {result.scores.iou:.3f}"
+            sheet.append(SheetRow(caption, rgb, _GREYS[target], overlay(rgb, mask_from_prob(prob8, threshold))))
+
+    scores = [e.scores for e in evaluate_pairs(predictor, pairs, threshold, seen=show)]
     summary = summarise(scores)
     row = {"pictures": len(pairs), **{name: s.mean if s else None for name, s in summary.items()}}
     if empties := count_empties(scores):
@@ -140,7 +149,7 @@ def _measure_masks(
     """The settings with threshold and scores, and a sentence if the network has one answer for everything."""
     validated = [evaluate_pairs(predictor, pairs, 0.5) for pairs in splits.validation_sets()]
     threshold = calibrate_threshold(validated)
-    collapse = describe_collapse(list(chain(*validated)), threshold)
+    collapse = describe_collapse(mask_confusion(list(chain(*validated)), threshold), predictor.table.names, CHECK)
     predictor.config = replace(predictor.config, threshold=threshold)  # it says where the network looks closer
     sheet: list[SheetRow] = []
     scores = {
@@ -148,5 +157,5 @@ def _measure_masks(
         for name, pairs in splits.scored_sets().items()
     }
     plot_reliability(reliability(list(chain(*validated))), threshold, config.run_folder / "reliability.png")
-    prediction_sheet(sheet, threshold, config.run_folder / VALIDATION_SHEET)
+    prediction_sheet(sheet, config.run_folder / VALIDATION_SHEET)
     return replace(settings, threshold=threshold, scores=scores), collapse
