@@ -80,9 +80,9 @@ def describe_collapse(matrix: np.ndarray, names: Sequence[str], check: str) -> s
         return None
     return (
         f"The network answers {names[only]} everywhere: {answered / total:.2%} of the validation pictures' pixels, "
-        f"where {true / total:.1%} are in truth. It learned nothing of use. Likely causes: too few epochs or pictures, a "
-        "learning rate that is too high, or masks that do not belong to their pictures or are read otherwise than they "
-        f"are meant ({check} shows it)."
+        f"where {true / total:.1%} are in truth. It learned nothing of use. Likely causes: too few epochs or pictures, "
+        "a learning rate that is too high, or masks that do not belong to their pictures or are read otherwise than "
+        f"they are meant ({check} shows it)."
     )
 
 
