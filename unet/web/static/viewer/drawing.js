@@ -1,7 +1,7 @@
 // Pixels from probabilities, in integer arithmetic as in unet/pictures/draw.py.
 //
 // A pixel is one integer, 0xAABBGGRR: the bytes of ImageData on little-endian machines.
-// A `table` has 256 entries, one for each level of the probability map.
+// A `table` has 256 entries, one for each level of the probability map, or for each label.
 
 const OPAQUE = 0xff000000;
 
@@ -95,44 +95,39 @@ export function foregroundShare(histogram, threshold, invert) {
   return inside / all;
 }
 
-/** Three tables, one for each channel, of the levels that `color` makes of the picture's. */
-function tintTables(color, opacity) {
+/** For each colour three tables, one for each channel, of the levels that it makes of the picture's. */
+function tintTables(colors, opacity) {
   const a = Math.floor(255 * opacity + 0.5);
-  return channels(color).map((value) =>
-    Uint8Array.from({ length: 256 }, (_, level) => Math.floor((level * (255 - a) + value * a + 127) / 255)),
-  );
+  const values = colors.flatMap(channels);
+  const tables = new Uint8Array(256 * values.length);
+  return tables.map((_, at) => Math.floor(((at & 255) * (255 - a) + values[at >> 8] * a + 127) / 255));
 }
 
-/** The whole of `picture` tinted in `color`; `opacity` is 0..1. */
-export function tint(picture, color, opacity) {
-  const [red, green, blue] = tintTables(color, opacity);
+/**
+ * The whole of `picture` tinted, each pixel in the one of `colors` at its label, or in the first one if `labels` is null;
+ * `opacity` is 0..1.
+ */
+export function tint(picture, labels, colors, opacity) {
+  const tables = tintTables(colors, opacity);
   const tinted = new Uint32Array(picture.length);
   for (let i = 0; i < picture.length; i += 1) {
     const rgb = picture[i];
-    tinted[i] = OPAQUE | (blue[(rgb >>> 16) & 255] << 16) | (green[(rgb >>> 8) & 255] << 8) | red[rgb & 255];
+    const at = labels ? 768 * labels[i] : 0;
+    tinted[i] =
+      OPAQUE |
+      (tables[at + 512 + ((rgb >>> 16) & 255)] << 16) |
+      (tables[at + 256 + ((rgb >>> 8) & 255)] << 8) |
+      tables[at + (rgb & 255)];
   }
   return tinted;
 }
 
-/** Draw the tinted picture inside the mask and the picture itself outside. */
-export function drawOverlay(target, picture, tinted, prob, table) {
+/** Draw the tinted picture where `table` has anything for the level or label of a pixel, and the picture elsewhere. */
+export function drawOverlay(target, picture, tinted, values, table) {
   const choice = Int32Array.from(table, (alpha) => (alpha ? -1 : 0));
   for (let i = 0; i < target.length; i += 1) {
     // Selects without a branch, which would be mispredicted along edges.
-    target[i] = picture[i] ^ ((picture[i] ^ tinted[i]) & choice[prob[i]]);
-  }
-}
-
-/** Draw the picture, tinted where `labels` are among the `shown` ones, each in its own of `colors`. */
-export function drawClasses(target, picture, labels, shown, colors, opacity) {
-  const tables = Array.from({ length: 256 }, () => null); // by label
-  for (const label of shown) tables[label] = tintTables(colors[label], opacity);
-  for (let i = 0; i < target.length; i += 1) {
-    const table = tables[labels[i]];
-    const rgb = picture[i];
-    target[i] = table
-      ? OPAQUE | (table[2][(rgb >>> 16) & 255] << 16) | (table[1][(rgb >>> 8) & 255] << 8) | table[0][rgb & 255]
-      : rgb;
+    target[i] = picture[i] ^ ((picture[i] ^ tinted[i]) & choice[values[i]]);
   }
 }
 

@@ -2,7 +2,6 @@
 
 import {
   contrastMap,
-  drawClasses,
   drawCutout,
   drawLevels,
   drawOutline,
@@ -63,7 +62,10 @@ export class Painter {
   }
 
   #drawAll({ opacity }, { shown, colors, shares }) {
-    drawClasses(this.target, this.scene.picture, this.scene.labels, shown, colors, opacity);
+    const { picture, labels } = this.scene;
+    const table = new Uint8Array(256);
+    for (const label of shown) table[label] = 255;
+    drawOverlay(this.target, picture, this.#tint(labels, colors, opacity), labels, table);
     return shown.reduce((sum, label) => sum + shares[label], 0);
   }
 
@@ -78,7 +80,7 @@ export class Painter {
       drawCutout(target, this.scene, invert ? picture : colours, colours, edge, this.#contrast());
     } else {
       const table = maskTable(threshold, invert);
-      drawOverlay(target, picture, this.#tint(color, opacity), prob, table);
+      drawOverlay(target, picture, this.#tint(null, [color], opacity), prob, table);
       const reach = outlineWidth(width, height, this.unit);
       if (settings.outline) drawOutline(target, prob, table, width, reach, color);
     }
@@ -92,10 +94,10 @@ export class Painter {
     return this.contrast;
   }
 
-  /** The whole picture tinted in the overlay's colour; computed once per picture, colour and opacity. */
-  #tint(color, opacity) {
-    const key = `${color} ${opacity}`;
-    if (this.tinted?.key !== key) this.tinted = { key, pixels: tint(this.scene.picture, color, opacity) };
+  /** The whole picture tinted; computed once per picture, colours and opacity. */
+  #tint(labels, colors, opacity) {
+    const key = `${colors} ${opacity}`; // all classes have several colours, what is shown alone has one
+    if (this.tinted?.key !== key) this.tinted = { key, pixels: tint(this.scene.picture, labels, colors, opacity) };
     return this.tinted.pixels;
   }
 }
