@@ -1,13 +1,16 @@
 """The page of weights with classes in a real browser: legend, all classes in their colours, and one of them."""
 
+import threading
+
 import gradio as gr
 import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from class_page import pick, radio, wait_for_one
 from page_visit import Visit
 from PIL import Image
 from playwright.sync_api import expect
-from viewer_helpers import Shown, saved
+from viewer_helpers import hold, saved
 from web_helpers import FakeClassPredictor, FakePredictor, class_prob8, draw_picture, live_page
 
 from unet.errors import ConfigError
@@ -19,6 +22,8 @@ from unet.web.download import Download
 from unet.web.service import Service
 from unet.web.viewer import STATIC, STYLE_SHEETS, Viewer
 
+pytest_plugins = ["class_page"]
+
 TABLE = FakeClassPredictor.table
 NAMES = TABLE.names
 
@@ -29,36 +34,10 @@ def server():
         yield served
 
 
-@pytest.fixture
-def path(tmp_path):
-    return draw_picture(tmp_path / "p.png")
-
-
-@pytest.fixture
-def shown(browser, server, path):
-    visit = Visit(browser, server)
-    viewer = Shown(visit.page)
-    visit.upload(path)
-    viewer.settle()
-    yield viewer
-    assert visit.errors == []
-    visit.context.close()
-
-
 def truth(path):
     """The picture and its labels."""
     predictor, rgb = FakeClassPredictor(), read_picture(path).rgb
     return rgb, predictor.labels(predictor.prob_small(rgb), rgb.shape[:2])
-
-
-def radio(shown, name):
-    return shown.find(".classes").get_by_role("radio", name=name)
-
-
-def pick(shown, name):
-    radio(shown, name).check()
-    shown.wait("root => root.dataset.classes === 'one' && !root.classList.contains('asking')")
-    shown.settle()
 
 
 def test_all_classes_in_their_colours(shown, path):
@@ -78,7 +57,7 @@ def test_switches_ask_nothing(shown, path):
     rgb, labels = truth(path)
     shown.page.wait_for_timeout(500)
     shown.requests.clear()
-    boxes = shown.find(".classes").get_by_role("checkbox")
+    boxes = shown.find(".classes li").get_by_role("checkbox")
     assert [box.is_checked() for box in boxes.all()] == [False, True, True, True]
     boxes.nth(0).focus()
     shown.page.keyboard.press("Space")
@@ -147,7 +126,7 @@ def test_the_class_under_the_pointer_and_in_the_middle_has_a_name(shown, path):
 def test_the_last_of_several_quick_choices_is_shown(shown, path):
     for name in ("Road sign", "background", "<b>sea</b>"):
         radio(shown, name).check()
-    shown.wait("root => root.dataset.classes === 'one' && !root.classList.contains('asking')")
+    wait_for_one(shown)
     shown.view("mask")
     shown.threshold(0.01)
     prob8 = class_prob8(read_picture(path).rgb, "<b>sea</b>")
@@ -167,11 +146,39 @@ def test_a_choice_that_fails_leaves_what_is_shown(shown, server, monkeypatch):
     pick(shown, "Road sign")
 
 
+def test_each_answer_shows_its_own_class(shown, server, path, monkeypatch):
+    """That of a choice which another has followed, too; and it stays when the other fails."""
+    pick(shown, "Road sign")
+    check, asked, gates = server.service.check_label, [], {"background": threading.Event(), "sky": threading.Event()}
+
+    def hold(label):
+        asked.append(NAMES[label])
+        gates[NAMES[label]].wait(60)
+        if NAMES[label] == "sky":
+            raise ConfigError("no more")
+        return check(label)
+
+    monkeypatch.setattr(server.service, "check_label", hold)
+    for name in gates:
+        radio(shown, name).check()
+    gates["background"].set()
+    expect(shown.find(".share")).to_contain_text("background")
+    shown.settle()
+    rgb = read_picture(path).rgb
+    drawn = draw.overlay(rgb, draw.mask_from_prob(class_prob8(rgb, "background"), 0.5), (0, 0, 0))
+    assert np.array_equal(shown.pixels()[..., :3], drawn)
+    expect(radio(shown, "sky")).to_be_checked()
+    gates["sky"].set()
+    expect(radio(shown, "background")).to_be_checked()
+    shown.page.wait_for_timeout(500)
+    assert asked == ["background", "sky"]
+
+
 def test_downloads(shown, path, tmp_path):
     rgb, labels = truth(path)
     label_map = Image.open(saved(shown, "labels", tmp_path))
     assert np.array_equal(np.asarray(label_map), TABLE.ids[labels])
-    shown.find(".classes").get_by_role("checkbox").nth(2).uncheck()
+    shown.find(".classes li").get_by_role("checkbox").nth(2).uncheck()
     drawn = np.asarray(Image.open(saved(shown, "overlay", tmp_path)))
     assert np.array_equal(drawn, tint_classes(rgb, labels, TABLE, shown=[1, 3]))
     pick(shown, "Road sign")
@@ -193,6 +200,17 @@ def test_a_new_picture_starts_with_all_classes(shown, tmp_path):
     shown.settle()
     assert radio(shown, "All classes").is_checked()
     assert np.array_equal(shown.pixels()[..., :3], tint_classes(*truth(other), TABLE))
+
+
+def test_no_file_is_of_a_class_that_is_not_shown_yet(shown, tmp_path):
+    pick(shown, "Road sign")
+    held = hold(shown, "**/gradio_api/file=**", lambda: radio(shown, "sky").check())
+    shown.find("[data-download=mask]").click()
+    expect(shown.find(".message")).to_have_text("The next class is still loading. Please try again.")
+    expect(shown.find(".share")).to_contain_text("Road sign")
+    held.continue_()
+    expect(shown.find(".share")).to_contain_text("sky")
+    saved(shown, "mask", tmp_path)
 
 
 @pytest.mark.parametrize("name", [None, "sky"])

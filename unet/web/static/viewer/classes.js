@@ -56,6 +56,7 @@ export class Classes {
     }
     this.waiting = false;
     this.picked = picked; // the class whose probabilities are there
+    if (!this.all && this.label !== picked) this.#show(picked); // another may be wanted by now
     this.#settle();
   }
 

@@ -229,6 +229,9 @@ class Viewer {
 
   #download(settings) {
     if (this.#changing) throw new Error("The next picture is still loading. Please try again.");
+    if (this.value?.picked !== this.scene?.value.picked) {
+      throw new Error("The next class is still loading. Please try again.");
+    }
     this.send.download(settings);
   }
 
