@@ -149,6 +149,7 @@ def single_tab(service: Service) -> None:
                 threshold=service.threshold,
                 takes_clicks=predictor.takes_clicks,
                 classes=predictor.table if predictor.has_classes else None,
+                slider="threshold",
                 elem_id="viewer",
             )
     seen = gr.State(None, time_to_live=STATE_SECONDS)

@@ -103,6 +103,7 @@ class Viewer(gr.HTML):
         threshold: Threshold until a value or the slider sets another, 0..1.
         takes_clicks: Whether the empty viewer shows the controls for clicks.
         classes: The classes of the weights, if they have any.
+        slider: ID of the element that sets the threshold, which is inert while all classes are shown.
         elem_id: ID of the component's element, unique within the page.
         kwargs: Further arguments of gr.HTML.
     """
@@ -116,6 +117,7 @@ class Viewer(gr.HTML):
         threshold: float = 0.5,
         takes_clicks: bool = False,
         classes: ClassTable | None = None,
+        slider: str | None = None,
         elem_id: str = "viewer",
         **kwargs: Any,
     ) -> None:
@@ -134,7 +136,7 @@ class Viewer(gr.HTML):
         }
         html, style_sheets = _read("viewer.html"), list(STYLE_SHEETS)
         if classes is not None:
-            options["classes"] = _described(classes)
+            options |= {"classes": _described(classes), "slider": slider}
             for name, line in INSERTS.items():
                 html = html.replace(line, _read(name) + line)
             style_sheets.append(CLASSES_STYLE)

@@ -67,7 +67,7 @@ class Viewer {
     this.classes = null;
     if (options.classes) {
       const pick = (label) => this.#pick(label);
-      this.classes = new Classes(root, options.classes, pick, () => this.#applySettings());
+      this.classes = new Classes(root, options, pick, () => this.#applySettings());
       wireNames(this.stage, this.classes, () => this.scene);
     }
     host.addEventListener("viewer-threshold", (event) => this.#setThreshold(event.detail));
@@ -134,8 +134,10 @@ class Viewer {
     this.notices.textContent = value.notices.join(" ");
     this.clickBar.hidden = !value.takes_clicks;
     this.stage.element.classList.toggle("points", value.takes_clicks);
-    const keys = value.takes_clicks ? `${KEYS}, Enter clicks the middle` : KEYS;
-    this.stage.element.setAttribute("aria-label", `Result. ${keys}.`);
+    const keys = [KEYS];
+    if (value.takes_clicks) keys.push("Enter clicks the middle");
+    if (this.classes) keys.push("the class in the middle is named");
+    this.stage.element.setAttribute("aria-label", `Result. ${keys.join(", ")}.`);
     this.#showClicks();
     this.classes?.use(value, again);
     this.#applySettings();
