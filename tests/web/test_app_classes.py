@@ -149,7 +149,9 @@ def test_weights_without_classes_answer_as_ever(binary, picture, given):
     drawn = [draw.render(kind, shown, prob8, 0.4) for kind in ("mask", "cutout")]
     assert all(np.array_equal(grey(path), pixels) for path, pixels in zip(results[1:3], drawn, strict=True))
     assert Path(results[0]).read_bytes() == encode_jpeg(draw.render("overlay", shown, prob8, 0.4))
-    assert list(results[3]) == ["width", "height", "threshold", "foreground", "model", "milliseconds"]
+    asked = {"class": "foreground"} if "foreground" in given else {}
+    assert list(results[3]) == ["width", "height", "threshold", "foreground", *asked, "model", "milliseconds"]
+    assert asked.items() <= results[3].items()
     probability = binary.predict(handle_file(picture), *given[2:], api_name="/probability")
     assert np.array_equal(grey(probability), prob8)
 
@@ -158,6 +160,16 @@ def test_background_of_weights_without_classes(binary, picture):
     grey_map = grey(binary.predict(handle_file(picture), "background", api_name="/probability"))
     foreground = FakePredictor().prob8(read_picture(picture).rgb)
     assert np.abs(grey_map.astype(int) - (255 - foreground.astype(int))).max() <= 1
+    *_, details = binary.predict(handle_file(picture), 0.5, 0, "Background", api_name="/segment")
+    assert details["class"] == "background"
+
+
+def test_no_text_is_of_weights_without_classes(server):
+    """Thresholds of classes are not calibrated, and nothing but the API, of both kinds, speaks of a main object."""
+    page, api = httpx.get(server.url).text, httpx.get(f"{server.url}/gradio_api/info").text
+    for text in ("main object is found", "cuts the main object", "calibrated"):
+        assert text not in page
+        assert text not in api
 
 
 def test_plain_http_with_as_many_values_as_before(server, picture):

@@ -31,6 +31,7 @@ CLASSES_HEADER = """
 </header>
 """
 CLASS_THRESHOLD_HINT = "Of the class that is picked. Lower includes more, higher less."
+LARGEST_THRESHOLD_HINT = "Of the class that is largest in each picture. Lower includes more, higher less."
 
 PRECISION_NAMES = {
     "fp32": "32-bit floating point",

@@ -30,7 +30,7 @@ def add_endpoints(service: Service) -> None:
 
         Args:
             image: The photograph (JPEG, PNG, WebP, HEIC, ...; at most 64 MB and 100 megapixels).
-            threshold: From 0 to 1; lower includes more of the picture; the default is calibrated for this model.
+            threshold: From 0 to 1; lower includes more of the picture; the default is that of this model.
             softness: From 0 to 127, half the width of the cut-out's edge, in levels of probability; 0 is a hard edge.
             class_name: One of the names that /classes lists; by default the main object, or the largest class.
 
@@ -68,11 +68,11 @@ def add_endpoints(service: Service) -> None:
         return service.probability(image, class_name)
 
     def segment_batch(files: list[str], threshold: float, softness: int) -> tuple[str | None, list[dict[str, Any]]]:
-        """Segment the main object of each photograph in a list.
+        """Segment the main object, or the largest class, of each photograph in a list.
 
         Args:
             files: Up to 100 photographs.
-            threshold: From 0 to 1; lower includes more of each picture; the default is calibrated for this model.
+            threshold: From 0 to 1; lower includes more of each picture; the default is that of this model.
             softness: From 0 to 127, half the width of the cut-out's edge, in levels of probability; 0 is a hard edge.
 
         Returns:
@@ -88,7 +88,7 @@ def add_endpoints(service: Service) -> None:
         Args:
             image: The photograph (JPEG, PNG, WebP, HEIC, ...; at most 64 MB and 100 megapixels).
             clicks: JSON such as [{"x": 120, "y": 80, "label": 1}]; pixels from top left, 1 = object, 0 = background.
-            threshold: From 0 to 1; lower includes more of the picture; the default is calibrated for this model.
+            threshold: From 0 to 1; lower includes more of the picture; the default is that of this model.
             softness: From 0 to 127, half the width of the cut-out's edge, in levels of probability; 0 is a hard edge.
 
         Returns:

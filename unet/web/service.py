@@ -140,9 +140,11 @@ class Service:
         red, green, blue = self.predictor.table.colours[label].tolist()
         return replace(style, color=(red, green, blue))
 
-    def class_of(self, label: int) -> dict[str, str]:
-        """What details say of the class that is shown."""
-        return {"class": self.predictor.table.names[label]} if self.predictor.has_classes else {}
+    def class_of(self, label: int, asked: int | None = None) -> dict[str, str]:
+        """What details say of the class that is shown; nothing of foreground that nobody `asked` for by name."""
+        if not self.predictor.has_classes and asked is None:
+            return {}
+        return {"class": self.predictor.table.names[label]}
 
     def labels(self, picture: Picture, small: np.ndarray) -> np.ndarray:
         """The class of each pixel, a place in the predictor's `table`: (H, W) uint8."""
@@ -185,7 +187,7 @@ class Service:
         arguments = (picture, prob8, threshold, self.style(label, draw.Style(softness=softness)))
         kinds = {kind: partial(draw.render, kind, *arguments) for kind in ("overlay", "mask", "cutout")}
         files = write_results(self.fresh_folder(), safe_stem(picture.name), kinds, jpegs=("overlay",))
-        found = {"threshold": threshold, "foreground": round(share, 6), **self.class_of(label)}
+        found = {"threshold": threshold, "foreground": round(share, 6), **self.class_of(label, asked)}
         return files["overlay"], files["mask"], files["cutout"], self._details(picture, found, started)
 
     def classes(self, path: str | Path | None) -> Labelled:

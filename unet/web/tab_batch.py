@@ -6,7 +6,7 @@ from typing import Any
 
 import gradio as gr
 
-from unet.web.about import THRESHOLD_HINT
+from unet.web.about import LARGEST_THRESHOLD_HINT, THRESHOLD_HINT
 from unet.web.batch import MAX_PICTURES, BatchProgress, run_batch
 from unet.web.components import Threshold, Uploads
 from unet.web.endpoints import BATCH_WORK
@@ -16,10 +16,11 @@ from unet.web.service import Service
 
 def batch_tab(service: Service) -> None:
     """Add the tab's content to the Blocks that are being built."""
+    hint = LARGEST_THRESHOLD_HINT if service.predictor.has_classes else THRESHOLD_HINT
     with gr.Row(elem_classes="panes"):
         with gr.Column(scale=1, min_width=300):
             files = Uploads(label=f"Photographs, up to {MAX_PICTURES}", elem_id="batch-files")
-            threshold = Threshold(service.threshold, label="Threshold", info=THRESHOLD_HINT, elem_id="batch-threshold")
+            threshold = Threshold(service.threshold, label="Threshold", info=hint, elem_id="batch-threshold")
             start = gr.Button("Segment all", variant="primary", elem_id="batch-start")
         with gr.Column(scale=2, min_width=300):
             status = gr.HTML(status_html(None), elem_id="batch-status", elem_classes="flush", apply_default_css=False)

@@ -9,7 +9,7 @@ from unet.pictures.decode import PICTURE_SUFFIXES
 STATIC = Path(__file__).parent / "static"
 STYLE_SHEETS = [STATIC / "page.css"]
 HEAD = f"""
-<meta name="description" content="Drop a photograph: a U-Net cuts the main object out of it.">
+<meta name="description" content="Drop a photograph: a U-Net segments it.">
 <meta name="picture-endings" content="{",".join(sorted(PICTURE_SUFFIXES))}">
 <script>{(STATIC / "uploads.js").read_text(encoding="utf-8")}</script>
 """

@@ -47,6 +47,8 @@ INSERTS = {
     "classes.html": '  <div class="bar clicks" hidden>\n',
     "label_map.html": '    <button type="button" data-download="copy">\n',
 }
+HOW = "The main object is found automatically; the threshold moves its edge."  # in viewer.html
+CLASSES_HOW = "The class of each pixel is found automatically; the threshold moves the edge of the one that is picked."
 MIN_HEIGHT = 480  # pixels reserved before the page's script has run
 
 
@@ -137,6 +139,7 @@ class Viewer(gr.HTML):
         html, style_sheets = _read("viewer.html"), list(STYLE_SHEETS)
         if classes is not None:
             options |= {"classes": _described(classes), "slider": slider}
+            html = html.replace(HOW, CLASSES_HOW)
             for name, line in INSERTS.items():
                 html = html.replace(line, _read(name) + line)
             style_sheets.append(CLASSES_STYLE)
