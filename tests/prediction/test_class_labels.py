@@ -185,9 +185,16 @@ def test_what_does_not_go_together_is_said(folder, photo, capsys, arguments, mes
     assert message in capsys.readouterr().err
 
 
-def test_binary_weights_write_label_maps_and_have_no_classes_to_name(tiny_weights, photo, capsys):
+def test_binary_weights_write_label_maps_of_two_classes(tiny_weights, photo):
     pixels, mode = written(tiny_weights, photo, "--kind", "labels")
     assert mode == "P"
     assert set(np.unique(pixels)) == {0, 1}
-    assert written(tiny_weights, photo, "--class", "foreground") is None
-    assert "leave out --class" in capsys.readouterr().err
+
+
+def test_binary_weights_tell_foreground_and_background_by_name(tiny_weights, photo):
+    told = {
+        name: written(tiny_weights, photo, "--kind", "prob", "--class", name)[0]
+        for name in ("foreground", "background")
+    }
+    np.testing.assert_array_equal(told["foreground"], written(tiny_weights, photo, "--kind", "prob")[0])
+    assert np.abs(255 - told["background"].astype(int) - told["foreground"]).max() <= 1

@@ -17,7 +17,7 @@ from unet.pictures import draw
 from unet.pictures.classes import ClassTable, SegmentClass
 from unet.pictures.decode import read_picture
 from unet.pictures.encode import encode_jpeg
-from unet.web.class_choice import largest_class
+from unet.prediction.class_choice import largest_class
 from unet.web.service import Service
 
 TABLE = FakeClassPredictor.table

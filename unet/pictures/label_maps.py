@@ -8,7 +8,25 @@ import numpy as np
 from PIL import Image
 
 from unet.pictures.classes import ClassTable
-from unet.pictures.draw import OVERLAY_OPACITY, STRIP_PIXELS
+from unet.pictures.decode import Picture
+from unet.pictures.draw import DEFAULT_STYLE, OVERLAY_OPACITY, STRIP_PIXELS, Style
+
+
+def render_classes(
+    kind: str,
+    picture: Picture,
+    labels: np.ndarray,
+    table: ClassTable,
+    style: Style = DEFAULT_STYLE,
+    shown: Collection[int] | None = None,
+) -> np.ndarray | bytes:
+    """Draw one kind of result, "labels" or "overlay", of all classes of a picture, whose `labels` are (H, W) uint8.
+
+    It is the content of a PNG file (`label_map_png`), or (H, W, 3) uint8 (`tint_classes`).
+    """
+    if kind == "overlay":
+        return tint_classes(picture.rgb, labels, table, style.opacity, shown)
+    return label_map_png(labels, table)
 
 
 def label_map_png(labels: np.ndarray, table: ClassTable) -> bytes:

@@ -8,7 +8,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,8 +19,9 @@ from unet.pictures.clicks import Click, check_inside
 from unet.pictures.decode import Picture, read_header, read_picture
 from unet.pictures.draw import DEFAULT_STYLE, PROB_KINDS, Style, render
 from unet.pictures.encode import encode_png
-from unet.pictures.label_maps import label_map_png, tint_classes
+from unet.pictures.label_maps import render_classes
 from unet.prediction import LABELS
+from unet.prediction.class_choice import choose_class, class_style
 from unet.prediction.predictor import Predictor
 from unet.prediction.tasks import Task
 
@@ -141,27 +142,22 @@ def drawing_of(
     all_classes = kind == LABELS or (predictor.has_classes and kind == "overlay" and class_name is None)
     if all_classes and class_name is not None:
         raise ConfigError("--kind labels shows all classes; leave out --class")
-    if class_name is not None and not predictor.has_classes:
-        raise ConfigError(f"the weights {predictor.name} tell foreground and background alone; leave out --class")
     if predictor.has_classes and class_name is None and not all_classes:
         names = ", ".join(predictor.table.names)
         raise ConfigError(f"--kind {kind} shows one class; name it with --class ({names}), or take --kind labels")
     if all_classes and predictor.has_classes and threshold is not None:
         raise ConfigError(f"--kind {kind} shows the most probable class, at no threshold; leave out --threshold")
     label = None if class_name is None else predictor.table.label(class_name)
-    if label is not None:
-        red, green, blue = predictor.table.colours[label].tolist()
-        style = replace(style, color=(red, green, blue))
-
+    if label is not None and predictor.has_classes:
+        style = class_style(style, predictor.table, label)
     level = predictor.threshold if threshold is None else threshold
 
     def draw(picture: Picture, small: np.ndarray) -> bytes:
         if all_classes:
             labels = predictor.labels(small, (picture.height, picture.width), clicks, threshold)
-            if kind == LABELS:
-                return label_map_png(labels, predictor.table)
-            return encode_png(tint_classes(picture.rgb, labels, predictor.table, style.opacity))
-        one = small if label is None else small[label]  # (h, w)
+            drawn = render_classes(kind, picture, labels, predictor.table, style)
+            return drawn if isinstance(drawn, bytes) else encode_png(drawn)
+        _, one = choose_class(small, predictor.table, label)  # (h, w)
         prob8 = predictor.upsample(one, (picture.height, picture.width), clicks)
         return encode_png(render(kind, picture, prob8, level, style))
 

@@ -8,8 +8,7 @@ from typing import Any
 from unet.errors import ConfigError
 from unet.pictures.classes import MAX_CLASSES
 from unet.pictures.draw import DEFAULT_STYLE, KINDS, Style, check_softness, check_threshold
-
-LABELS = "labels"  # the kind of a label map
+from unet.prediction import LABELS
 
 
 @dataclass(frozen=True)
@@ -17,7 +16,7 @@ class Download:
     """A request for one result."""
 
     kind: str
-    """One of `unet.pictures.draw.KINDS`, or LABELS."""
+    """One of `unet.pictures.draw.KINDS`, or `unet.prediction.LABELS`."""
     threshold: float
     """0..1."""
     style: Style = DEFAULT_STYLE

@@ -4,7 +4,6 @@ import secrets
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,10 +15,11 @@ from unet.errors import ConfigError, ImageError
 from unet.pictures import draw, encode
 from unet.pictures.clicks import Click, parse_clicks
 from unet.pictures.decode import Picture, read_picture
-from unet.pictures.label_maps import label_map_png, tint_classes
+from unet.pictures.label_maps import render_classes
+from unet.prediction import LABELS
+from unet.prediction.class_choice import choose_class, class_style
 from unet.tuning import IdleReturn
-from unet.web.class_choice import choose_class
-from unet.web.download import LABELS, Download
+from unet.web.download import Download
 from unet.web.names import safe_stem
 
 if TYPE_CHECKING:
@@ -129,16 +129,13 @@ class Service:
     def one_class(self, small: np.ndarray, label: int | None = None) -> tuple[int, np.ndarray]:
         """The class that a result shows and its probabilities (h, w), of those that `prob_small` gave.
 
-        Without a label it is the foreground, or the largest class (see `unet.web.class_choice`).
+        Without a label it is the foreground, or the largest class (see `unet.prediction.class_choice`).
         """
         return choose_class(small, self.predictor.table, label)
 
     def style(self, label: int, style: draw.Style = draw.DEFAULT_STYLE) -> draw.Style:
         """`style` in the colour of a class of weights with classes."""
-        if not self.predictor.has_classes:
-            return style
-        red, green, blue = self.predictor.table.colours[label].tolist()
-        return replace(style, color=(red, green, blue))
+        return class_style(style, self.predictor.table, label) if self.predictor.has_classes else style
 
     def class_of(self, label: int, asked: int | None = None) -> dict[str, str]:
         """What details say of the class that is shown; nothing of foreground that nobody `asked` for by name."""
@@ -199,10 +196,7 @@ class Service:
         started = time.perf_counter()
         picture, table = self.read(path), self.predictor.table
         labels = self.labels(picture, self.prob_small(picture))
-        kinds: dict[str, Callable[[], np.ndarray | bytes]] = {
-            "overlay": partial(tint_classes, picture.rgb, labels, table),
-            LABELS: partial(label_map_png, labels, table),
-        }
+        kinds = {kind: partial(render_classes, kind, picture, labels, table) for kind in ("overlay", LABELS)}
         files = write_results(self.fresh_folder(), safe_stem(picture.name), kinds, jpegs=("overlay",))
         found = zip(table.as_json()["classes"], self.shares(labels), strict=True)
         rows = [{**row, "share": round(share, 6)} for row, share in found]
@@ -244,13 +238,9 @@ class Service:
 
     def download_classes(self, picture: Picture, small: np.ndarray, download: Download) -> str:
         """As `download`, of all classes: the label map, or the overlay of those that are shown."""
-        labels, table = self.labels(picture, small), self.predictor.table
-        kinds: dict[str, Callable[[], np.ndarray | bytes]] = {
-            LABELS: partial(label_map_png, labels, table),
-            "overlay": partial(tint_classes, picture.rgb, labels, table, download.style.opacity, download.classes),
-        }
-        drawn = {download.kind: kinds[download.kind]}
-        return write_results(self.fresh_folder(), safe_stem(picture.name), drawn)[download.kind]
+        kind, labels, table = download.kind, self.labels(picture, small), self.predictor.table
+        kinds = {kind: partial(render_classes, kind, picture, labels, table, download.style, download.classes)}
+        return write_results(self.fresh_folder(), safe_stem(picture.name), kinds)[kind]
 
     def check_label(self, label: Any) -> int:
         """`label`, if a class has it.

@@ -9,10 +9,11 @@ import numpy as np
 from unet.errors import ImageError
 from unet.pictures.clicks import Click, check_clicks
 from unet.pictures.decode import Picture
+from unet.prediction import LABELS
 from unet.web.about import CLASS_THRESHOLD_HINT, THRESHOLD_HINT
 from unet.web.cache import STATE_SECONDS
 from unet.web.components import Threshold, Upload
-from unet.web.download import LABELS, Download
+from unet.web.download import Download
 from unet.web.endpoints import WORK
 from unet.web.errors import as_gradio_errors
 from unet.web.examples import EXAMPLES, ExampleRow

@@ -1,8 +1,11 @@
 """Which class a result shows where it shows one: the network's foreground, a class by its name, or the largest."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from unet.pictures.classes import ClassTable
+from unet.pictures.draw import Style
 
 
 def largest_class(small: np.ndarray, table: ClassTable) -> int:
@@ -29,3 +32,9 @@ def choose_class(small: np.ndarray, table: ClassTable, label: int | None) -> tup
         return label, small[label]
     label = 1 - (table.background or 0) if label is None else label
     return label, 1 - small if label == table.background else small
+
+
+def class_style(style: Style, table: ClassTable, label: int) -> Style:
+    """`style` in the colour of a class."""
+    red, green, blue = table.colours[label].tolist()
+    return replace(style, color=(red, green, blue))
