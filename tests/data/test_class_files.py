@@ -21,6 +21,12 @@ def test_lines_with_and_without_ids_and_colours(tmp_path):
     )
 
 
+def test_names_may_have_numbers(tmp_path):
+    text = "1 Route 66\n2 size 10 20\n3 player #10\n4 1.5 2.5 3.5 mm\n5 3D 4K 8K #804080\n"
+    rows = [(1, "Route 66", None), (2, "size 10 20", None), (3, "player #10", None), (4, "1.5 2.5 3.5 mm", None)]
+    assert read(tmp_path, text) == ([*rows, (5, "3D 4K 8K", (128, 64, 128))], [])
+
+
 def test_labelmes_lists(tmp_path):
     rows = [(0, "background", None), (1, "cat", None), (2, "dog", None)]
     assert read(tmp_path, "__ignore__\n_background_\ncat\ndog\n", "labels.txt") == (rows, [(255, "__ignore__")])
@@ -54,6 +60,13 @@ def test_roboflows_list(tmp_path):
         ("1 a\n70000 b\n", "outside 0..65535"),
         ("".join(f"c{n}\n" for n in range(255)), "not 255"),
         ("a:1,2,3::\nb:1,2::\n", "no colour r,g,b"),
+        ("1 road 128 64 128\n2 car\n", "'1 road 128 64 128' would be read as part of the name; write it as #804080"),
+        ("car\nroad 128,64,128\n", "'road 128,64,128' .* #804080"),
+        ("car\nroad (128, 64, 128)\n", "#804080"),
+        ("64 128 64 Animal\n192 0 128 Archway\n", "'64 128 64 Animal' .* #408040"),
+        ("car:1,2,3\nroad:128,64,128\n", "'car:1,2,3' .* #010203"),
+        ("1 road #fff\n2 car\n", "'1 road #fff' .* #rrggbb"),
+        ("1 road #804080ff\n2 car\n", "'1 road #804080ff' .* #rrggbb"),
     ],
 )
 def test_what_is_no_list_is_refused_with_the_files_name(text, message, tmp_path):

@@ -20,6 +20,8 @@ DEPTH = 2  # folders below the data folder in which they are looked for
 FORM = "a line is [ID] NAME [#RRGGBB]"
 _IGNORE_ID = 255  # of a first line __ignore__
 _LINE = re.compile(r"(?:(?P<id>\d+)[\s:,]+)?(?P<name>.+?)(?:[\s,]+(?P<colour>#[0-9a-fA-F]{6}))?")
+_NUMBERS = re.compile(r"(?<![\w.])(\d{1,3})[\s,;]+(\d{1,3})[\s,;]+(\d{1,3})(?![\w.])")
+_OTHER_HEX = re.compile(r"[\s,]#(?:[0-9a-fA-F]{3}|[0-9a-fA-F]{8})$")
 _CVAT = re.compile(r"(?P<name>[^:]+):(?P<colour>[^:]*):[^:]*:[^:]*")
 
 
@@ -58,11 +60,17 @@ def _named(name: str) -> str:
 
 
 def _rows(lines: list[str]) -> list[SegmentClass]:
+    for line in lines:
+        numbers = _NUMBERS.search(line)
+        if numbers or _OTHER_HEX.search(line):
+            levels = [int(level) for level in numbers.groups()] if numbers else []
+            form = "#" + bytes(levels).hex() if levels and max(levels) <= 255 else "#rrggbb"
+            raise ConfigError(f"the colour in {line!r} would be read as part of the name; write it as {form} ({FORM})")
     matches = [match for line in lines if (match := _LINE.fullmatch(line))]
     numbered = [match["id"] is not None for match in matches]
     if any(numbered) and not all(numbered):
-        odd = matches[numbered.index(False)][0]
-        raise ConfigError(f"some lines begin with an id, but not {odd!r}; give all of them one, or none ({FORM})")
+        bare = matches[numbered.index(False)][0]
+        raise ConfigError(f"some lines begin with an id, but not {bare!r}; give all of them one, or none ({FORM})")
     first = matches and not any(numbered) and matches[0]["name"].lower() == "__ignore__"
     rows = []
     for number, match in enumerate(matches):
