@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from class_folders import HEIGHT, TOOLS, UNKNOWN, WIDTH, by_values, paletted, voc_rgb, write
+from class_folders import HEIGHT, TOOLS, UNKNOWN, WIDTH, assert_read, by_values, paletted, voc_rgb, write
 from PIL import Image
 
 from unet.__main__ import main
@@ -12,7 +12,6 @@ from unet.data.class_convention import refuse_nameless
 from unet.data.class_files import voc_colour
 from unet.data.inspect import inspect_folder
 from unet.data.options import DataOptions
-from unet.data.pair import load_resized
 from unet.errors import ConfigError, DataError
 
 AUTO = DataOptions(classes="auto")
@@ -22,15 +21,6 @@ NAMES = {
     "Roboflow": ["background", "car", "road"],
     "VOC": ["class 0", "class 5", "class 15"],
 }
-
-
-def assert_read(found, meant):
-    assert sorted(pair.stem for pair in found.pairs) == sorted(meant)
-    for pair in found.pairs:
-        labels = load_resized(pair)[1]
-        np.testing.assert_array_equal(labels, meant[pair.stem], pair.stem)
-        counts = [(labels == label).sum() for label in (*range(len(found.reading.table)), UNKNOWN)]
-        assert found.counts[pair.stem].tolist() == counts
 
 
 @pytest.mark.parametrize("tool", TOOLS)

@@ -1,14 +1,19 @@
 """Data folders with classes as label tools export them, with the labels that are meant."""
 
 from collections.abc import Callable, Sequence
+from itertools import cycle
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from unet.data.class_files import voc_colour
+from unet.data.class_reading import ClassReading
+from unet.data.inspect import DataFolder
+from unet.data.pair import load_resized
 
 Colour = tuple[int, int, int]
+Draw = Callable[[np.ndarray], Image.Image]
 HEIGHT, WIDTH = 30, 44
 UNKNOWN = 255
 
@@ -43,7 +48,7 @@ def paletted(indices: np.ndarray, colours: dict[int, Colour]) -> Image.Image:
 
 def write(
     root: Path,
-    draw: Callable[[np.ndarray], Image.Image],
+    draw: Draw,
     classes: int,
     template: tuple[str, str] = ("images/{}.jpg", "masks/{}.png"),
     count: int = 4,
@@ -62,9 +67,36 @@ def write(
     return meant
 
 
-def by_values(values: Sequence[int], dtype: type = np.uint8) -> Callable[[np.ndarray], Image.Image]:
+def by_values(values: Sequence[int], dtype: type = np.uint8) -> Draw:
     """Masks whose pixels are these values."""
     return lambda places: Image.fromarray(np.array(values, dtype)[places])
+
+
+def by_colours(*colours: Colour) -> Draw:
+    """Masks of three channels whose pixels have these colours."""
+    return lambda places: Image.fromarray(np.array(colours, np.uint8)[places])
+
+
+def by_palette(colours: dict[int, Colour]) -> Draw:
+    """Palette masks whose places have these indices and colours."""
+    return lambda places: paletted(np.array([*colours])[places], colours)
+
+
+def in_turn(*draws: Draw) -> Draw:
+    """Masks that are drawn differently, one after the other."""
+    turns = cycle(draws)
+    return lambda places: next(turns)(places)
+
+
+def assert_read(found: DataFolder, meant: dict[str, np.ndarray]) -> None:
+    """The labels that are read are those meant, and so are their counts."""
+    assert sorted(pair.stem for pair in found.pairs) == sorted(meant)
+    assert isinstance(found.reading, ClassReading)
+    for pair in found.pairs:
+        labels = load_resized(pair)[1]
+        np.testing.assert_array_equal(labels, meant[pair.stem], pair.stem)
+        counts = [(labels == label).sum() for label in (*range(len(found.reading.table)), UNKNOWN)]
+        assert found.counts[pair.stem].tolist() == counts
 
 
 def labelme(root: Path) -> dict[str, np.ndarray]:

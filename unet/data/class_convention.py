@@ -2,34 +2,27 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 
 import numpy as np
 
 from unet.data import convention
-from unet.data.class_files import find_class_files, read_class_file
-from unet.data.class_reading import (
-    COLOURS,
-    IDS,
-    NEAR,
-    VOID_ID,
-    AnyReading,
-    ClassReading,
-    by_colour,
-    colour_codes,
-    colour_of,
-)
+from unet.data.class_lists import class_of_colour, class_of_id, told_classes
+from unet.data.class_palettes import NO_PALETTE, agreed_palette, doubtful_grey
+from unet.data.class_reading import COLOURS, IDS, NEAR, VOID_ID, AnyReading, ClassReading, by_colour, colour_of
 from unet.data.contents import MaskContent
 from unet.data.convention import MIXED, are_mixed, describe_values, refusal, totals
-from unet.data.mask_files import VOC_VOID, channels
-from unet.data.options import AUTO, COLOUR, DataOptions, parse_value
+from unet.data.mask_files import VOC_VOID, channels, have_colour
+from unet.data.options import COLOUR, DataOptions, parse_value
 from unet.errors import ConfigError, DataError
-from unet.pictures.classes import MAX_CLASSES, ClassTable, SegmentClass, hex_colour
+from unet.pictures.classes import MAX_CLASSES, ClassTable, hex_colour
 
 LOSSY = (".jpg", ".jpeg", ".jpe", ".jfif")
 WAYS = "export the masks as PNG without smoothing, or list the classes in a file: --classes FILE"
+ONE_WAY = "save all masks in one way"
 Contents = Sequence[MaskContent]
+Palette = tuple[int, ...]  # as `agreed_palette` gives it
 
 
 def decide_reading(contents: Contents, options: DataOptions, folder: str, root: Path | None = None) -> AnyReading:
@@ -42,13 +35,17 @@ def decide_reading(contents: Contents, options: DataOptions, folder: str, root: 
     """
     if options.classes is None:
         return convention.decide(contents, options, folder)
-    unknown = tuple(map(parse_value, options.unknown))
-    told, source = _told(options.classes, root)
+    unknown = tuple(sorted(map(parse_value, options.unknown)))
+    told, source = told_classes(options.classes, root)
+    palette = _id_palette(contents, folder)
     try:
-        guess = _from_masks(contents, unknown, folder) if told is None else _Guess(told, *_fit(contents, told, unknown))
+        if told is None:
+            guess = _from_masks(contents, unknown, palette, folder)
+        else:
+            guess = _fit(contents, told, unknown, palette, folder)
     except ConfigError as error:
         raise refusal(folder, contents, str(error), WAYS) from error
-    reading = ClassReading(guess.rule, guess.table, tuple(sorted(unknown)), why=f"{guess.why}; {source}")
+    reading = ClassReading(guess.rule, guess.table, unknown, palette=guess.palette, why=f"{guess.why}; {source}")
     return _checked(reading, contents, folder)
 
 
@@ -56,8 +53,12 @@ def misfit(reading: AnyReading, content: MaskContent) -> str | None:
     """Why a mask that came later does not fit the reading, or None if it does."""
     if not isinstance(reading, ClassReading):
         return convention.misfit(reading, content)
+    if reading.rule == IDS and agreed_palette([content], reading.palette) is None:
+        return "the indices of its palette have other colours than in the masks before it"
+    if reading.rule == IDS and (reason := doubtful_grey(content, reading.palette)):
+        return reason
     coloured = content.coloured and reading.rule == IDS
-    if not coloured and not reading.strange(reading.seen(content)).any():
+    if not coloured and not reading.strange(content).any():
         return None
     return f"it holds {describe_values([content])}, and the masks before it are read so: {reading}"
 
@@ -69,46 +70,50 @@ class _Guess:
     table: ClassTable
     rule: str
     why: str
+    palette: Palette = NO_PALETTE
 
 
-def _told(classes: str | ClassTable, root: Path | None) -> tuple[ClassTable | None, str]:
-    """The table that is told, or None, and where it comes from in words."""
-    if isinstance(classes, ClassTable):
-        return classes, "the classes are given"
-    if classes == AUTO:
-        found = find_class_files(root) if root else []
-        if not found:
-            return None, "the classes are those that the masks hold"
-        names = [path.relative_to(root).as_posix() for path in found] if root else []
-        if len(found) > 1:
-            raise DataError(f"{root} has different lists of classes: {', '.join(names)}; choose one: --classes FILE")
-        return read_class_file(found[0]), f"the classes are those of {names[0]}"
-    path = Path(classes)
-    if root is not None and not path.exists() and (root / path).is_file():
-        path = root / path
-    return read_class_file(path), f"the classes are those of {path.name}"
+def _fit(
+    contents: Contents, table: ClassTable, unknown: tuple[int, ...], palette: Palette | None, folder: str
+) -> _Guess:
+    """By which rule a table explains the masks."""
+    missing = next((c.name for c in table.classes if not c.colour), None)
+    if palette is None:
+        why = _why_colours(contents)
+        if missing:
+            reason = f"{why}, but the list of classes has not a colour for each, such as {missing}"
+            raise refusal(folder, contents, reason, "add the colours to the list, or save the masks as grey ids")
+        return _Guess(table, COLOURS, why)
+    by_ids = _Guess(table, IDS, "they have values or indices of a palette, and the classes have no colours", palette)
+    if missing:
+        return by_ids
+    colours, ids = (ClassReading(rule, table, unknown) for rule in (COLOURS, IDS))
+    fits, known = (not any(rule.strange(content).any() for content in contents) for rule in (colours, ids))
+    used = [code for code in palette if code != -1]
+    # Greys alone may as well be ids, and so may indices of which the palette shows two alike.
+    tell = len(set(used)) == len(used) if used else VOID_ID in totals(contents)[0]
+    if fits and (tell or not known):
+        return _Guess(table, COLOURS, "all their colours are those of classes")
+    why = "their palette shows indices alike" if fits and used else "not all of their colours are those of classes"
+    return replace(by_ids, why=f"they have values or indices of a palette, and {why}")
 
 
-def _fit(contents: Contents, table: ClassTable, unknown: tuple[int, ...]) -> tuple[str, str]:
-    """By which rule a table explains the masks, and why."""
-    colours = colour_codes(table)
-    seen = totals([by_colour(content) for content in contents])[0]
-    if any(content.coloured for content in contents):
-        if not all(c.colour for c in table.classes):
-            raise ConfigError("they have colours, but the list of classes has not one for each")
-        return COLOURS, "they have colours"
-    if not all(c.colour for c in table.classes):
-        return IDS, "they have values or indices of a palette, and the classes have no colours"
-    by_id = ClassReading(IDS, table, unknown)
-    values = totals(contents)[0]
-    palettes = any(content.palette is not None for content in contents)
-    if palettes:
-        fits = not ClassReading(COLOURS, table, unknown).strange(seen).any()
-    else:  # a grey value near black or white may as well be an id
-        fits = set(seen.tolist()) <= {*colours, *unknown}
-    if fits and (palettes or VOID_ID in values or by_id.strange(values).any()):
-        return COLOURS, "all their colours are those of classes"
-    return IDS, "they have values or indices of a palette that are no colours of the classes"
+def _id_palette(contents: Contents, folder: str) -> Palette | None:
+    """The palette whose indices may be ids, as `agreed_palette`; None if the masks go by their colours.
+
+    Raises:
+        DataError: A grey of a mask without a palette may be an id or a colour.
+    """
+    palette = None if any(content.coloured for content in contents) else agreed_palette(contents)
+    if palette is not None:
+        for content in contents:
+            if doubt := doubtful_grey(content, palette):
+                raise refusal(folder, contents, doubt, ONE_WAY)
+    return palette
+
+
+def _why_colours(contents: Contents) -> str:
+    return "they have colours" if any(content.coloured for content in contents) else "their palettes differ"
 
 
 def _checked(reading: ClassReading, contents: Contents, folder: str) -> ClassReading:
@@ -118,21 +123,26 @@ def _checked(reading: ClassReading, contents: Contents, folder: str) -> ClassRea
         DataError: There are other colours than those of the table, or no pixel is of a class.
     """
     pixels: Counter[int] = Counter()
+    odd: list[MaskContent] = []
     for content in contents:
-        codes = reading.seen(content)
-        strange = reading.strange(codes)
-        pixels.update(dict(zip(codes[strange].tolist(), content.counts[strange].tolist(), strict=True)))
+        strange = reading.strange(content)
+        odd += [content] if strange.any() else []
+        for code, count in zip(reading.seen(content)[strange].tolist(), content.counts[strange].tolist(), strict=True):
+            pixels[code] += count
     known = sum(int(reading.counts(content)[:-1].sum()) for content in contents)
     if pixels and (reading.rule == COLOURS or not known):
         total = sum(content.pixels for content in contents)
         worst = ", ".join(f"{_shown(code)} ({count / total:.2%})" for code, count in pixels.most_common(5))
-        what = f"a colour within {NEAR} levels" if reading.rule == COLOURS else "the id"
-        mixtures = f"; {MIXED}?" if len(pixels) > len(reading.table) else ""
-        reason = f"no class has {what} of {len(pixels)} of their values: {worst}{mixtures}"
-        raise refusal(folder, [by_colour(content) for content in contents], reason, WAYS)
+        what, because, way = "the id", f"; {MIXED}?" if len(pixels) > len(reading.table) else "", WAYS
+        if reading.rule == COLOURS:
+            what = f"a colour within {NEAR} levels, less than half way to that of another,"
+            if greys := [content.name for content in odd if not content.coloured and content.palette is None]:
+                because, way = f"; {greys[0]} has greys alone, which must be exact", ONE_WAY
+        reason = f"no class has {what} of {len(pixels)} of their values: {worst}{because}"
+        raise refusal(folder, [by_colour(content) for content in contents], reason, way)
     if not known:
         raise refusal(folder, contents, f"no pixel is of a class (read so: {reading})", WAYS)
-    return ClassReading(reading.rule, reading.table, reading.unknown, tuple(sorted(pixels)), reading.why)
+    return replace(reading, nameless=tuple(sorted(pixels)))
 
 
 def refuse_nameless(reading: AnyReading, folder: str) -> None:
@@ -154,27 +164,25 @@ def _shown(code: int) -> str:
     return hex_colour(colour_of(code)) if code >= COLOUR else str(code)
 
 
-def _from_masks(contents: Contents, unknown: tuple[int, ...], folder: str) -> _Guess:
+def _from_masks(contents: Contents, unknown: tuple[int, ...], palette: Palette | None, folder: str) -> _Guess:
     """The classes that the masks hold: every value, index of a palette, or colour."""
     if lossy := [content.name for content in contents if PurePath(content.name).suffix.lower() in LOSSY]:
         raise refusal(folder, contents, f"{lossy[0]} is a JPEG, which changes values along contours", WAYS)
-    coloured = any(content.coloured for content in contents)
-    palette = None if coloured else _common_palette(contents)
-    if coloured or (palette is None and any(content.palette is not None for content in contents)):
-        shown = [by_colour(content).without((*unknown, VOC_VOID)) for content in contents]
+    if palette is None:
+        void = (VOC_VOID, *unknown)
+        shown = [by_colour(c).without(void) for c in contents if c.rgb or c.palette is not None]
         _refuse_mixtures(shown, folder)
-        found = sorted(_apart(shown))
-        rows = [SegmentClass(n, hex_colour(colour_of(code)), colour_of(code)) for n, code in enumerate(found)]
-        return _Guess(ClassTable(tuple(rows)), COLOURS, "they have colours" if coloured else "their palettes differ")
+        rows = [class_of_colour(number, code) for number, code in enumerate(sorted(_apart(shown, void)))]
+        return _Guess(ClassTable(tuple(rows)), COLOURS, _why_colours(contents))
     rest = [content.without((*unknown, VOID_ID)) for content in contents]
     _refuse_mixtures(rest, folder)
     ids = totals(rest)[0].tolist()
-    if ids == [0] and VOID_ID in totals(contents)[0] and palette is None:
+    if ids == [0] and VOID_ID in totals(contents)[0] and palette == NO_PALETTE:
         raise ConfigError("0 and 255 alone are background and foreground, which needs no --classes")
-    colours = [colour_of(int(palette[id])) for id in ids] if palette is not None else []
-    told = len(set(colours)) == len(ids) and any(len(set(colour)) > 1 for colour in colours)
-    classes = [SegmentClass(id, f"class {id}", colours[n] if told else None) for n, id in enumerate(ids)]
-    return _Guess(ClassTable(tuple(classes)), IDS, "they have values or indices of a palette")
+    colours = {id: colour_of(palette[id]) for id in ids if id < len(palette) and palette[id] != -1}
+    told = len(set(colours.values())) == len(colours) and any(len(set(colour)) > 1 for colour in colours.values())
+    classes = [class_of_id(id, colours.get(id) if told else None) for id in ids]
+    return _Guess(ClassTable(tuple(classes)), IDS, "they have values or indices of a palette", palette)
 
 
 def _refuse_mixtures(contents: Contents, folder: str) -> None:
@@ -183,25 +191,13 @@ def _refuse_mixtures(contents: Contents, folder: str) -> None:
         raise refusal(folder, contents, f"they have {count} values; {MIXED}, or they are photographs", WAYS)
 
 
-def _common_palette(contents: Contents) -> np.ndarray | None:
-    """(256,) The codes of the palette in which all files agree as far as they use it; None if they do not."""
-    common = np.full(256, -1, np.int64)
-    for content in contents:
-        if content.palette is None or int(content.codes[-1]) > 255:
-            return None
-        own = content.palette[content.codes]
-        if ((common[content.codes] != -1) & (common[content.codes] != own)).any():
-            return None
-        common[content.codes] = own
-    return np.maximum(common, 0)
-
-
-def _apart(contents: Contents) -> list[int]:
-    """The commonest colours, each more than `NEAR` levels from all commoner ones."""
+def _apart(contents: Contents, void: tuple[int, ...]) -> list[int]:
+    """The commonest colours, each more than `NEAR` levels from all commoner ones and from `void`."""
     codes, counts = totals(contents)
-    kept: list[int] = []
+    first = [code for code in void if have_colour(code)]
+    kept = [*first]
     for code in codes[np.argsort(-counts, kind="stable")]:
-        distances = np.abs(channels(np.array([code])) - channels(np.array(kept, np.int64))).max(axis=-1, initial=0)
-        if not kept or distances.min() > NEAR:
+        distances = np.abs(channels(np.array([code])) - channels(np.array(kept, np.int64))).max(axis=-1)
+        if distances.min() > NEAR:
             kept.append(int(code))
-    return kept
+    return kept[len(first) :]

@@ -1,19 +1,22 @@
 """How masks of classes are read: their values are ids, or their colours are those of the classes."""
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
 
+from unet.data.class_palettes import NO_PALETTE
 from unet.data.contents import MaskContent
-from unet.data.mask_files import VOC_VOID, MaskPixels, channels
-from unet.data.options import COLOUR, colour_code, value_name
+from unet.data.mask_files import VOC_VOID, MaskPixels, channels, have_colour
+from unet.data.options import COLOUR, value_name
 from unet.data.reading import UNKNOWN, Reading
 from unet.pictures.classes import ClassTable
 
 NEAR = 3  # levels by which each channel may differ from a class's colour
 VOID_ID = 255  # unless the table says otherwise
 IDS, COLOURS = "class ids", "class colours"
+_STRANGE = UNKNOWN + 1  # neither of a class nor void
 _MEANS = {
     IDS: "the values are ids of {count} classes",
     COLOURS: f"the colours are those of {{count}} classes, within {NEAR} levels of each channel",
@@ -30,6 +33,7 @@ class ClassReading:
     table: ClassTable
     unknown: tuple[int, ...] = ()  # codes that count nowhere, beside those of the table
     nameless: tuple[int, ...] = ()  # ids in the masks that the table does not have
+    palette: tuple[int, ...] = NO_PALETTE  # by ids: the colours in which all masks agree (`agreed_palette`)
     why: str = ""
 
     def __str__(self) -> str:
@@ -53,15 +57,15 @@ class ClassReading:
         codes = pixels.codes
         if codes.dtype == np.uint32:
             distinct, place = np.unique(codes, return_inverse=True)
-            return np.asarray(self._label(distinct)[place.reshape(codes.shape)])
+            return np.asarray(_as_labels(self._means(distinct, tinted=True))[place.reshape(codes.shape)])
         every: np.ndarray = np.arange(np.iinfo(codes.dtype).max + 1)
         if pixels.palette is not None and self.rule == COLOURS:
             every = pixels.palette
-        return np.asarray(self._label(every)[codes])
+        return np.asarray(_as_labels(self._means(every, tinted=pixels.palette is not None))[codes])
 
     def counts(self, content: MaskContent) -> np.ndarray:
         """(classes + 1,) int64: pixels of each label, and unknown ones, in a mask of this content."""
-        labels = self._label(self.seen(content))
+        labels = _as_labels(self._content_means(content))
         places = np.where(labels == UNKNOWN, len(self.table), labels)
         return np.bincount(places, content.counts, len(self.table) + 1).astype(np.int64)
 
@@ -71,43 +75,66 @@ class ClassReading:
             return content.codes
         return np.asarray(content.palette[content.codes])
 
-    def strange(self, codes: np.ndarray) -> np.ndarray:
-        """(n,) bool: which of `codes` are neither of a class nor void."""
-        return np.asarray((self._label(codes) == UNKNOWN) & ~self._is_void(codes))
+    def strange(self, content: MaskContent) -> np.ndarray:
+        """(n,) bool: which codes of a content are neither of a class nor void."""
+        return np.asarray(self._content_means(content) == _STRANGE)
 
-    def _label(self, codes: np.ndarray) -> np.ndarray:
-        """Labels (n,) uint8 of `codes` (n,)."""
-        labels = np.full(codes.shape, UNKNOWN, np.uint8)
+    def _content_means(self, content: MaskContent) -> np.ndarray:
+        return self._means(self.seen(content), tinted=content.palette is not None or content.coloured)
+
+    def _means(self, codes: np.ndarray, tinted: bool) -> np.ndarray:
+        """(n,) int64: a label, `UNKNOWN` for void, or `_STRANGE`, of codes (n,).
+
+        Greys of files without any colour are no mixtures; they may be ids, and must be exact unless they are `tinted`.
+        """
+        means = np.full(codes.shape, _STRANGE)
         if self.rule == IDS:
-            order = np.argsort(self.table.ids)
-            ids = self.table.ids[order]
+            ids, labels = self._ids
             place = np.minimum(np.searchsorted(ids, codes), len(ids) - 1)
-            known = ids[place] == codes
-            labels[known] = order[place[known]]
+            means = np.where(ids[place] == codes, labels[place], means)
         else:
-            given = [(label, c.colour) for label, c in enumerate(self.table.classes) if c.colour]
-            distance = _distances(codes, [colour for _, colour in given])  # (n, given)
+            colours, labels, reach = self._colours
+            coloured = have_colour(codes)
+            distance = _distances(channels(codes[coloured]), colours)  # (k, m)
             nearest = distance.argmin(axis=1)
-            near = distance[np.arange(len(codes)), nearest] <= NEAR
-            labels[near] = np.array([label for label, _ in given], np.uint8)[nearest[near]]
-        labels[np.isin(codes, self.unknown)] = UNKNOWN
-        return labels
+            near = distance.min(axis=1) <= (reach[nearest] if tinted else 0)
+            means[coloured] = np.where(near, labels[nearest], _STRANGE)
+        return np.where(np.isin(codes, self.unknown), UNKNOWN, means)
 
-    def _is_void(self, codes: np.ndarray) -> np.ndarray:
-        void = np.isin(codes, self.unknown)
-        if self.rule == IDS:
-            return void | np.isin(codes, [VOID_ID, *(c.id for c in self.table.void)])
-        colours = [c.colour for c in self.table.void if c.colour]
-        near: np.ndarray = void | np.isin(codes, [VOC_VOID])
-        return near | (_distances(codes, colours) <= NEAR).any(axis=1) if colours else near
+    @cached_property
+    def _ids(self) -> tuple[np.ndarray, np.ndarray]:
+        """The ids that mean something, ascending, and their labels or `UNKNOWN`."""
+        means = {VOID_ID: UNKNOWN, **{c.id: label for label, c in enumerate(self.table.classes)}}
+        means |= {c.id: UNKNOWN for c in self.table.void}
+        return np.array(sorted(means)), np.array([means[id] for id in sorted(means)])
+
+    @cached_property
+    def _colours(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Colours (m, 3) that mean something, their labels or `UNKNOWN`, and the levels that they reach around them.
+
+        A colour reaches `NEAR` levels and less than half way to the nearest other one, so that no order decides.
+        """
+        means = {colour_of(VOC_VOID): UNKNOWN}
+        means |= {c.colour: label for label, c in enumerate(self.table.classes) if c.colour}
+        means |= {c.colour: UNKNOWN for c in self.table.void if c.colour}
+        means |= {colour_of(code): UNKNOWN for code in self.unknown if have_colour(code)}
+        colours = np.array([*means], np.int16)
+        distance = _distances(colours, colours)
+        np.fill_diagonal(distance, 2 * NEAR + 1)
+        return colours, np.array([*means.values()]), np.minimum((distance.min(axis=1) - 1) // 2, NEAR)
 
 
 AnyReading = Reading | ClassReading
 
 
-def _distances(codes: np.ndarray, colours: list[tuple[int, int, int]]) -> np.ndarray:
-    """(n, m): the largest difference of a channel between codes (n,) and colours (m,)."""
-    distances: np.ndarray = np.abs(channels(codes)[:, None, :] - np.array(colours, np.int16)[None]).max(axis=-1)
+def _as_labels(means: np.ndarray) -> np.ndarray:
+    labels: np.ndarray = np.minimum(means, UNKNOWN).astype(np.uint8)
+    return labels
+
+
+def _distances(colours: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """(n, m): the largest difference of a channel between colours (n, 3) and others (m, 3)."""
+    distances: np.ndarray = np.abs(colours[:, None] - others[None]).max(axis=-1)
     return distances
 
 
@@ -120,11 +147,6 @@ def by_colour(content: MaskContent) -> MaskContent:
         np.bincount(place, values, len(codes)).astype(np.int64) for values in (content.counts, content.flat)
     )
     return replace(content, codes=codes, counts=counts, flat=flat, palette=None)
-
-
-def colour_codes(table: ClassTable) -> set[int]:
-    """The codes of the table's colours, void ones among them."""
-    return {colour_code(*c.colour) for c in (*table.classes, *table.void) if c.colour}
 
 
 def colour_of(code: int) -> tuple[int, int, int]:

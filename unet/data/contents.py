@@ -34,6 +34,7 @@ class MaskContent:
     alpha: np.ndarray | None = None  # (256,) pixels of each alpha
     layer: bool = False  # whether its colours under alpha say nothing: they are constant, or the picture's
     palette: np.ndarray | None = None  # (256,) the codes of a palette whose indices `codes` are
+    rgb: bool = False  # whether the file has three channels, even if all of its colours are greys
 
     @property
     def pixels(self) -> int:
@@ -69,7 +70,8 @@ def summarise_mask(name: str, pixels: MaskPixels, layer: bool = False) -> MaskCo
         kept = np.sort(np.argsort(-counts, kind="stable")[:_KEPT])
         codes, counts, flats = codes[kept], counts[kept], flats[kept]
     alpha = None if pixels.alpha is None else np.bincount(pixels.alpha.reshape(-1), minlength=256)
-    return MaskContent(name, codes, counts, flats, pixels.wide, away, plateaus, alone, alpha, layer, pixels.palette)
+    odd = (away, plateaus, alone)
+    return MaskContent(name, codes, counts, flats, pixels.wide, *odd, alpha, layer, pixels.palette, pixels.rgb)
 
 
 def _count(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

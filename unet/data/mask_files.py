@@ -26,6 +26,7 @@ class MaskPixels:
     alpha: np.ndarray | None  # (H, W) uint8; None if the file has none
     wide: bool = False  # whether the file has more than 8 bits a pixel
     palette: np.ndarray | None = None  # (256,) uint32: the codes of a palette whose indices `codes` are
+    rgb: bool = False  # whether the file has three channels, even if all of its colours are greys
 
 
 def decode_mask(path: str | Path, exact: bool = False) -> MaskPixels:
@@ -94,7 +95,7 @@ def _pixels(picture: Image.Image, path: str | Path) -> MaskPixels:
     elif wide or picture.mode == "F":
         codes = _wide(np.asarray(picture), path)
     else:
-        codes = rgb_codes(np.asarray(picture.convert("RGB")))
+        return MaskPixels(rgb_codes(np.asarray(picture.convert("RGB"))), alpha, rgb=True)
     return MaskPixels(codes, alpha, wide)
 
 
@@ -108,7 +109,7 @@ def _exact_pixels(picture: Image.Image, path: str | Path) -> MaskPixels:
         return MaskPixels(np.asarray(picture.getchannel(0)), None)
     if wide or picture.mode == "F":
         return MaskPixels(_wide(np.asarray(picture), path, scaled=False), None, wide)
-    return MaskPixels(rgb_codes(np.asarray(picture.convert("RGB")), nearly=0), None)
+    return MaskPixels(rgb_codes(np.asarray(picture.convert("RGB")), nearly=0), None, rgb=True)
 
 
 def _palette(picture: Image.Image, nearly: int = NEARLY_GREY) -> np.ndarray:
@@ -146,8 +147,13 @@ def rgb_codes(rgb: np.ndarray, nearly: int = NEARLY_GREY) -> np.ndarray:
     return np.where(grey, brightest, COLOUR + (red << 16) + (green << 8) + blue).astype(np.uint32)
 
 
+def have_colour(codes: np.ndarray | int) -> np.ndarray:
+    """Whether codes, of any shape, are colours or greys of 8 bits; the other values are brighter than any colour."""
+    return np.asarray((codes <= 255) | (codes >= COLOUR))
+
+
 def channels(codes: np.ndarray) -> np.ndarray:
-    """Codes (n,) -> (n, 3) int16 red, green, blue."""
+    """Codes (n,) -> (n, 3) int16 red, green, blue; values without a colour are white."""
     coloured = codes >= COLOUR
     levels = [np.where(coloured, codes >> shift & 255, np.minimum(codes, 255)) for shift in (16, 8, 0)]
     return np.stack(levels, axis=-1).astype(np.int16)
