@@ -130,3 +130,12 @@ def test_indices_of_one_colour_are_told_apart(tmp_path):
     meant = write(tmp_path, by_palette({0: BLACK, 1: RED, 255: BLACK}), 3)
     (tmp_path / "classes.txt").write_text("ground #000000\nobject #c81e1e\n")
     assert_read(inspect_folder(tmp_path, AUTO), {s: np.array([0, 1, UNKNOWN])[p] for s, p in meant.items()})
+
+
+@pytest.mark.parametrize("unknown", ["77", "#c81e1e"])
+def test_a_value_that_no_mask_has_cannot_count_nowhere(unknown, tmp_path):
+    write(tmp_path, by_palette({0: BLACK, 1: RED, 2: BLUE}), 3)
+    shown = unknown.replace("#c81e1e", "200, 30, 30")
+    with pytest.raises(DataError, match=rf"no mask of .* has \(?{shown}\)?, which the options name"):
+        inspect_folder(tmp_path, DataOptions(classes="auto", unknown=(unknown,)))
+    assert len(inspect_folder(tmp_path, DataOptions(classes="auto", unknown=(unknown,), extra=True)).reading.table) == 3

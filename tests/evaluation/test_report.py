@@ -5,9 +5,13 @@ import shutil
 
 import numpy as np
 import pytest
+from class_folders import by_values, write
 from PIL import Image
 
+from unet import UNet
 from unet.__main__ import main
+from unet.network.weights import WeightsConfig, save_weights
+from unet.pictures.classes import ClassTable, SegmentClass
 
 
 def run(command, *arguments):
@@ -139,3 +143,15 @@ def test_the_confusion_of_classes_is_not_drawn_of_one_foreground(photo_folder, s
     assert run("evaluate", *arguments) == 1
     assert "foreground and background alone" in capsys.readouterr().err
     assert not (tmp_path / "x.png").exists()
+
+
+def test_a_folder_whose_list_contradicts_the_weights_classes_is_refused(tmp_path, capsys):
+    table = ClassTable((SegmentClass(0, "ground"), SegmentClass(1, "car"), SegmentClass(2, "road")))
+    save_weights(tmp_path / "weights", UNet(widths=(2,), out_channels=3), WeightsConfig(size=(32, 32), classes=table))
+    write(tmp_path / "set", by_values((0, 1, 2)), 3, count=2)
+    (tmp_path / "set/classes.txt").write_text("ground\nroad\ncar\n")
+    arguments = ["--data", tmp_path / "set", "--weights", tmp_path / "weights", "--split", "all"]
+    assert run("evaluate", *arguments) == 1
+    assert "1 road (not car), 2 car (not road)" in capsys.readouterr().err
+    (tmp_path / "set/classes.txt").write_text("ground\ncar\nroad\n")
+    assert run("evaluate", *arguments) == 0

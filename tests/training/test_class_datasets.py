@@ -58,6 +58,25 @@ def test_an_id_that_only_an_extra_folder_has_stops_the_run(tmp_path):
         make_splits(config)
 
 
+def test_an_extra_folder_whose_list_contradicts_the_main_ones_stops_the_run(tmp_path):
+    roboflow(tmp_path / "set")
+    write(tmp_path / "more", by_values((0, 1, 2)), 3, count=4)
+    (tmp_path / "more/classes.txt").write_text("background\nroad\ncar\n")
+    config = TrainConfig(data=tmp_path / "set", extra_data=(tmp_path / "more",), classes="auto")
+    with pytest.raises(DataError, match=r"more/classes\.txt contradicts .* 1 road \(not car\), 2 car \(not road\)"):
+        make_splits(config)
+
+
+def test_what_counts_nowhere_need_not_be_in_an_extra_folder(tmp_path):
+    write(tmp_path / "set", by_values((0, 1, 77)), 3, count=12)
+    write(tmp_path / "more", by_values((0, 1)), 2, count=4, first_seed=50)
+    data = {"data": tmp_path / "set", "extra_data": (tmp_path / "more",), "classes": "auto"}
+    readings = make_splits(TrainConfig(**data, unknown=("77",))).readings()
+    assert (readings["set"].unknown, readings["more"].unknown) == ((77,), ())
+    with pytest.raises(DataError, match=r"no mask of .*set has 78, which the options name"):
+        make_splits(TrainConfig(**data, unknown=("78",)))
+
+
 def test_a_list_may_be_named_by_its_place_in_the_data_folder(tmp_path):
     roboflow(tmp_path / "set")
     config = TrainConfig(data=tmp_path / "set", classes="train/_classes.csv")

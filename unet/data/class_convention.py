@@ -8,11 +8,11 @@ from pathlib import Path, PurePath
 import numpy as np
 
 from unet.data import convention
-from unet.data.class_lists import class_of_colour, class_of_id, told_classes
+from unet.data.class_lists import class_of_colour, class_of_id, refuse_other_list, told_classes
 from unet.data.class_palettes import NO_PALETTE, agreed_palette, doubtful_grey
 from unet.data.class_reading import COLOURS, IDS, NEAR, VOID_ID, AnyReading, ClassReading, by_colour, colour_of
 from unet.data.contents import MaskContent
-from unet.data.convention import MIXED, are_mixed, describe_values, refusal, totals
+from unet.data.convention import MIXED, are_mixed, describe_values, refusal, refuse_absent, totals
 from unet.data.mask_files import VOC_VOID, channels, have_colour
 from unet.data.options import COLOUR, DataOptions, parse_value
 from unet.errors import ConfigError, DataError
@@ -31,7 +31,8 @@ def decide_reading(contents: Contents, options: DataOptions, folder: str, root: 
     `folder` is its name in messages; `root` is where a file with its classes may lie.
 
     Raises:
-        DataError: As `unet.data.convention.decide`; or the classes are unknown, or do not explain the masks.
+        DataError: As `unet.data.convention.decide`; the classes are unknown, do not explain the masks, or contradict
+            the folder's own list; or no mask has a value that is to count nowhere.
     """
     if options.classes is None:
         return convention.decide(contents, options, folder)
@@ -45,8 +46,15 @@ def decide_reading(contents: Contents, options: DataOptions, folder: str, root: 
             guess = _fit(contents, told, unknown, palette, folder)
     except ConfigError as error:
         raise refusal(folder, contents, str(error), WAYS) from error
+    shown = [by_colour(content) for content in contents] if guess.rule == COLOURS else contents
+    if options.extra:
+        unknown = tuple(code for code in unknown if code in totals(shown)[0])
+    refuse_absent(shown, unknown, folder)
     reading = ClassReading(guess.rule, guess.table, unknown, palette=guess.palette, why=f"{guess.why}; {source}")
-    return _checked(reading, contents, folder)
+    reading = _checked(reading, contents, folder)
+    if root is not None and isinstance(options.classes, ClassTable):
+        refuse_other_list(reading, root)
+    return reading
 
 
 def misfit(reading: AnyReading, content: MaskContent) -> str | None:

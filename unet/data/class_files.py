@@ -39,17 +39,30 @@ def read_class_file(path: Path) -> ClassTable:
     """The classes that a file lists, of any kind that this module knows.
 
     Raises:
-        DataError: The file cannot be read, is none of these kinds, or its classes cannot be told apart.
+        DataError: As `read_class_rows`; or the classes are too few, too many, or cannot be told apart.
+    """
+    rows = read_class_rows(path)
+    try:
+        return split_void(rows)
+    except ConfigError as error:
+        raise DataError(f"the classes {path}: {error}") from error
+
+
+def read_class_rows(path: Path) -> list[SegmentClass]:
+    """The rows of a list of classes, those that count nowhere among them.
+
+    Raises:
+        DataError: The file cannot be read, or is none of the kinds that this module knows.
     """
     text = read_utf8(path, "the list of classes")
     try:
         if path.suffix.lower() == ".csv":
-            return split_void(_csv_rows(text))
+            return _csv_rows(text)
         lines = [line.strip() for line in text.splitlines()]
         lines = [line for line in lines if line and not line.startswith("#")]
         if lines and all(_CVAT.fullmatch(line) for line in lines):
-            return split_void([_cvat_row(number, line) for number, line in enumerate(lines)])
-        return split_void(_rows(lines))
+            return [_cvat_row(number, line) for number, line in enumerate(lines)]
+        return _rows(lines)
     except ConfigError as error:
         raise DataError(f"the classes {path}: {error}") from error
 

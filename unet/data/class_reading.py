@@ -9,9 +9,9 @@ import numpy as np
 from unet.data.class_palettes import NO_PALETTE
 from unet.data.contents import MaskContent
 from unet.data.mask_files import VOC_VOID, MaskPixels, channels, have_colour
-from unet.data.options import COLOUR, value_name
+from unet.data.options import COLOUR, colour_code, value_name
 from unet.data.reading import UNKNOWN, Reading
-from unet.pictures.classes import ClassTable
+from unet.pictures.classes import ClassTable, SegmentClass
 
 NEAR = 3  # levels by which each channel may differ from a class's colour
 VOID_ID = 255  # unless the table says otherwise
@@ -78,6 +78,12 @@ class ClassReading:
     def strange(self, content: MaskContent) -> np.ndarray:
         """(n,) bool: which codes of a content are neither of a class nor void."""
         return np.asarray(self._content_means(content) == _STRANGE)
+
+    def name_of(self, row: SegmentClass) -> str | None:
+        """The name of the class that pixels of `row`, of another list, are read as; None if of none."""
+        code = row.id if self.rule == IDS else colour_code(*row.colour) if row.colour else None
+        means = UNKNOWN if code is None else int(self._means(np.array([code]), tinted=True)[0])
+        return self.table.names[means] if means < UNKNOWN else None
 
     def _content_means(self, content: MaskContent) -> np.ndarray:
         return self._means(self.seen(content), tinted=content.palette is not None or content.coloured)

@@ -44,7 +44,7 @@ def decide(contents: Sequence[MaskContent], options: DataOptions, folder: str, *
     if options.extra:
         present = set(totals(contents)[0].tolist())
         unknown, foreground = (tuple(c for c in codes if c in present) for codes in (unknown, foreground))
-    _refuse_absent(contents, foreground + unknown, folder)
+    refuse_absent(contents, foreground + unknown, folder)
     rest = [content.without(unknown) for content in contents] if unknown else list(contents)
     if foreground:
         reading = Reading("options", foreground, why="so say the options")
@@ -118,8 +118,12 @@ def refusal(folder: str, contents: Sequence[MaskContent], reason: str, way: str 
     )
 
 
-def _refuse_absent(contents: Sequence[MaskContent], codes: Sequence[int], folder: str) -> None:
-    """Refuse values of the options that no mask has."""
+def refuse_absent(contents: Sequence[MaskContent], codes: Sequence[int], folder: str) -> None:
+    """Refuse values of the options that no mask has.
+
+    Raises:
+        DataError: There are such values; names them and those that there are.
+    """
     present = set(totals(contents)[0].tolist())
     if absent := [bracketed(code) for code in codes if code not in present]:
         values = describe_values(contents)
