@@ -95,9 +95,12 @@ def test_values_above_255_have_no_colour(tmp_path):
             inspect_folder(tmp_path, AUTO)
     options = DataOptions(classes="auto", unknown=("3000",))
     labels = iter([(0, 1, 2), (0, UNKNOWN, UNKNOWN)])
-    assert_read(
-        inspect_folder(tmp_path, options), {stem: np.array(next(labels))[drawn] for stem, drawn in meant.items()}
-    )
+    told = {stem: np.array(next(labels))[drawn] for stem, drawn in meant.items()}
+    assert_read(inspect_folder(tmp_path, options), told)
+    (tmp_path / "classes.txt").unlink()
+    found = inspect_folder(tmp_path, options)
+    np.testing.assert_array_equal(found.reading.table.colours, [BLACK, WHITE, RED])
+    assert_read(found, told)
 
 
 @pytest.mark.parametrize(
