@@ -102,8 +102,8 @@ def _fit(
     tell = len(set(used)) == len(used) if used else VOID_ID in totals(contents)[0]
     if fits and (tell or not known):
         return _Guess(table, COLOURS, "all their colours are those of classes")
-    why = "their palette shows indices alike" if fits and used else "not all of their colours are those of classes"
-    return replace(by_ids, why=f"they have values or indices of a palette, and {why}")
+    why = "which ids explain" if fits else "not all of whose colours are those of classes"
+    return replace(by_ids, why=f"they have values or indices of a palette, {why}")
 
 
 def _id_palette(contents: Contents, folder: str) -> Palette | None:
