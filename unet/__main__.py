@@ -150,14 +150,14 @@ def _predict(args: argparse.Namespace, processes: Processes) -> int:
 
 
 def _evaluate(args: argparse.Namespace, processes: Processes) -> int:
-    from unet.evaluation.report import as_json, as_text, evaluate
+    from unet.evaluation.report import as_json, evaluate
 
     options, skip = data_options(args), args.skip_broken
     report = evaluate(args.data, args.split, args.weights, args.precision, processes, options, skip)
     if processes.is_main:
         if args.confusion:
             _draw_confusion(report, args.confusion)
-        print(as_json(report) if args.json else as_text(report))
+        print(as_json(report) if args.json else report.as_text())
     return 0
 
 

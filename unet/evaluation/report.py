@@ -1,8 +1,8 @@
-"""`unet evaluate`: scores with their spread, and the worst pictures."""
+"""`unet evaluate`: the pictures that are scored, by one process or several, and their report."""
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from unet.data.class_convention import refuse_nameless
@@ -11,33 +11,17 @@ from unet.data.options import NO_OPTIONS, DataOptions
 from unet.data.pairs import Pair, select_pairs
 from unet.data.split import load_split
 from unet.errors import DataError
-from unet.evaluation.class_report import ClassReport, class_report, class_text
+from unet.evaluation.base_report import BaseReport
+from unet.evaluation.class_report import ClassReport, class_report
 from unet.evaluation.evaluate import Evaluated, EvaluatedClasses, evaluate_classes, evaluate_pairs
-from unet.evaluation.metrics import METRIC_LABELS, Empties, Summary, count_empties, summarise
+from unet.evaluation.mask_report import MaskReport, mask_report
 from unet.hub.file_names import SPLIT_FILE
 from unet.hub.source import Location, locate
 from unet.network.weights import read_config
 from unet.prediction.predictor import Predictor, agree_on_precision
 from unet.processes import Processes
 
-WORST = 10
 ALONE = Processes()
-
-
-@dataclass(frozen=True)
-class Report:
-    """The result of an evaluation."""
-
-    weights: str  # as given, with the Hub revision
-    precision: str  # of the network's arithmetic
-    threshold: float  # of the masks, 0..1
-    data: str  # the data folder as given
-    split: str  # part of the weights' split, or all
-    reading: str  # how the masks are read, in words
-    pictures: int  # number of pictures
-    metrics: Summary  # the spread of each metric, or None for a metric that no picture has
-    empties: Empties | None  # the pictures without foreground, if there are any
-    worst: list[Evaluated]  # the pictures with the lowest IoU, in ascending order
 
 
 class _Share:
@@ -78,7 +62,7 @@ def evaluate(
     processes: Processes = ALONE,
     options: DataOptions = NO_OPTIONS,
     skip_broken: bool = False,
-) -> Report | ClassReport:
+) -> MaskReport | ClassReport:
     """Score `weights` at their calibrated threshold on the pictures of `data` that `part` names.
 
     Args:
@@ -117,50 +101,9 @@ def evaluate(
         counted = sorted((e for share in shares for e in share.classes), key=lambda e: e.stem)
         return class_report(counted, first.table, reading=first.reading, **told)
     evaluated = sorted((e for share in shares for e in share.masks), key=lambda e: e.stem)
-    return Report(
-        **told,
-        threshold=first.threshold,
-        reading=first.reading,
-        pictures=len(evaluated),
-        metrics=summarise([e.scores for e in evaluated]),
-        empties=count_empties([e.scores for e in evaluated]),
-        worst=sorted(evaluated, key=lambda e: (e.scores.iou, e.stem))[:WORST],
-    )
+    return mask_report(evaluated, first.threshold, reading=first.reading, **told)
 
 
-def as_json(report: Report | ClassReport) -> str:
-    """The report as one JSON object."""
-    if isinstance(report, ClassReport):
-        return json.dumps(report.as_json(), indent=2, ensure_ascii=False)
-    content = {
-        **vars(report),
-        "metrics": {name: spread and asdict(spread) for name, spread in report.metrics.items()},
-        "empties": report.empties and asdict(report.empties),
-        "worst": [{"stem": e.stem, **asdict(e.scores)} for e in report.worst],
-    }
-    return json.dumps(content, indent=2)  # in ASCII, which every console shows and every program reads
-
-
-def as_text(report: Report | ClassReport) -> str:
-    """The report as two tables of plain text."""
-    if isinstance(report, ClassReport):
-        return class_text(report)
-    lines = [
-        f"weights   {report.weights} ({report.precision}, threshold {report.threshold:g})",
-        f"data      {report.data}, {report.split}: {report.pictures} pictures",
-        f"masks     {report.reading}",
-        "",
-        f"{'':<15}{'mean':>8}{'sd':>9}{'95 % interval':>19}{'pictures':>11}",
-    ]
-    for name, spread in report.metrics.items():
-        values = f"{'n/a':>8}  (every mask has unknown pixels)"
-        if spread:
-            interval = f"{spread.low:.4f} - {spread.high:.4f}"
-            values = f"{spread.mean:8.4f}{spread.sd:9.4f}{interval:>19}{spread.pictures:>11}"
-        lines.append(f"{METRIC_LABELS[name]:<15}{values}")
-    if report.empties:
-        lines += ["", str(report.empties)]
-    width = max([14, *(len(e.stem) for e in report.worst)])
-    lines += ["", f"{'worst pictures':<{width}}{'IoU':>9}{'Dice':>9}"]
-    lines += [f"{e.stem:<{width}}{e.scores.iou:9.4f}{e.scores.dice:9.4f}" for e in report.worst]
-    return "\n".join(lines)
+def as_json(report: BaseReport) -> str:
+    """The report as one JSON object, in ASCII, which every console shows and every program reads."""
+    return json.dumps(report.as_json(), indent=2)
