@@ -42,7 +42,7 @@ ROWS = {
         "--widths 32 64 128 256 --size 120x160 --serve-size 240x320 --min-crop 0.25 --loss balanced --batch-size 8 "
         "--main-repeats 20 --epochs 2 --flip",
     ),
-    "`lite0` (weights/camvid)": Row(common.Path("/work/next/gpu/w-camvid")),
+    "`lite0` (weights/camvid)": Row(common.ROOT / "weights" / "camvid"),
 }
 PUBLISHED = (
     ("FC-DenseNet103, 9.4 M parameters (Jégou et al. 2017, arXiv:1611.09326), this size and split", "0.669"),

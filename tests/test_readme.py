@@ -1,5 +1,6 @@
 """What the README says is so: header, pins, links, and its examples as printed."""
 
+import json
 import os
 import re
 import shutil
@@ -114,6 +115,14 @@ def test_figures_are_those_of_the_benchmarks():
     figures = {cell for row in rows[1:] for cell in row.strip("| ").split(" | ")[1:]} - {"-"}
     measured = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "benchmarks").glob("*.md"))
     assert [figure for figure in figures if f"| {figure} |" not in measured] == []
+
+
+def test_the_figure_of_classes_is_that_of_the_benchmark_and_the_card():
+    (mean_iou,) = re.findall(r"has a mean IoU of (0\.\d{3})", README)
+    benchmark = (ROOT / "benchmarks" / "classes.md").read_text(encoding="utf-8")
+    assert f"| `lite0` (weights/camvid) | {mean_iou} |" in benchmark
+    scores = json.loads((ROOT / "weights/camvid/config.json").read_text(encoding="utf-8"))["scores"]["test"]
+    assert (f"{scores['mean_iou']:.3f}", scores["pictures"]) == (mean_iou, 233)
 
 
 def test_the_endpoints_are_named():
