@@ -221,9 +221,8 @@ def _data(facts: CardFacts) -> str:
     counts = facts.split_counts
     parts = ", ".join(f"{counts[part]} {part.replace('_', ' ')}" for part in counts if counts[part])
     listed = "\n".join(f"* **{data.name}**: {data.description}" for data in map(describe_data, facts.data))
-    text = (
-        f"## Data and terms\n\nPictures: {parts}. `{SPLIT_FILE}` lists them by name, extra train aside.\n\n{listed}\n\n"
-    )
+    aside = ", extra train aside" if counts.get("extra_train") else ""
+    text = f"## Data and terms\n\nPictures: {parts}. `{SPLIT_FILE}` lists them by name{aside}.\n\n{listed}\n\n"
     if facts.config.reading:
         read = "\n".join(f"* {name}: {row['means']} ({row['why']})." for name, row in facts.config.reading.items())
         text += f"How their masks were read:\n\n{read}\n\n"
