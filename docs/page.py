@@ -1,4 +1,4 @@
-"""Make docs/page.png, a screenshot of the page after two clicks: `python docs/page.py`; needs Chromium."""
+"""Make docs/page.png, a screenshot of the page after three clicks: `python docs/page.py`; needs Chromium."""
 
 import shutil
 import sys
@@ -22,6 +22,7 @@ READY = "#viewer [data-state=ready]:not([aria-busy])"
 CLICKS: tuple[tuple[float, float, Literal["left", "right"]], ...] = (
     (0.3, 0.65, "left"),
     (0.8, 0.83, "right"),
+    (0.77, 0.35, "right"),
 )  # shares of the picture's width and height
 
 
