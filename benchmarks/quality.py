@@ -17,19 +17,19 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from fnmatch import fnmatch
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
 
 import common
 import numpy as np
 from reference_recipe import train_reference
 from rivals import Segment, U2Net, all_foreground, centred_ellipse, grabcut_box
 from saliency_measures import MEASURES, SaliencyMeasures
+from size_plot import Point, plot_sizes
 
 from unet import Predictor
 from unet.data.masks import UNKNOWN
@@ -188,58 +188,6 @@ def picture_sets(options: argparse.Namespace, split: Split, main: list[Pair]) ->
     return sets | dict(map(test_only, options.test_data))
 
 
-LABEL_PLACES = (
-    (9, 0, "left"),
-    (-9, 0, "right"),
-    (9, -12, "left"),
-    (9, 12, "left"),
-    (-9, -12, "right"),
-    (-9, 12, "right"),
-)
-
-
-def plot_sizes(means: Mapping[str, Mapping[str, float]], methods: list[Method], path: Path) -> None:
-    """Mean IoU over the sets against the size of the weights, on a logarithmic axis."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(7, 4), layout="constrained")
-    axes = figure.subplots()
-    points = [
-        (m.file.stat().st_size / 1e6, float(np.mean(list(means[m.name].values()))), m)
-        for m in methods
-        if m.file is not None and m.name in means
-    ]
-    for size, value, method in points:
-        own = method.file is not None and method.file.suffix != ".onnx"
-        axes.plot([size], [value], "o", color="#0072B2" if own else "#D55E00", markersize=9)
-    axes.set_xscale("log")
-    axes.set_xlim(3, 700)
-    axes.set_xticks([5, 10, 20, 50, 100, 200, 500], ["5", "10", "20", "50", "100", "200", "500"])
-    axes.minorticks_off()
-    axes.margins(y=0.15)
-    axes.set_xlabel("weights, MB (logarithmic)")
-    axes.set_ylabel(f"IoU, mean of {len(next(iter(means.values())))} sets")
-    axes.grid(alpha=0.3)
-    axes.spines[["top", "right"]].set_visible(False)
-    figure.draw_without_rendering()
-    taken = [axes.transData.transform((size, value)) for size, value, _ in points]  # pixels
-    boxes: list[Any] = []
-    for size, value, method in points:
-        for right, up, side in LABEL_PLACES:  # the first that covers no other label and no point
-            text = axes.annotate(
-                method.name.replace("`", ""), (size, value), xytext=(right, up), textcoords="offset points",
-                fontsize=9, ha=side, va="center",
-            )  # fmt: skip
-            box = text.get_window_extent()
-            if not any(box.overlaps(other) for other in boxes) and not any(box.contains(*at) for at in taken):
-                break
-            text.remove()
-        else:
-            raise ValueError(f"no place for the label of {method.name}")
-        boxes.append(box)
-    figure.savefig(path, dpi=160, metadata={"Software": None})
-
-
 def all_methods(peers: Path | None) -> list[Method]:
     """Every row, those without weights too."""
     methods = [Method(name) for name in FIXED]
@@ -305,7 +253,12 @@ def main() -> None:
         f"`{common.command_line()}`"
     )
     (common.ROOT / "benchmarks" / "quality.md").write_text(f"# Quality\n\n{report}\n", encoding="utf-8")
-    plot_sizes(means, methods, common.ROOT / "docs" / "quality.png")
+    points = [
+        Point(m.name, m.file.stat().st_size / 1e6, float(np.mean(list(means[m.name].values()))), m.name in TRAINED)
+        for m in methods
+        if m.file is not None and m.name in means
+    ]
+    plot_sizes(points, len(next(iter(means.values()))), common.ROOT / "docs" / "quality.png")
     print(f"\n{report}")
 
 

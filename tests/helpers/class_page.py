@@ -1,10 +1,15 @@
 """The page of weights with classes in a browser; a test module asks for the fixtures with `pytest_plugins`."""
 
+from pathlib import Path
+
+import numpy as np
 import pytest
 from page_visit import Visit
 from playwright.sync_api import Locator
 from viewer_helpers import Shown
-from web_helpers import draw_picture
+from web_helpers import FakeClassPredictor, draw_picture
+
+from unet.pictures.decode import read_picture
 
 
 @pytest.fixture
@@ -23,6 +28,12 @@ def shown(browser, server, path):
     yield viewer
     assert visit.errors == []
     visit.context.close()
+
+
+def truth(predictor: FakeClassPredictor, path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """The picture (H, W, 3) and its labels (H, W)."""
+    rgb = read_picture(path).rgb
+    return rgb, predictor.labels(predictor.prob_small(rgb), rgb.shape[:2])
 
 
 def radio(shown: Shown, name: str) -> Locator:

@@ -6,7 +6,7 @@ import gradio as gr
 import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from class_page import pick, radio, wait_for_one
+from class_page import pick, radio, truth, wait_for_one
 from page_visit import Visit
 from PIL import Image
 from playwright.sync_api import expect
@@ -34,14 +34,8 @@ def server():
         yield served
 
 
-def truth(path):
-    """The picture and its labels."""
-    predictor, rgb = FakeClassPredictor(), read_picture(path).rgb
-    return rgb, predictor.labels(predictor.prob_small(rgb), rgb.shape[:2])
-
-
 def test_all_classes_in_their_colours(shown, path):
-    rgb, labels = truth(path)
+    rgb, labels = truth(FakeClassPredictor(), path)
     assert np.array_equal(shown.pixels()[..., :3], tint_classes(rgb, labels, TABLE))
     rows = shown.find(".classes li label").all_inner_texts()
     shares = [f"{100 * np.mean(labels == label):.1f}%" for label in range(4)]
@@ -54,7 +48,7 @@ def test_all_classes_in_their_colours(shown, path):
 
 
 def test_switches_ask_nothing(shown, path):
-    rgb, labels = truth(path)
+    rgb, labels = truth(FakeClassPredictor(), path)
     shown.page.wait_for_timeout(500)
     shown.requests.clear()
     boxes = shown.find(".classes li").get_by_role("checkbox")
@@ -94,7 +88,7 @@ def test_one_class_is_drawn_as_foreground(shown, path, name):
     assert shown.requests == []
     radio(shown, "All classes").check()
     shown.settle()
-    assert np.array_equal(shown.pixels()[..., :3], tint_classes(*truth(path), TABLE))
+    assert np.array_equal(shown.pixels()[..., :3], tint_classes(*truth(FakeClassPredictor(), path), TABLE))
     assert shown.requests == []
 
 
@@ -110,7 +104,7 @@ def test_views_of_one_class_need_one(shown):
 
 
 def test_the_class_under_the_pointer_and_in_the_middle_has_a_name(shown, path):
-    _, labels = truth(path)
+    _, labels = truth(FakeClassPredictor(), path)
     here = shown.find("p.here")
     for x, y in ((10, 10), (100, 70), (60, 20)):
         shown.page.mouse.move(*shown.at(x, y))
@@ -175,7 +169,7 @@ def test_each_answer_shows_its_own_class(shown, server, path, monkeypatch):
 
 
 def test_downloads(shown, path, tmp_path):
-    rgb, labels = truth(path)
+    rgb, labels = truth(FakeClassPredictor(), path)
     label_map = Image.open(saved(shown, "labels", tmp_path))
     assert np.array_equal(np.asarray(label_map), TABLE.ids[labels])
     shown.find(".classes li").get_by_role("checkbox").nth(2).uncheck()
@@ -199,7 +193,7 @@ def test_a_new_picture_starts_with_all_classes(shown, tmp_path):
     shown.wait("root => root.dataset.state === 'ready'")
     shown.settle()
     assert radio(shown, "All classes").is_checked()
-    assert np.array_equal(shown.pixels()[..., :3], tint_classes(*truth(other), TABLE))
+    assert np.array_equal(shown.pixels()[..., :3], tint_classes(*truth(FakeClassPredictor(), other), TABLE))
 
 
 def test_no_file_is_of_a_class_that_is_not_shown_yet(shown, tmp_path):

@@ -4,12 +4,11 @@ import re
 
 import numpy as np
 import pytest
-from class_page import pick, radio, wait_for_one
+from class_page import pick, radio, truth, wait_for_one
 from playwright.sync_api import expect
 from web_helpers import SMALL, FakeClassPredictor, live_page
 
 from unet.pictures.classes import MAX_CLASSES, ClassTable, SegmentClass
-from unet.pictures.decode import read_picture
 from unet.pictures.label_maps import tint_classes
 
 pytest_plugins = ["class_page"]
@@ -35,12 +34,6 @@ class ManyPredictor(FakeClassPredictor):
 def server():
     with live_page(ManyPredictor()) as served:
         yield served
-
-
-def truth(path):
-    """The picture and its labels."""
-    predictor, rgb = ManyPredictor(), read_picture(path).rgb
-    return rgb, predictor.labels(predictor.prob_small(rgb), rgb.shape[:2])
 
 
 def listed() -> list[int]:
@@ -79,7 +72,7 @@ def test_the_keyboard_passes_the_legend_in_three_steps(shown):
 
 
 def test_one_switch_for_all_and_none(shown, path):
-    rgb, labels = truth(path)
+    rgb, labels = truth(ManyPredictor(), path)
     every = shown.find(".classes").get_by_label("Show all / none")
     assert every.is_checked()
     boxes = shown.find(".classes li").get_by_role("checkbox")
@@ -116,7 +109,7 @@ def test_a_key_that_is_held_asks_once(shown, server, monkeypatch):
 
 
 def test_names_come_once_into_sight_and_go_with_the_focus(shown, path):
-    _, labels = truth(path)
+    _, labels = truth(ManyPredictor(), path)
     here = shown.find("p.here")
     shown.root.evaluate(
         """root => { root.writes = 0; root.querySelector(".classes ul").scrollTop = 1e6;

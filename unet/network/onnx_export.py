@@ -89,9 +89,9 @@ def export_onnx(
     """Write the network of a weights folder or Hub model as one ONNX file, whole or not at all.
 
     The file's input `image` is a batch (B, 3, H, W) of pictures in 0..1, less `mean` and divided by `std`; its output
-    `prob` (B, 1, H, W) is the probability of foreground, or (B, C, H, W) that of each class. Its
-    metadata hold, as JSON, `classes` (their names) and their `ids`, `mean`, `std`, `threshold` and `size`, and as text
-    `source` and the `sha256` of the weights file.
+    `prob` (B, 1, H, W) is the probability of foreground, or (B, C, H, W) that of each class. Its metadata hold, as
+    JSON, `classes` (their names) and their `ids`, `mean`, `std`, `threshold` and `size`, and as text `source` and the
+    `sha256` of the weights file.
 
     Args:
         source: Weights, as for `unet.hub.source.locate`.

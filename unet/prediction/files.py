@@ -175,8 +175,8 @@ def predict_pictures(
 ) -> Iterator[Outcome]:
     """Segment the pictures of `tasks` (see `plan`) and write the results of one `kind` (see `drawing_of`).
 
-    Missing folders are created, existing files overwritten. The `threshold` of the masks is 0..1, or the
-    weights'. The same `clicks`, in pixels, are used for every picture.
+    Missing folders are created, existing files overwritten. The `threshold` of the masks is 0..1; None means that of
+    the weights. The same `clicks`, in pixels, are used for every picture.
 
     Yields:
         The outcome of each task, in order, once its file is written or an error has prevented that.
