@@ -20,7 +20,7 @@ from pathlib import Path
 import common
 import httpx
 from server import REQUEST_SECONDS, free_port, running, segment
-from speed import MEGAPIXELS, astronaut
+from speed import MEGAPIXELS, SMALL_OBJECT, astronaut
 
 NETWORK = {"network 1": "the network, one picture of 288 x 288", "network 8": "the network, a batch of eight"}
 CALLERS = "the network, 24 pictures from four callers at once"
@@ -125,7 +125,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         for size in MEGAPIXELS:
             (Path(folder) / f"{size:g}.jpg").write_bytes(astronaut(size))
-            (Path(folder) / f"far {size:g}.jpg").write_bytes(astronaut(size, share=0.4))
+            (Path(folder) / f"far {size:g}.jpg").write_bytes(astronaut(size, SMALL_OBJECT))
         workers = [Worker(root, before / "weights", Path(folder)) for root in (before, common.ROOT)]
         try:
             rows = worker_rows(workers[0], workers[1], options.rounds)
@@ -133,11 +133,9 @@ def main() -> None:
             for worker in workers:
                 worker.process.kill()
     rows += server_rows(before, options.rounds)
-    command = ["git", "rev-parse", "--short", "HEAD"]
-    commit = subprocess.run(command, cwd=before, capture_output=True, text=True, check=True).stdout.strip()
     report = (
         f"{common.machine()}. Medians of {options.rounds} measurements in turn, of the server of "
-        f"{max(3, options.rounds // 2)}; before is the commit {commit}.\n\n"
+        f"{max(3, options.rounds // 2)}; before is the commit {common.commit(before)}.\n\n"
         + common.markdown_table(["", "before, ms", "now, ms", "times as fast"], rows)
         + f"\n\n`{common.command_line()}`"
     )

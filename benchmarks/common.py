@@ -2,6 +2,7 @@
 
 import os
 import platform
+import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -62,6 +63,12 @@ def finish(device: "torch.device") -> None:
         import torch
 
         torch.cuda.synchronize(device)
+
+
+def commit(root: Path) -> str:
+    """Short name of the commit that is checked out in `root`."""
+    command = ["git", "rev-parse", "--short", "HEAD"]
+    return subprocess.run(command, cwd=root, capture_output=True, text=True, check=True).stdout.strip()
 
 
 def command_line() -> str:

@@ -52,10 +52,10 @@ def running(command: Sequence[str], url: str, root: Path = common.ROOT) -> Itera
 
 
 @contextlib.contextmanager
-def running_app() -> Iterator[tuple[psutil.Process, str]]:
-    """`python app.py` with the embedded weights: its process and its address."""
+def running_app(root: Path = common.ROOT) -> Iterator[tuple[psutil.Process, str]]:
+    """`python app.py` of a checkout with the weights embedded there: its process and its address."""
     url = f"http://127.0.0.1:{free_port()}"
-    with running([sys.executable, "app.py", "--port", url.rsplit(":", 1)[1]], f"{url}/config") as (process, _):
+    with running([sys.executable, "app.py", "--port", url.rsplit(":", 1)[1]], f"{url}/config", root) as (process, _):
         yield process, url
 
 

@@ -1,6 +1,6 @@
 """Load and memory of the running app: `python app.py` in a process of its own, asked over HTTP.
 
-    python benchmarks/serving.py [--clients N ...] [--requests N] [--rembg COMMAND]
+    python benchmarks/serving.py [--clients N ...] [--requests N] [--minutes N] [--before DIR] [--rembg COMMAND]
 
 Throughput and waiting times with many clients at once, each answer compared with the mask of its own picture; with 64
 of them, some send broken files and some hang up. Then the memory that large pictures take, its growth over many mixed
@@ -8,18 +8,17 @@ requests, and the time to the first answer beside a bare Gradio app that imports
 """
 
 import argparse
-import io
 import statistics
 import sys
-import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
 
 import common
 import httpx
 import numpy as np
 import psutil
-from PIL import Image
 from server import (
     REQUEST_SECONDS,
     PeakMemory,
@@ -31,15 +30,13 @@ from server import (
     segment,
     upload,
 )
+from serving_load import BROKEN, HEADER, MIXED, SIDE, draw, load, long_load, rembg_load
 
 from unet import Predictor
 from unet.pictures.decode import read_picture
 from unet.pictures.draw import mask_from_prob
 
 PICTURES = 8  # different ones in the load test
-SIDE = (480, 640)
-MIXED = 64  # clients at once, from which on broken files and hang-ups are mixed in
-BROKEN = b"this is no picture"
 WARM_UP = 150  # requests before growth is measured: more than the sessions and results that are kept
 MEGAPIXELS = (0.3, 2, 12, 48)  # of single requests
 LARGE = (12, 48)  # megapixels whose memory is measured
@@ -47,73 +44,6 @@ BARE = """
 import sys, torch, gradio
 gradio.Interface(lambda picture: picture, "image", "image").launch(server_port=int(sys.argv[1]), quiet=True)
 """
-
-
-def draw(seed: int, size: tuple[int, int] = SIDE) -> bytes:
-    """A JPEG of soft waves and a bright ellipse, its colours and place from `seed`."""
-    rng = np.random.default_rng(seed)
-    rows, columns = np.ogrid[: size[0], : size[1]]
-    centre, radii = rng.uniform(0.3, 0.7, 2) * size, rng.uniform(0.15, 0.3, 2) * size
-    inside = ((rows - centre[0]) / radii[0]) ** 2 + ((columns - centre[1]) / radii[1]) ** 2 <= 1
-    planes = []
-    for _ in range(3):
-        wave = np.sin(rows / rng.uniform(20, 90) + columns / rng.uniform(20, 90) + rng.uniform(0, 6))
-        planes.append(np.where(inside, rng.uniform(0, 255), 100 + 60 * wave).astype(np.uint8))
-    buffer = io.BytesIO()
-    Image.fromarray(np.stack(planes, axis=-1)).save(buffer, "JPEG", quality=90)
-    return buffer.getvalue()
-
-
-def percentile(seconds: list[float], share: float) -> str:
-    """In milliseconds."""
-    return f"{1000 * float(np.quantile(seconds, share)):.0f}"
-
-
-def load_row(url: str, clients: int, contents: list[bytes], masks: list[np.ndarray]) -> list[str]:
-    """So many clients at once, four requests each; every answer is fetched and compared.
-
-    Raises:
-        RuntimeError: an answer is not that of its picture, a broken file is not refused, or a request fails.
-    """
-    each = 4
-    rude = clients // 8 if clients >= MIXED else 0
-    begun = threading.Barrier(clients)
-    seconds: list[float] = []
-    served: list[int] = []
-    broken: list[int] = []
-
-    def visit(number: int) -> None:
-        with httpx.Client(timeout=REQUEST_SECONDS) as client:
-            begun.wait()
-            for turn in range(each):
-                which = (number + turn) % len(contents)
-                if number < rude:  # hangs up as soon as the answer begins
-                    event = begin_segment(client, url, upload(client, url, "left.jpg", contents[which]))
-                    with client.stream("GET", f"{url}/gradio_api/call/segment/{event}"):
-                        continue
-                if number < 2 * rude:
-                    answer = segment(client, url, "broken.jpg", BROKEN)
-                    if "broken.jpg is not a picture" not in answer.error:
-                        raise RuntimeError(f"a broken file was answered by {answer}")
-                    broken.append(number)
-                    continue
-                started = time.perf_counter()
-                answer = segment(client, url, "picture.jpg", contents[which])
-                if answer.error:
-                    raise RuntimeError(answer.error)
-                seconds.append(time.perf_counter() - started)
-                served.append(number)
-                with Image.open(io.BytesIO(client.get(answer.files[1]).raise_for_status().content)) as mask:
-                    if not np.array_equal(np.asarray(mask), masks[which]):
-                        raise RuntimeError("an answer belongs to another picture")
-
-    started = time.perf_counter()
-    with ThreadPoolExecutor(clients) as pool:
-        list(pool.map(visit, range(clients)))
-    whole = time.perf_counter() - started
-    mix = f" ({rude} with broken files, {rude} that hang up)" if rude else ""
-    waits = [percentile(seconds, share) for share in (0.5, 0.95, 0.99)]
-    return [f"{clients}{mix}", str(len(seconds)), f"{(len(seconds) + len(broken)) / whole:.1f}", *waits]
 
 
 def size_of(megapixels: float) -> tuple[int, int]:
@@ -206,30 +136,26 @@ def start_row(rounds: int) -> list[list[str]]:
     return [[name, f"{statistics.median(v):.2f}", f"{min(v):.2f}-{max(v):.2f}"] for name, v in seconds.items()]
 
 
-def rembg_row(command: str, clients: int, contents: list[bytes]) -> list[str]:
-    """The same pictures through `rembg s`, which serves u2netp."""
-    port = str(free_port())
-    url = f"http://127.0.0.1:{port}"
-    seconds: list[float] = []
-
-    def visit(number: int) -> None:
-        with httpx.Client(timeout=REQUEST_SECONDS) as client:
-            for turn in range(4):
-                started = time.perf_counter()
-                files = {"file": ("picture.jpg", contents[(number + turn) % len(contents)])}
-                data = {"model": "u2netp", "om": "true"}
-                client.post(f"{url}/api/remove", files=files, data=data).raise_for_status()
-                seconds.append(time.perf_counter() - started)
-
-    with running([command, "s", "--port", port, "--no-ui"], f"{url}/api"):
-        visit(0)
-        seconds.clear()
-        started = time.perf_counter()
-        with ThreadPoolExecutor(clients) as pool:
-            list(pool.map(visit, range(clients)))
-        whole = time.perf_counter() - started
-    waits = [percentile(seconds, share) for share in (0.5, 0.95, 0.99)]
-    return [f"`rembg s` with u2netp: {clients}", str(len(seconds)), f"{len(seconds) / whole:.1f}", *waits]
+def load_rows(
+    url: str, before: Path | None, counts: Sequence[int], contents: Sequence[bytes], masks: Sequence[np.ndarray]
+) -> tuple[list[list[str]], list[list[str]]]:
+    """So many clients at once, of this server, and of that and an earlier checkout's in turn."""
+    rows, compared = [], []
+    with ExitStack() as stack:
+        earlier = stack.enter_context(running_app(before))[1] if before else ""
+        for address in (url, earlier) if before else (url,):
+            load(address, 1, contents, None)  # warms up
+        for clients in counts:
+            now = load(url, clients, contents, masks)
+            rows.append(now.row())
+            print(*rows[-1], sep=" | ", flush=True)
+            if before:
+                then = load(earlier, clients, contents, None)
+                line = [then.rate, now.rate, then.wait(0.5), now.wait(0.5), then.wait(0.99), now.wait(0.99)]
+                figures = [f"{value:.1f}" for value in line[:2]] + [f"{value:.0f}" for value in line[2:]]
+                compared.append([now.clients, *figures[:2], f"{now.rate / then.rate:.2f}", *figures[2:]])
+                print(*compared[-1], sep=" | ", flush=True)
+    return rows, compared
 
 
 def main() -> None:
@@ -238,6 +164,8 @@ def main() -> None:
     parser.add_argument("--clients", type=int, nargs="+", default=[1, 4, 16, 64], metavar="N", help="at once")
     parser.add_argument("--requests", type=int, default=1000, metavar="N", help="over which growth is measured")
     parser.add_argument("--starts", type=int, default=5, metavar="N", help="of each app")
+    parser.add_argument("--minutes", type=float, default=0, metavar="N", help="of 64 clients at once")
+    parser.add_argument("--before", type=Path, metavar="DIR", help="checkout of an earlier commit, to compare with")
     parser.add_argument("--rembg", metavar="COMMAND", help="rembg's executable, with u2netp in its model folder")
     options = parser.parse_args()
 
@@ -247,17 +175,13 @@ def main() -> None:
     del predictor
     starts = common.markdown_table(["start to first answer, s", "median", "range"], start_row(options.starts))
     print(starts, flush=True)
-    rows = []
     with running_app() as (process, url):
-        load_row(url, 1, contents, masks)
-        for clients in options.clients:
-            rows.append(load_row(url, clients, contents, masks))
-            print(*rows[-1], sep=" | ", flush=True)
+        rows, compared = load_rows(url, options.before, options.clients, contents, masks)
         header = ["one request, ms", "upload", "the server's own", "rest of the call", "fetching 3 pictures", "whole"]
         single = common.markdown_table(header, request_rows(url))
         print(single, flush=True)
     for clients in options.clients[:3] if options.rembg else ():
-        rows.append(rembg_row(options.rembg, clients, contents))
+        rows.append(rembg_load(options.rembg, clients, contents).row("`rembg s` with u2netp: "))
         print(*rows[-1], sep=" | ", flush=True)
     with running_app() as (process, url):
         with httpx.Client(timeout=REQUEST_SECONDS) as client:
@@ -268,12 +192,28 @@ def main() -> None:
         print(memory, flush=True)
     with running_app() as (process, url):
         grown = growth(url, process, options.requests) / 2**20
-    load = common.markdown_table(["clients at once", "answers", "a second", "p50, ms", "p95, ms", "p99, ms"], rows)
+        print(f"grown by {grown:+.0f} MB", flush=True)
+    long = ""
+    if options.minutes:
+        with running_app() as (process, url):
+            found, more = long_load(url, process, MIXED, contents, masks, options.minutes)
+        long = (
+            f"\n\n{found.clients} clients for {options.minutes:g} minutes: {len(found.seconds)} answers, each that of "
+            f"its own picture, and {found.broken} refusals; in the last fifth of the time the server held "
+            f"{more / 2**20:+.0f} MB more than in the second."
+        )
     report = (
         f"{common.machine()}; the clients run on the same cores. A request is the upload of a JPEG of {SIDE[1]} x "
-        f"{SIDE[0]}, the call and its\nanswer; each mask was fetched and is that of its own picture.\n\n{load}\n\n"
+        f"{SIDE[0]}, the call and its\nanswer; each mask was fetched and is that of its own picture.\n\n"
+        f"{common.markdown_table(HEADER, rows)}\n\n"
+    )
+    if options.before:
+        header = ["clients at once", "a second, before", "now", "times as many", "p50, ms, before", "now"]
+        table = common.markdown_table([*header, "p99, ms, before", "now"], compared)
+        report += f"The same beside the server of the commit {common.commit(options.before)}:\n\n{table}\n\n"
+    report += (
         f"{single}\n\n{memory}\n\nAfter {WARM_UP} requests to warm up, {options.requests} more of mixed sizes and "
-        f"broken files made the server {grown:+.0f} MB larger.\n\n{starts}\n\n`{common.command_line()}`"
+        f"broken files made the server {grown:+.0f} MB larger.{long}\n\n{starts}\n\n`{common.command_line()}`"
     )
     common.write_report("serving", report)
     print(f"\n{report}")

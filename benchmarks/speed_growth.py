@@ -12,7 +12,7 @@ import psutil
 from PIL import Image
 from server import PeakMemory
 
-PREDICTED = (20, 80, 320)
+PREDICTED = (20, 80, 320, 1280)
 TRAINED = (50, 200, 800)
 SIDES = (480, 640)
 TINY = ["--widths", "4", "8", "--size", "64", "--epochs", "1", "--main-repeats", "1"]
