@@ -61,24 +61,43 @@ def test_batch_equals_single(encoder):
         assert np.abs(together.astype(int) - predictor.prob8(rgb)).max() <= 1
 
 
-def test_a_small_object_is_seen_once_more_from_close_by(monkeypatch):
-    """A network that finds bright pixels, in a batch of one picture with a small bright object and one with a large."""
+class Bright(torch.nn.Module):
+    """A network that finds bright pixels and counts the pictures of each of its runs."""
+
+    clicks = True
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.runs: list[int] = []
+
+    def forward(self, batch: torch.Tensor, maps: torch.Tensor | None) -> torch.Tensor:
+        self.runs.append(len(batch))
+        return 10 * batch[:, :1]
+
+
+@pytest.mark.parametrize(
+    ("flip", "clicks", "runs"),
+    [
+        (False, (), [2, 1]),  # both, the small one closer
+        (True, (), [2, 1, 1]),  # both, the large one's mirror image, the small one closer
+        (True, (Click(170, 100, 1),), [2, 2, 1, 1]),  # both, their mirror images, the small one closer, and mirrored
+    ],
+)
+def test_a_small_object_is_seen_once_more_from_close_by(flip, clicks, runs):
+    """In a batch of one picture with a small bright object and one with a large."""
     predictor = make(size=(64, 64))
-    seen: list[tuple[int, ...]] = []
-
-    def bright(rgbs, clicks=()):
-        seen.extend(rgb.shape[:2] for rgb in rgbs)
-        return np.stack([np.asarray(Image.fromarray(rgb[..., 0]).resize((64, 64))) for rgb in rgbs]) / np.float32(255)
-
-    monkeypatch.setattr(predictor, "probabilities", bright)
+    predictor.config = replace(predictor.config, flip=flip)
+    predictor._model = network = Bright()
     small, large = np.zeros((2, 192, 320, 3), np.uint8)
     small[90:132, 140:200] = 255
     large[10:180, 10:310] = 255
-    first, second = predictor.probs_small([small, large])
-    assert seen == [(192, 320), (192, 320), (84, 120)]
+    first, second = predictor.probs_small([small, large], [clicks, clicks])
+    assert network.runs == runs
     assert second.shape == (64, 64)
-    assert first.shape == (146, 171)  # 64 x 192 / 84, 64 x 320 / 120
+    if not clicks:  # they draw the view nearer
+        assert first.shape == (146, 171)  # 64 x 192 / 84, 64 x 320 / 120
     assert np.abs(predictor.upsample(first, small.shape[:2]) - small[..., 0].astype(int)).mean() < 2
+    assert np.abs(predictor.upsample(second, large.shape[:2]) - large[..., 0].astype(int)).mean() < 5
     assert predictor.probs_small([]) == []
 
 

@@ -157,23 +157,30 @@ class Predictor:
         Raises:
             ConfigError: Clicks are given, but the weights have no click layer.
         """
-        batch = torch.stack([normalise(rgb, self.config) for rgb in rgbs])  # (B, 3, h, w)
-        maps = None
-        if any(clicks):
-            if not self.takes_clicks:
-                raise ConfigError(f"the weights {self.name} have no click layer and take no clicks")
-            pairs = zip(rgbs, clicks, strict=True)
-            stacked = np.stack([click_maps(c, rgb.shape[:2], self.config.size) for rgb, c in pairs])
-            maps = torch.from_numpy(stacked).to(self.device, self._dtype)  # (B, 2, h, w)
+        batch, maps = self._tensors(rgbs, clicks or [()] * len(rgbs))
+        if not self.config.flip:
+            return self._answers(batch, maps)
+        both = torch.cat([batch, batch.flip(3)]), None if maps is None else torch.cat([maps, maps.flip(3)])
+        straight, mirrored = np.split(self._answers(*both), 2)
+        return (straight + mirrored[..., ::-1]) / 2
+
+    def _tensors(self, rgbs: Sequence[np.ndarray], clicks: Sequence[Sequence[Click]]) -> tuple[Tensor, Tensor | None]:
+        """What the network takes: pictures (B, 3, h, w), and click maps (B, 2, h, w) if one of the pictures has any."""
+        batch = torch.stack([normalise(rgb, self.config) for rgb in rgbs])
+        if not any(clicks):
+            return batch, None
+        if not self.takes_clicks:
+            raise ConfigError(f"the weights {self.name} have no click layer and take no clicks")
+        pairs = zip(rgbs, clicks, strict=True)
+        maps = np.stack([click_maps(placed, rgb.shape[:2], self.config.size) for rgb, placed in pairs])
+        return batch, torch.from_numpy(maps)
+
+    def _answers(self, batch: Tensor, maps: Tensor | None) -> np.ndarray:
+        """Probabilities, (B, h, w) or (B, C, h, w) float32, for what `_tensors` makes, by one run of the network."""
         batch = batch.to(self.device, self._dtype, memory_format=torch.channels_last)
+        maps = None if maps is None else maps.to(self.device, self._dtype)
         with torch.inference_mode():
-            if self.config.flip:  # in one batch with the pictures themselves
-                batch = torch.cat([batch, batch.flip(3)])
-                maps = None if maps is None else torch.cat([maps, maps.flip(3)])
             prob = self._normalised(self._model(batch, maps))  # (B, 1 or C, h, w)
-            if self.config.flip:
-                prob, mirrored = prob.chunk(2)
-                prob = (prob + mirrored.flip(3)) / 2
             return (prob if self.has_classes else prob.squeeze(1)).cpu().numpy()
 
     def _normalised(self, logits: Tensor) -> Tensor:
@@ -184,8 +191,10 @@ class Predictor:
         """Probabilities of foreground of several pictures, which share batches: (h, w) float32 in 0..1 each.
 
         A result has the network's size. It is finer if the object is small: then the network also sees the object cut
-        out with its surroundings, and both results are averaged (see `unet.prediction.zoom_in`). Arguments and errors
-        as for `probabilities`. With classes, a result is (C, h, w), and nothing is seen twice.
+        out with its surroundings, and both results are averaged (see `unet.prediction.zoom_in`). With weights that ask
+        for the mirror image every picture is seen twice: whole and mirrored, or whole and closer; with clicks, each of
+        these views is also mirrored. Arguments and errors as for `probabilities`. With classes, a result is (C, h, w),
+        and nothing is seen from closer by.
         """
         if not rgbs:
             return []
@@ -193,17 +202,34 @@ class Predictor:
             return list(self.probabilities(rgbs, clicks))
         given = list(clicks) or [()] * len(rgbs)
         sizes = [(rgb.shape[0], rgb.shape[1]) for rgb in rgbs]
-        wholes = list(self.probabilities(rgbs, clicks))  # (h, w) each
-        boxes = [focus_box(*view, self.threshold) for view in zip(wholes, given, sizes, strict=True)]
+        inputs = self._tensors(rgbs, given)
+        found = list(self._answers(*inputs))  # (h, w) each
+        clicked = [bool(placed) for placed in given]
+        self._add_mirrored(found, *inputs, clicked)
+        boxes = [focus_box(*view, self.threshold) for view in zip(found, given, sizes, strict=True)]
+        seen_once = [box is None and not placed for box, placed in zip(boxes, given, strict=True)]
+        self._add_mirrored(found, *inputs, seen_once)
         chosen = [(index, box) for index, box in enumerate(boxes) if box is not None]
         if chosen:
-            closes = self.probabilities(
+            inputs = self._tensors(
                 [rgbs[index][top:bottom, left:right] for index, (left, top, right, bottom) in chosen],
                 [clicks_within(given[index], box) for index, box in chosen],
-            )  # (b, h, w)
+            )
+            closes = list(self._answers(*inputs))  # (h, w) each
+            self._add_mirrored(closes, *inputs, [clicked[index] for index, _ in chosen])
             for (index, box), close in zip(chosen, closes, strict=True):
-                wholes[index] = merge_views(wholes[index], close, box, sizes[index])
-        return wholes
+                found[index] = merge_views(found[index], close, box, sizes[index])
+        return found
+
+    def _add_mirrored(
+        self, found: list[np.ndarray], batch: Tensor, maps: Tensor | None, wanted: Sequence[bool]
+    ) -> None:
+        """Average those of `found` that are wanted with the answers to their mirror images, if the weights say so."""
+        which = [index for index, want in enumerate(wanted) if want and self.config.flip]
+        if which:
+            mirrored = self._answers(batch[which].flip(3), None if maps is None else maps[which].flip(3))
+            for index, answer in zip(which, mirrored, strict=True):
+                found[index] = (found[index] + answer[:, ::-1]) / 2
 
     def prob_small(self, rgb: np.ndarray, clicks: Sequence[Click] = ()) -> np.ndarray:
         """`probs_small` of one picture.
