@@ -142,8 +142,7 @@ def validate_masks(run: Run, predictor: Predictor, pairs: Sequence[Pair]) -> dic
 def validate_classes(run: Run, predictor: Predictor, pairs: Sequence[Pair]) -> dict[str, float]:
     """Mean IoU of the classes and pixel accuracy, over all pixels of the set."""
     first, every = run.accelerator.process_index, run.accelerator.num_processes
-    empty = np.zeros((len(predictor.table),) * 2, np.int64)  # a process may have no picture
-    mine = sum((e.matrix for e in evaluate_classes(predictor, pairs[first::every], _threads(run))), empty)
+    mine = evaluate_classes(predictor, pairs[first::every], _threads(run)).matrix
     scores = class_scores(np.sum(gather_object([mine]), axis=0))
     if scores.mean_iou is None or scores.pixel_accuracy is None:  # of a stream; folders were looked at before
         raise TrainingError(f"none of the {len(pairs)} validation pictures has a pixel that counts")

@@ -14,12 +14,14 @@ from hypothesis import strategies as st
 from web_helpers import FakeClassPredictor, FakePredictor, draw_picture, free_port
 
 from unet.errors import ConfigError
+from unet.pictures.classes import FOREGROUND_TABLE
 from unet.web import about, cache, options
 from unet.web.app import gpu_decorator
 from unet.web.batch import run_batch
 from unet.web.names import UniqueNames, safe_stem
 from unet.web.recent import RECENT_SECONDS, RecentPictures
 from unet.web.service import Service
+from unet.web.viewer import WORDS, Viewer
 
 
 @pytest.mark.parametrize(
@@ -178,6 +180,21 @@ def test_sweeping_spares_the_young(tmp_path, monkeypatch):
     monkeypatch.setattr(cache, "time", SimpleNamespace(time=lambda: second))
     assert cache.sweep(tmp_path, 0) == 2
     assert list(tmp_path.iterdir()) == [young]
+
+
+def test_the_viewer_speaks_of_classes_where_there_are_some():
+    plain, classes = Viewer(), Viewer(classes=FOREGROUND_TABLE)
+    for words, others in WORDS.items():
+        assert words in plain.html_template
+        assert words not in classes.html_template
+        assert others in classes.html_template
+
+
+def test_few_visitors_are_kept_where_answers_are_large():
+    megabyte = 2**20
+    assert cache.states(megabyte // 3) == 100
+    assert cache.states(8 * megabyte) == 64
+    assert cache.states(80 * megabyte) == 8  # also where 8 take more than all should
 
 
 def test_the_cache_is_private_and_goes_with_the_page(monkeypatch):

@@ -8,7 +8,7 @@ import numpy as np
 
 from unet.evaluation.base_report import WORST, BaseReport
 from unet.evaluation.confusion import METRIC_LABELS, ClassScores, class_scores
-from unet.evaluation.evaluate import EvaluatedClasses
+from unet.evaluation.evaluate import ClassCounts
 from unet.pictures.classes import ClassTable
 
 
@@ -58,16 +58,15 @@ class ClassReport(BaseReport):
         return ("mean IoU",), {stem: (value,) for stem, value in self.worst.items()}
 
 
-def class_report(evaluated: Sequence[EvaluatedClasses], table: ClassTable, **told: str) -> ClassReport:
-    """The report of pictures that were counted one by one; `told` are the report's first fields."""
-    empty = np.zeros((len(table), len(table)), np.int64)
-    means = ((class_scores(e.matrix).mean_iou, e.stem) for e in evaluated)
-    ranked = sorted((mean, stem) for mean, stem in means if mean is not None)
+def class_report(counts: Sequence[ClassCounts], table: ClassTable, **told: str) -> ClassReport:
+    """The report of pictures that several processes counted; `told` are the report's first fields."""
+    pictures = [picture for count in counts for picture in count.pictures]
+    ranked = sorted((picture.mean_iou, picture.stem) for picture in pictures if picture.mean_iou is not None)
     return ClassReport(
         **told,
-        pictures=len(evaluated),
+        pictures=len(pictures),
         table=table,
-        matrix=sum((e.matrix for e in evaluated), empty),
+        matrix=np.sum([count.matrix for count in counts], axis=0),
         worst={stem: value for value, stem in ranked[:WORST]},
     )
 

@@ -1,5 +1,6 @@
 """Scores of a predictor on pictures with masks, the calibrated threshold and the reliability of probabilities."""
 
+import threading
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -8,7 +9,7 @@ from typing import TypeVar
 import numpy as np
 
 from unet.data.pairs import Pair, load_resized
-from unet.evaluation.confusion import confusion
+from unet.evaluation.confusion import class_scores, confusion
 from unet.evaluation.metrics import PictureScores, score_picture
 from unet.prediction.predictor import Predictor
 from unet.prediction.threads import use_cores
@@ -67,10 +68,19 @@ def evaluate_pairs(
 
 @dataclass(frozen=True)
 class EvaluatedClasses:
-    """The counts of one picture: (classes, classes) int64 as `unet.evaluation.confusion.confusion` gives them."""
+    """The scores of one picture, 0..1; None where it has no pixel that counts."""
 
     stem: str
-    matrix: np.ndarray
+    mean_iou: float | None  # over the classes that occur in it
+    pixel_accuracy: float | None
+
+
+@dataclass(frozen=True)
+class ClassCounts:
+    """The counts of several pictures together, and the scores of each."""
+
+    matrix: np.ndarray  # (classes, classes) int64 as `unet.evaluation.confusion.confusion` gives them
+    pictures: list[EvaluatedClasses]
 
 
 def evaluate_classes(
@@ -78,7 +88,7 @@ def evaluate_classes(
     pairs: Iterable[Pair],
     threads: int = 1,
     seen: Callable[[EvaluatedClasses, np.ndarray, np.ndarray, np.ndarray], None] | None = None,
-) -> list[EvaluatedClasses]:
+) -> ClassCounts:
     """Predict the class of each pixel of each picture at its own size, and count; otherwise as `evaluate_pairs`.
 
     `seen` gets the labels (H, W) in the place of the prob8.
@@ -87,15 +97,22 @@ def evaluate_classes(
         DataError, ImageError: A file cannot be read.
     """
 
+    classes, lock = len(predictor.table), threading.Lock()
+    total = np.zeros((classes, classes), np.int64)
+
     def evaluate(pair: Pair) -> EvaluatedClasses:
         rgb, target = load_resized(pair)
         labels = predictor.labels(predictor.prob_small(rgb), rgb.shape[:2])
-        result = EvaluatedClasses(pair.stem, confusion(labels, target, len(predictor.table)))
+        matrix = confusion(labels, target, classes)
+        with lock:  # one matrix in all: those of 250 classes take half a megabyte each
+            np.add(total, matrix, out=total)
+        scores = class_scores(matrix)
+        result = EvaluatedClasses(pair.stem, scores.mean_iou, scores.pixel_accuracy)
         if seen:
             seen(result, rgb, target, labels)
         return result
 
-    return side_by_side(evaluate, pairs, threads)
+    return ClassCounts(total, side_by_side(evaluate, pairs, threads))
 
 
 def iou_at_thresholds(histogram: np.ndarray, thresholds: np.ndarray = THRESHOLDS) -> np.ndarray:

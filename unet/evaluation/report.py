@@ -13,7 +13,7 @@ from unet.data.split import load_split
 from unet.errors import DataError
 from unet.evaluation.base_report import BaseReport
 from unet.evaluation.class_report import ClassReport, class_report
-from unet.evaluation.evaluate import Evaluated, EvaluatedClasses, evaluate_classes, evaluate_pairs
+from unet.evaluation.evaluate import ClassCounts, Evaluated, evaluate_classes, evaluate_pairs
 from unet.evaluation.mask_report import MaskReport, mask_report
 from unet.hub.file_names import SPLIT_FILE
 from unet.hub.source import Location, locate
@@ -31,7 +31,7 @@ class _Share:
         self.name, self.precision, self.threshold = predictor.name, predictor.precision, predictor.threshold
         self.table, self.reading = predictor.config.classes, reading
         self.masks: list[Evaluated] = []
-        self.classes: list[EvaluatedClasses] = []
+        self.classes: ClassCounts | None = None
 
 
 def choose_pairs(
@@ -98,8 +98,8 @@ def evaluate(
     first = shares[0]
     told = {"weights": first.name, "precision": first.precision, "data": str(data), "split": part}
     if first.table:
-        counted = sorted((e for share in shares for e in share.classes), key=lambda e: e.stem)
-        return class_report(counted, first.table, reading=first.reading, **told)
+        counts = [share.classes for share in shares if share.classes]
+        return class_report(counts, first.table, reading=first.reading, **told)
     evaluated = sorted((e for share in shares for e in share.masks), key=lambda e: e.stem)
     return mask_report(evaluated, first.threshold, reading=first.reading, **told)
 

@@ -39,6 +39,7 @@ def write_card(folder: str | Path, facts: CardFacts, repo_id: str | None = None)
         WeightsError: The file cannot be written.
     """
     folder = Path(folder)
+    source = repo_id or _relative(folder)
     introduce, score, use, limit = (
         (class_card.introduction, class_card.scores, class_card.usage, class_card.limits)
         if facts.config.classes
@@ -46,10 +47,10 @@ def write_card(folder: str | Path, facts: CardFacts, repo_id: str | None = None)
     )
     sections = (
         introduce(facts),
-        score(facts),
+        score(facts, source),
         *([CLICKS] if facts.network["clicks"] else []),
-        use(facts, repo_id or _relative(folder)),
-        *([onnx_section(facts, repo_id or _relative(folder), bool(repo_id))] if facts.onnx else []),
+        use(facts, source),
+        *([onnx_section(facts, source, bool(repo_id))] if facts.onnx else []),
         _training(facts),
         _data(facts),
         limit(facts),
@@ -126,13 +127,13 @@ def _introduction(facts: CardFacts) -> str:
         f"A U-Net (Ronneberger et al. 2015) with {encoder} that tells the foreground of a photograph from its "
         f"background: widths {', '.join(map(str, facts.network['widths']))}, {facts.parameters:,} parameters, "
         f"{facts.file_bytes / 1e6:.1f} MB in half precision. It sees pictures at {width} x {height}"
-        f"{', and their mirror images, whose answers are averaged' if facts.config.flip else ''}; the "
-        "probabilities are brought back to the picture's own size bilinearly. Where the object is small, the network "
-        f"also sees its surroundings from close by, and both answers are averaged.{clicks}"
+        f"{' and their mirror images' * facts.config.flip}; where the object is small, its surroundings from close by "
+        f"{'instead of the mirror image' if facts.config.flip else 'as well'}. The answers are averaged and the "
+        f"probabilities brought back to the picture's own size bilinearly.{clicks}"
     )
 
 
-def _scores(facts: CardFacts) -> str:
+def _scores(facts: CardFacts, source: str) -> str:
     scores = facts.config.scores
     if not scores:
         return "## Scores\n\nNothing has been measured."
@@ -149,8 +150,8 @@ def _scores(facts: CardFacts) -> str:
         "## Scores\n\n" + f"**{facts.collapse}**\n\n" * bool(facts.collapse) + "\n".join(lines) + "\n\n"
         "Each is measured on every picture at its original size, pixels marked unknown left out, in 32-bit floating "
         f"point and at threshold {facts.config.threshold:g}, and then averaged over the pictures. Boundary F needs "
-        "masks without unknown pixels (n/a: there are none). `python -m unet evaluate --data DIR` measures them again, "
-        "with their spread."
+        f"masks without unknown pixels (n/a: there are none). `python -m unet evaluate --weights {source} --data DIR` "
+        "measures them again, with their spread."
         f"{_empties(facts)}"
     )
 

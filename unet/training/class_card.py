@@ -35,7 +35,7 @@ def introduction(facts: CardFacts) -> str:
     )
 
 
-def scores(facts: CardFacts) -> str:
+def scores(facts: CardFacts, source: str) -> str:
     """Scores of each part, of each class, and the confusion of classes."""
     measured = facts.config.scores
     if not measured:
@@ -55,8 +55,8 @@ def scores(facts: CardFacts) -> str:
     return (
         "## Scores\n\n" + f"**{facts.collapse}**\n\n" * bool(facts.collapse) + "\n".join(lines) + "\n\n"
         "All are counted over all pixels of the part at the pictures' original size, pixels that count nowhere left "
-        "out; the mean IoU is that of the classes that occur. `python -m unet evaluate --data DIR` measures them "
-        f"again.\n\n![Which classes are taken for which]({CONFUSION_FILE})"
+        f"out; the mean IoU is that of the classes that occur. `python -m unet evaluate --weights {source} --data DIR` "
+        f"measures them again.\n\n![Which classes are taken for which]({CONFUSION_FILE})"
     )
 
 

@@ -34,13 +34,12 @@ def measure_classes(
 
     def show(result: EvaluatedClasses, rgb: np.ndarray, target: np.ndarray, labels: np.ndarray) -> None:
         if len(rows) < SHEET_PICTURES:
-            accuracy = class_scores(result.matrix).pixel_accuracy
+            accuracy = result.pixel_accuracy
             score = "nothing that counts" if accuracy is None else f"pixel accuracy {accuracy:.3f}"
             rows.append(SheetRow(f"{result.stem}   {score}", rgb, colours[target], colours[labels]))
 
     for name, pairs in sets.items():
-        evaluated = evaluate_classes(predictor, pairs, seen=show if name == "val" else None)
-        matrices[name] = np.sum([e.matrix for e in evaluated], axis=0)
+        matrices[name] = evaluate_classes(predictor, pairs, seen=show if name == "val" else None).matrix
     drawn = next(matrices[part] for part in ("test", "val") if part in matrices and matrices[part].any())
     plot_confusion(drawn, table.names, confusion_path)
     prediction_sheet(rows, sheet_path)

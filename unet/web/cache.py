@@ -17,8 +17,18 @@ from unet.errors import ConfigError
 
 SWEEP_EVERY = 600  # seconds
 KEEP = 3600  # seconds
-STATE_SECONDS = 900  # how long a visitor's probability map stays in memory
-STATES = 100  # visitors whose probability maps are kept
+STATE_SECONDS = 900  # how long a visitor's probabilities stay in memory
+STATES = 100  # visitors whose probabilities are kept, if they are few
+FEWEST_STATES = 8
+STATE_BYTES = 512 * 2**20  # of all visitors together, beyond those fewest
+
+
+def states(answer_bytes: int) -> int:
+    """The number of visitors whose probabilities are kept, where those of one picture take so many bytes.
+
+    The network runs again for a visitor who comes back after so many others.
+    """
+    return max(FEWEST_STATES, min(STATES, STATE_BYTES // answer_bytes))
 
 
 def sweep(folder: Path, max_age: float) -> int:

@@ -20,6 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from unet.errors import ImageError
 from unet.pictures.decode import MAX_BYTES
 from unet.web.batch import MAX_PICTURES
+from unet.web.cache import STATES
 from unet.web.components import Upload, Uploads, as_files
 from unet.web.errors import gradio_errors
 from unet.web.fetch import fetch
@@ -36,6 +37,8 @@ VIEWER_FILES = 6  # picture, probability map, colours, transparency, upload and 
 
 class Page(GatedBlocks):
     """Blocks that admit only files from the upload cache, and store all others there."""
+
+    states = STATES  # visitors whose probabilities are kept
 
     async def gate(self, components: Sequence[Any], values: list[Any]) -> list[Any]:
         """`values` with every file in the upload cache; refusals are `gr.Error`."""

@@ -9,7 +9,6 @@ from starlette.middleware import Middleware
 
 from unet.errors import ConfigError
 from unet.pictures.decode import MAX_BYTES
-from unet.web.cache import STATES
 from unet.web.examples import FOLDER as EXAMPLES_FOLDER
 from unet.web.gate import BodyLimit, Page
 from unet.web.gradio_compat import close, drop_connections
@@ -40,7 +39,7 @@ def launch(page: Page, options: Options) -> None:
             pwa=False,
             max_file_size=MAX_BYTES,
             allowed_paths=[str(EXAMPLES_FOLDER)],  # wherever the app was started from
-            state_session_capacity=STATES,
+            state_session_capacity=page.states,
             footer_links=["api", "gradio", "settings"],
             theme=theme(),
             head=HEAD,

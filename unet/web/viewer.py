@@ -47,8 +47,13 @@ INSERTS = {
     "classes.html": '  <div class="bar clicks" hidden>\n',
     "label_map.html": '    <button type="button" data-download="copy">\n',
 }
-HOW = "The main object is found automatically; the threshold moves its edge."  # in viewer.html
-CLASSES_HOW = "The class of each pixel is found automatically; the threshold moves the edge of the one that is picked."
+# What else the lines of viewer.html say of weights with classes.
+WORDS = {
+    "The main object is found automatically; the threshold moves its edge.": (
+        "The class of each pixel is found automatically; the threshold moves the edge of the one that is picked."
+    ),
+    "White is the object, black is everything else.": "White is the class, black is everything else.",
+}
 MIN_HEIGHT = 480  # pixels reserved before the page's script has run
 
 
@@ -139,7 +144,8 @@ class Viewer(gr.HTML):
         html, style_sheets = _read("viewer.html"), list(STYLE_SHEETS)
         if classes is not None:
             options |= {"classes": _described(classes), "slider": slider}
-            html = html.replace(HOW, CLASSES_HOW)
+            for words, others in WORDS.items():
+                html = html.replace(words, others)
             for name, line in INSERTS.items():
                 html = html.replace(line, _read(name) + line)
             style_sheets.append(CLASSES_STYLE)
