@@ -12,10 +12,12 @@ import time
 import warnings
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 CALLERS, CALLS = 4, 6  # of the network at the same time, and how often each calls
+SMALLEST = " 0.3"  # end of the names of the pictures that the network alone is timed on
 
 
 def tune() -> None:
@@ -36,44 +38,51 @@ def on_threads(predictor: Any) -> Callable[[Any], object]:
 
         def one_after_the_other(rgb: Any) -> object:
             with lock:
-                return predictor.probabilities([rgb])
+                return predictor.prob_small(rgb)
 
         return one_after_the_other
-    return NetworkThreads().on(lambda rgb: predictor.probabilities([rgb]))
+    return NetworkThreads().on(predictor.prob_small)
+
+
+def looks(predictor: Any, rgbs: list[Any]) -> object:
+    """What the network says of several pictures together, as the checkout sees them."""
+    together = predictor.probs_small if hasattr(predictor, "probs_small") else predictor.probabilities
+    return together(rgbs)
+
+
+def at_once(pool: ThreadPoolExecutor, call: Callable[[Any], object], rgb: Any) -> object:
+    """The same picture asked for by several callers, each several times."""
+    return list(pool.map(call, [rgb] * (CALLERS * CALLS)))
 
 
 def tasks(weights: str, pictures: Path) -> dict[str, Callable[[], object]]:
-    """What can be timed, by name."""
+    """What can be timed, by name: `mask` of each JPEG; of the smallest of each kind, `network`, `eight`, `callers`."""
     from unet import Predictor
     from unet.drawing import mask_from_prob
     from unet.images import read_picture
 
     predictor = Predictor.load(weights)
-    rgb = read_picture(pictures / "0.3.jpg").rgb
     call, pool = on_threads(predictor), ThreadPoolExecutor(CALLERS)
 
-    def mask(content: bytes, closer: bool) -> object:
+    def mask(content: bytes) -> object:
         if hasattr(predictor, "enough"):
             picture = read_picture(content, enough=predictor.enough)
             size: Any = (picture.height, picture.width)
         else:
             picture = read_picture(content)
             size = picture.rgb
-        small = predictor.prob_small(picture.rgb) if closer else predictor.probabilities([picture.rgb])[0]
-        return mask_from_prob(predictor.upsample(small, size), predictor.threshold)
+        return mask_from_prob(predictor.upsample(predictor.prob_small(picture.rgb), size), predictor.threshold)
 
-    def callers() -> object:
-        return list(pool.map(call, [rgb] * (CALLERS * CALLS)))
-
-    found: dict[str, Callable[[], object]] = {
-        "network 1": lambda: predictor.probabilities([rgb]),
-        "network 8": lambda: predictor.probabilities([rgb] * 8),
-        "callers": callers,
-    }
-    for path in sorted(pictures.glob("*.jpg")):
+    found: dict[str, Callable[[], object]] = {}
+    for path in pictures.glob("*.jpg"):
         content = path.read_bytes()
-        found[f"mask {path.stem}"] = lambda content=content: mask(content, False)  # type: ignore[misc]
-        found[f"closer {path.stem}"] = lambda content=content: mask(content, True)  # type: ignore[misc]
+        found[f"mask {path.stem}"] = partial(mask, content)
+        if not path.stem.endswith(SMALLEST):
+            continue
+        rgb = read_picture(content).rgb
+        found[f"network {path.stem}"] = partial(predictor.prob_small, rgb)
+        found[f"eight {path.stem}"] = partial(looks, predictor, [rgb] * 8)
+        found[f"callers {path.stem}"] = partial(at_once, pool, call, rgb)
     return found
 
 

@@ -38,7 +38,8 @@ from unet.pictures.encode import encode_jpeg, encode_png
 PLAIN = {f"`plain`, width {w}": tuple(w * 2**level for level in range(4)) for w in (16, 32, 64)}
 LITE0_SIDE = 288  # that the shipped weights see pictures at
 MEGAPIXELS = (0.3, 2, 12, 48)
-SMALL_OBJECT = 0.4  # of the picture's sides
+# Pictures by what the network needs for them: an example, and the share of the sides that it takes.
+KINDS = {"one look": ("coffee", 1.0), "mirrored too": ("astronaut", 1.0), "from close by too": ("astronaut", 0.4)}
 
 
 def alternate(ways: dict[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
@@ -176,15 +177,15 @@ def agreement(data: Path) -> str:
     return "IoU of the masks with those in fp32: " + "; ".join(lines) + "."
 
 
-def astronaut(megapixels: float, share: float = 1.0) -> bytes:
-    """A JPEG of so many megapixels, 4 : 3, in which the astronaut takes this `share` of the sides, before grey."""
+def photograph(megapixels: float, share: float = 1.0, name: str = "astronaut") -> bytes:
+    """A JPEG of so many megapixels, 4 : 3, in which an example takes this `share` of the sides, before grey."""
     height = round((megapixels * 1e6 * 3 / 4) ** 0.5)
     size = (height * 4 // 3, height)
     inner = (round(size[0] * share), round(size[1] * share))
     scene, buffer = Image.new("RGB", size, (128, 128, 128)), io.BytesIO()
-    with Image.open(common.ROOT / "examples" / "astronaut.jpg") as image:
-        photograph = image.convert("RGB").resize(inner, Image.Resampling.BICUBIC)
-    scene.paste(photograph, ((size[0] - inner[0]) // 2, (size[1] - inner[1]) // 2))
+    with Image.open(common.ROOT / "examples" / f"{name}.jpg") as image:
+        resized = image.convert("RGB").resize(inner, Image.Resampling.BICUBIC)
+    scene.paste(resized, ((size[0] - inner[0]) // 2, (size[1] - inner[1]) // 2))
     scene.save(buffer, "JPEG", quality=92)
     return buffer.getvalue()
 
@@ -202,16 +203,13 @@ def served_mask(predictor: Predictor, content: bytes) -> np.ndarray:
 
 
 def end_to_end_rows(peers: Path | None, rounds: int) -> list[list[str]]:
-    """From the bytes of a JPEG to its mask in memory, this project's weights and u2netp.
-
-    The object fills the picture, or is small, so that the network looks twice.
-    """
+    """From the bytes of a JPEG to its mask in memory, this project's weights and u2netp."""
     predictor = Predictor.load(common.ROOT / "weights")
     peer = U2Net(peers / "u2netp.onnx") if peers else None
     rows = []
-    for name, share in {"": 1.0, ", a small object": SMALL_OBJECT}.items():
+    for kind, (name, share) in KINDS.items():
         for megapixels in MEGAPIXELS:
-            content = astronaut(megapixels, share)
+            content = photograph(megapixels, share, name)
             ways: dict[str, Callable[[], object]] = {"ours": partial(served_mask, predictor, content)}
             if peer is not None:
                 ways["u2netp"] = partial(to_mask, peer, content)
@@ -219,7 +217,7 @@ def end_to_end_rows(peers: Path | None, rounds: int) -> list[list[str]]:
             ours = statistics.median(seconds["ours"])
             ratio = f"{statistics.median(seconds['u2netp']) / ours:.2f}" if peer else "not there"
             theirs = quartiles(seconds["u2netp"]) if peer else "not there"
-            rows.append([f"{megapixels:g} megapixels{name}", ratio, quartiles(seconds["ours"]), theirs])
+            rows.append([f"{megapixels:g} megapixels, {kind}", ratio, quartiles(seconds["ours"]), theirs])
             print(*rows[-1], sep=" | ", flush=True)
     return rows
 
@@ -229,7 +227,7 @@ def step_rows(rounds: int) -> list[list[str]]:
     predictor = Predictor.load(common.ROOT / "weights")
     rows = []
     for megapixels in MEGAPIXELS:
-        content = astronaut(megapixels)
+        content = photograph(megapixels)
         picture = read_picture(content)
         size = (picture.height, picture.width)
         small = predictor.prob_small(picture.rgb)

@@ -75,11 +75,25 @@ class Bright(torch.nn.Module):
         return 10 * batch[:, :1]
 
 
+def test_the_mirror_image_is_seen_where_the_first_look_leaves_doubts():
+    predictor = make(size=(64, 64))
+    predictor.config = replace(predictor.config, flip=True)
+    predictor._model = network = Bright()
+    sure = np.zeros((64, 64, 3), np.uint8)
+    sure[:, 8:] = 255
+    unsure = np.full((64, 64, 3), 124, np.uint8)  # near the mean
+    unsure[:, 8:] = 255
+    first, second = predictor.probs_small([sure, unsure])
+    assert network.runs == [2, 1]
+    assert (first[:, 8:] > 0.99).all()
+    assert (abs(second[:, :8] - 0.5) < 0.2).all()
+
+
 @pytest.mark.parametrize(
     ("flip", "clicks", "runs"),
     [
         (False, (), [2, 1]),  # both, the small one closer
-        (True, (), [2, 1, 1]),  # both, the large one's mirror image, the small one closer
+        (True, (), [2, 1]),  # the same: the network is sure of the large one
         (True, (Click(170, 100, 1),), [2, 2, 1, 1]),  # both, their mirror images, the small one closer, and mirrored
     ],
 )

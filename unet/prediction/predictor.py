@@ -25,6 +25,10 @@ from unet.prediction.upsampling import upsample_bilinear, upsample_labels
 from unet.prediction.zoom_in import SMALLEST, clicks_within, focus_box, merge_views
 from unet.processes import Processes
 
+# The mirror image is seen where the mean of min(p, 1 - p) over a map is above this. Six in ten of 259 validation
+# pictures lay below; to see these mirrored, too, changed mean IoU and boundary F by less than .0005.
+UNSURE = 0.0125
+
 
 def normalise(rgb: np.ndarray, config: WeightsConfig) -> Tensor:
     """Resize a picture, (H, W, 3) uint8, to the network's size and normalise it: (3, h, w) float32."""
@@ -43,6 +47,11 @@ def agree_on_precision(source: str | Path, precision: str, processes: Processes)
     if processes.count == 1 or precision != "auto":
         return precision
     return processes.first(lambda: Predictor.load(source, precision=precision).precision)
+
+
+def _unsure(prob: np.ndarray) -> bool:
+    """Whether probabilities (h, w) leave doubts."""
+    return float(np.minimum(prob, 1 - prob).mean()) > UNSURE
 
 
 class Predictor:
@@ -191,10 +200,10 @@ class Predictor:
         """Probabilities of foreground of several pictures, which share batches: (h, w) float32 in 0..1 each.
 
         A result has the network's size. It is finer if the object is small: then the network also sees the object cut
-        out with its surroundings, and both results are averaged (see `unet.prediction.zoom_in`). With weights that ask
-        for the mirror image every picture is seen twice: whole and mirrored, or whole and closer; with clicks, each of
-        these views is also mirrored. Arguments and errors as for `probabilities`. With classes, a result is (C, h, w),
-        and nothing is seen from closer by.
+        out with its surroundings, and both results are averaged (see `unet.prediction.zoom_in`). Weights that ask for
+        the mirror image get it where the first look leaves doubts (`UNSURE`) and no closer one follows; with clicks,
+        every view is seen mirrored, too. Arguments and errors as for `probabilities`. With classes, a result is
+        (C, h, w), and nothing is seen from closer by.
         """
         if not rgbs:
             return []
@@ -207,8 +216,8 @@ class Predictor:
         clicked = [bool(placed) for placed in given]
         self._add_mirrored(found, *inputs, clicked)
         boxes = [focus_box(*view, self.threshold) for view in zip(found, given, sizes, strict=True)]
-        seen_once = [box is None and not placed for box, placed in zip(boxes, given, strict=True)]
-        self._add_mirrored(found, *inputs, seen_once)
+        once = [box is None and not placed for box, placed in zip(boxes, given, strict=True)]
+        self._add_mirrored(found, *inputs, [one and _unsure(prob) for one, prob in zip(once, found, strict=True)])
         chosen = [(index, box) for index, box in enumerate(boxes) if box is not None]
         if chosen:
             inputs = self._tensors(

@@ -118,6 +118,9 @@ def _duration(seconds: float) -> str:
 def _introduction(facts: CardFacts) -> str:
     height, width = facts.config.size
     encoder = encoder_class(facts.network["encoder"]).description
+    looks = "Where the object is small, it sees its surroundings from close by, too."
+    if facts.config.flip:
+        looks += " Where it is not, and the first answer leaves doubts, it sees the mirror image."
     clicks = (
         " It also takes clicks that say what belongs to the foreground and what does not; the region they mean is then "
         "predicted again from a crop around it, and both results are averaged."
@@ -126,10 +129,8 @@ def _introduction(facts: CardFacts) -> str:
         "# U-Net foreground segmentation\n\n"
         f"A U-Net (Ronneberger et al. 2015) with {encoder} that tells the foreground of a photograph from its "
         f"background: widths {', '.join(map(str, facts.network['widths']))}, {facts.parameters:,} parameters, "
-        f"{facts.file_bytes / 1e6:.1f} MB in half precision. It sees pictures at {width} x {height}"
-        f"{' and their mirror images' * facts.config.flip}; where the object is small, its surroundings from close by "
-        f"{'instead of the mirror image' if facts.config.flip else 'as well'}. The answers are averaged and the "
-        f"probabilities brought back to the picture's own size bilinearly.{clicks}"
+        f"{facts.file_bytes / 1e6:.1f} MB in half precision. It sees pictures at {width} x {height}. {looks} The "
+        f"answers are averaged, and the probabilities brought back to the picture's own size bilinearly.{clicks}"
     )
 
 

@@ -103,7 +103,7 @@ class TrainConfig:
     serve_size: Annotated[Annotated[Size, _SIZE] | None, _shown("N|HxW", "the same as --size")] = None
     """Height and width, in pixels, of the finished network's input."""
     flip: bool = False
-    """The finished network averages the results of a picture and its mirror image, which takes twice the time."""
+    """The finished network also sees the mirror image, of foreground only where it has doubts, and averages both."""
     epochs: int = 30
     """Number of passes over the training pictures."""
     validate_every: int = 1
