@@ -99,7 +99,9 @@ class FakeClassPredictor(FakePredictor):
     def __init__(self, threshold: float = 0.5):
         super().__init__(threshold=threshold)
         scores = {"test": {"pictures": 3, "mean_iou": 0.678, "pixel_accuracy": 0.9, "iou/sky": 0.7}}
-        self.config = SimpleNamespace(threshold=threshold, classes=self.table, data=("camvid",), scores=scores)
+        self.config = SimpleNamespace(
+            size=SMALL, threshold=threshold, classes=self.table, data=("camvid",), scores=scores
+        )
 
     def prob_small(self, rgb: np.ndarray, clicks: Sequence[Click] = ()) -> np.ndarray:
         self.runs += 1
