@@ -102,7 +102,8 @@ def server_rows(before: Path, rounds: int) -> list[list[str]]:
         rows = []
         for kind, (name, share) in KINDS.items():
             for size in MEGAPIXELS:
-                earlier, later = (partial(ask, url, photograph(size, share, name)) for url in urls)
+                content = photograph(size, share, name)
+                earlier, later = (partial(ask, url, content) for url in urls)
                 name_of_row = f"`/segment` of {size:g} megapixels, the server's own time, {kind}"
                 rows.append(row(name_of_row, earlier, later, max(3, rounds // 2)))
         return rows

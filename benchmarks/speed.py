@@ -17,6 +17,7 @@ from collections.abc import Callable
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import common
 import numpy as np
@@ -31,7 +32,7 @@ from unet.data.pairs import find_pairs
 from unet.evaluation.metrics import iou
 from unet.network.lite0 import LITE0_WIDTHS
 from unet.network.weights import WeightsConfig, load_weights
-from unet.pictures.decode import Picture, read_picture
+from unet.pictures.decode import read_picture
 from unet.pictures.draw import mask_from_prob, render
 from unet.pictures.encode import encode_jpeg, encode_png
 
@@ -222,6 +223,11 @@ def end_to_end_rows(peers: Path | None, rounds: int) -> list[list[str]]:
     return rows
 
 
+def drawn(kind: str, encode: Callable[[np.ndarray], bytes], *drawing: Any) -> bytes:
+    """A file of one kind of result; `drawing` are picture, prob8 and threshold."""
+    return encode(render(kind, *drawing))
+
+
 def step_rows(rounds: int) -> list[list[str]]:
     """What the server does for `/segment`, step by step; the last three run side by side."""
     predictor = Predictor.load(common.ROOT / "weights")
@@ -231,18 +237,14 @@ def step_rows(rounds: int) -> list[list[str]]:
         picture = read_picture(content)
         size = (picture.height, picture.width)
         small = predictor.prob_small(picture.rgb)
-        prob8 = predictor.upsample(small, size)
-
-        def draw(kind: str, encode: Callable[[np.ndarray], bytes], picture: Picture, prob8: np.ndarray) -> bytes:
-            return encode(render(kind, picture, prob8, predictor.threshold))
-
+        drawing = (picture, predictor.upsample(small, size), predictor.threshold)
         ways: dict[str, Callable[[], object]] = {
             "decode": partial(read_picture, content),
             "network": partial(predictor.prob_small, picture.rgb),
             "upsampling": partial(predictor.upsample, small, size),
-            "overlay": partial(draw, "overlay", encode_jpeg, picture, prob8),
-            "mask": partial(draw, "mask", encode_png, picture, prob8),
-            "cut-out": partial(draw, "cutout", encode_png, picture, prob8),
+            "overlay": partial(drawn, "overlay", encode_jpeg, *drawing),
+            "mask": partial(drawn, "mask", encode_png, *drawing),
+            "cut-out": partial(drawn, "cutout", encode_png, *drawing),
         }
         seconds = alternate(ways, rounds)
         rows.append([f"{megapixels:g} megapixels", *(quartiles(values) for values in seconds.values())])

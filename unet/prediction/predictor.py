@@ -25,8 +25,8 @@ from unet.prediction.upsampling import upsample_bilinear, upsample_labels
 from unet.prediction.zoom_in import SMALLEST, clicks_within, focus_box, merge_views
 from unet.processes import Processes
 
-# The mirror image is seen where the mean of min(p, 1 - p) over a map is above this. Six in ten of 259 validation
-# pictures lay below; to see these mirrored, too, changed mean IoU and boundary F by less than .0005.
+# The mirror image is seen where the mean of min(p, 1 - p) over a map is above this. Of the validation pictures
+# without a closer view 133 of 235 lay below; to see these mirrored, too, changed mean IoU and boundary F by < .0005.
 UNSURE = 0.0125
 
 
@@ -166,12 +166,10 @@ class Predictor:
         Raises:
             ConfigError: Clicks are given, but the weights have no click layer.
         """
-        batch, maps = self._tensors(rgbs, clicks or [()] * len(rgbs))
-        if not self.config.flip:
-            return self._answers(batch, maps)
-        both = torch.cat([batch, batch.flip(3)]), None if maps is None else torch.cat([maps, maps.flip(3)])
-        straight, mirrored = np.split(self._answers(*both), 2)
-        return (straight + mirrored[..., ::-1]) / 2
+        inputs = self._tensors(rgbs, clicks or [()] * len(rgbs))
+        found = list(self._answers(*inputs))
+        self._add_mirrored(found, *inputs, [True] * len(found))
+        return np.stack(found)
 
     def _tensors(self, rgbs: Sequence[np.ndarray], clicks: Sequence[Sequence[Click]]) -> tuple[Tensor, Tensor | None]:
         """What the network takes: pictures (B, 3, h, w), and click maps (B, 2, h, w) if one of the pictures has any."""
@@ -238,7 +236,7 @@ class Predictor:
         if which:
             mirrored = self._answers(batch[which].flip(3), None if maps is None else maps[which].flip(3))
             for index, answer in zip(which, mirrored, strict=True):
-                found[index] = (found[index] + answer[:, ::-1]) / 2
+                found[index] = (found[index] + answer[..., ::-1]) / 2
 
     def prob_small(self, rgb: np.ndarray, clicks: Sequence[Click] = ()) -> np.ndarray:
         """`probs_small` of one picture.
