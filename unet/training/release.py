@@ -123,7 +123,7 @@ def release(config: TrainConfig, model: UNet, settings: WeightsConfig, splits: S
             split_counts=splits.counts(),
             data=list(splits.names),
             seed=config.seed,
-            epochs=config.epochs,
+            epochs=progress.epoch,
             best_epoch=progress.best_epoch,
             validated=sum("val_iou" in row for row in progress.history),
             seconds=progress.seconds,
