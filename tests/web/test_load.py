@@ -15,6 +15,7 @@ from web_helpers import CACHE, FakePredictor, draw_picture, live_page
 
 from unet.pictures import draw
 from unet.pictures.decode import read_picture
+from unet.web import gradio_compat
 from unet.web.cache import STATES
 from unet.web.page import QUEUE_LENGTH
 
@@ -47,6 +48,21 @@ def finish(server, event: str):
 def hang_up(server, event: str) -> None:
     with httpx.stream("GET", f"{server.url}/gradio_api/call/segment/{event}", timeout=60):
         pass
+
+
+def test_a_client_waits_on_while_others_come_and_hang_up(tmp_path, monkeypatch):
+    monkeypatch.setattr(gradio_compat, "SESSIONS", 4)
+    path = draw_picture(tmp_path / "p.png")
+    with live_page(FakePredictor(seconds=0.5)) as served, ThreadPoolExecutor(1) as pool:
+        file = upload(served, path)
+        *_, waiting = [begin(served, file).json()["event_id"] for _ in range(4)]
+        answer = pool.submit(finish, served, waiting)
+        rude = [begin(served, file).json()["event_id"] for _ in range(8)]
+        assert answer.result()[1]["path"]
+        hang_up(served, rude[0])
+        assert finish(served, rude[-1])[1]["path"]
+        finish(served, begin(served, file).json()["event_id"])
+        assert len(served.page._queue.pending_messages_per_session) <= 4
 
 
 def test_sixty_four_clients_good_broken_and_rude(server, tmp_path):

@@ -6,15 +6,17 @@ A renamed hook would not fail by itself: the page would start and serve without 
 import inspect
 import logging
 from collections.abc import Sequence
+from itertools import islice
 from typing import Any
 
 import gradio as gr
 import uvicorn
-from gradio import blocks, component_meta, exceptions, route_utils, utils
+from gradio import blocks, component_meta, exceptions, queueing, route_utils, utils
 
 from unet.errors import ConfigError
 
 TESTED_GRADIO = "6.31.0"
+SESSIONS = 2000  # of a queue, as in Gradio
 
 logger = logging.getLogger(__name__)
 
@@ -63,6 +65,9 @@ def check_hooks() -> None:
         _refuse("exceptions.ComponentProcessingError")
     _check_use(gr.Blocks, "launch", "node_process")
     _check_use(uvicorn.Server, "__init__", "force_exit")
+    for attribute in ("pending_messages_per_session", "event_ids_to_events"):
+        _check_use(queueing.Queue, "__init__", attribute)
+    _check_use(queueing.Queue, "push", "pending_messages_per_session")
 
 
 check_hooks()
@@ -105,6 +110,32 @@ class GatedBlocks(gr.Blocks):
                 "The request's inputs do not have the form this endpoint takes; see the page's API documentation.",
                 print_exception=False,
             ) from error
+
+
+class Sessions(dict[str, Any]):
+    """The messages to each session of a queue, at most `SESSIONS` of them, or as many as wait for an answer.
+
+    Gradio's own forgets the oldest session when another one comes, even while its client waits: after 2,000 others, of
+    which those that hung up stay, its stream ends in the middle. Here those go that have nothing in the queue any more.
+    """
+
+    def __init__(self, queue: queueing.Queue) -> None:
+        super().__init__(queue.pending_messages_per_session)
+        self._events = queue.event_ids_to_events
+
+    def __setitem__(self, session: str, messages: Any) -> None:
+        excess = len(self) + 1 - SESSIONS
+        if session not in self and excess > 0:
+            waiting = {event.session_hash for event in self._events.values()}
+            idle = (known for known in self if known not in waiting)
+            for oldest in list(islice(idle, excess)):
+                del self[oldest]
+        super().__setitem__(session, messages)
+
+
+def keep_waiting_sessions(page: gr.Blocks) -> None:
+    """Let no session of the page's queue be forgotten while it waits for an answer."""
+    page._queue.pending_messages_per_session = Sessions(page._queue)
 
 
 def event_data(event: gr.EventData) -> Any:

@@ -7,6 +7,7 @@ import gradio as gr
 from unet.web import about, cache
 from unet.web.endpoints import add_endpoints
 from unet.web.gate import Page
+from unet.web.gradio_compat import keep_waiting_sessions
 from unet.web.service import Service
 from unet.web.tab_batch import batch_tab
 from unet.web.tab_single import single_tab
@@ -39,4 +40,5 @@ def build(service: Service, facts: str = "", notices: Sequence[str] = ()) -> Pag
         height, width = service.predictor.config.size
         page.states = cache.states(4 * len(service.predictor.table) * height * width)
     page.queue(max_size=QUEUE_LENGTH, default_concurrency_limit=2)
+    keep_waiting_sessions(page)
     return page
