@@ -47,7 +47,9 @@ def foreground_colours(rgb: np.ndarray, prob8: np.ndarray, where: np.ndarray | N
             wanted = unsure if where is None else unsure & where[rows, columns]
             if wanted.any():
                 sides = sides or _both_sides(whole, prob8)
-                clean = _changes(copy, sides, (left, top, columns.stop, rows.stop), (width, height))
+                rows, columns, wanted = _shrunk(wanted, top, left)
+                tile = (columns.start, rows.start, columns.stop, rows.stop)
+                clean = _changes(copy, sides, tile, (width, height))
                 clean += rgb[rows, columns]
                 np.clip(clean, 0, 255, out=clean)
                 for channel in range(3):  # one after the other: numpy is slow where the last axis is short
@@ -62,6 +64,17 @@ def _factor(prob8: np.ndarray, longest: int) -> int:
     return factor
 
 
+def _shrunk(wanted: np.ndarray, top: int, left: int) -> tuple[slice, slice, np.ndarray]:
+    """Rows and columns of the picture that hold all of `wanted`, a tile at (`top`, `left`), and what is there of it."""
+    down, across = np.flatnonzero(wanted.any(axis=1)), np.flatnonzero(wanted.any(axis=0))
+    rows, columns = slice(down[0], down[-1] + 1), slice(across[0], across[-1] + 1)
+    return (
+        slice(top + int(rows.start), top + int(rows.stop)),
+        slice(left + int(columns.start), left + int(columns.stop)),
+        wanted[rows, columns],
+    )
+
+
 def _changes(copy: Image.Image, sides: tuple[Image.Image, Image.Image], tile: Box, size: tuple[int, int]) -> np.ndarray:
     """What to add to the colours of a tile of the picture of `size` (width, height): (h, w, 3) int16."""
     left, top, right, bottom = _scaled(tile, size, copy)
@@ -72,22 +85,28 @@ def _changes(copy: Image.Image, sides: tuple[Image.Image, Image.Image], tile: Bo
         min(int(right) + 2, copy.width),
         min(int(bottom) + 2, copy.height),
     )
-    mixed = np.asarray(copy.crop(box))  # (h', w', 3)
     shape = (box[2] - box[0], box[3] - box[1])
+    mixed = _planes(copy.crop(box))  # (3, h', w')
     foreground, background = (
-        np.asarray(side.resize(shape, Image.Resampling.BILINEAR, _scaled(box, copy.size, side)), dtype=np.int16)
-        for side in sides
+        _planes(side.resize(shape, Image.Resampling.BILINEAR, _scaled(box, copy.size, side))) for side in sides
     )
-    line = (foreground - background).astype(np.float32)
-    along, length = np.einsum("yxc,yxc->yx", mixed - background, line), np.einsum("yxc,yxc->yx", line, line)
-    share = 1 - np.clip(along / (length + NOISE), 0, 1)  # of the background
-    halves = Image.fromarray((share[..., None] * line / 2 + 128.5).astype(np.uint8))  # -255..255 in steps of 2
+    line = foreground - background
+    mixed -= background
+    along, length = (mixed * line).sum(axis=0), (line * line).sum(axis=0)
+    share = np.clip(along / (length + NOISE), 0, 1)  # of the foreground
+    line *= (1 - share) / 2
+    halves = _picture(line + 128.5)  # -255..255 in steps of 2
     inner = (left - box[0], top - box[1], min(right - box[0], shape[0]), min(bottom - box[1], shape[1]))
     large = halves.resize((tile[2] - tile[0], tile[3] - tile[1]), Image.Resampling.BILINEAR, inner)
     changes: np.ndarray = np.array(large, dtype=np.int16)
     changes -= 128
     changes *= 2
     return changes
+
+
+def _planes(image: Image.Image) -> np.ndarray:
+    """The channels of a picture one after the other: (3, h, w) float32."""
+    return np.asarray(image).transpose(2, 0, 1).astype(np.float32, order="C")
 
 
 def _scaled(box: Box, size: tuple[int, int], image: Image.Image) -> tuple[float, float, float, float]:
@@ -97,47 +116,68 @@ def _scaled(box: Box, size: tuple[int, int], image: Image.Image) -> tuple[float,
     return left * across, top * down, min(right * across, image.width), min(bottom * down, image.height)
 
 
+def _picture(planes: np.ndarray) -> Image.Image:
+    """The picture whose channels, 0 to 255, are `planes` (3, h, w)."""
+    pixels = np.empty((*planes.shape[1:], 3), np.uint8)
+    pixels[:] = planes.transpose(1, 2, 0)
+    return Image.fromarray(pixels)
+
+
 def _both_sides(rgb: Image.Image, prob8: np.ndarray) -> tuple[Image.Image, Image.Image]:
     """Small RGB pictures of the colours that foreground and background have nearby."""
     factor = _factor(prob8, SIDES_LONGEST)
-    small = np.asarray(rgb.reduce(factor), dtype=np.float32)  # (h, w, 3)
+    small = _planes(rgb.reduce(factor))  # (3, h, w)
     prob = np.asarray(Image.fromarray(prob8).reduce(factor), dtype=np.float32) / 255  # (h, w)
     foreground, background = (_nearby(small, weight**POWER) for weight in (prob, 1 - prob))
     return foreground, background
 
 
 def _nearby(rgb: np.ndarray, weight: np.ndarray) -> Image.Image:
-    """The weighted mean colour around each pixel, of the closest blur that finds enough weight."""
-    levels = [np.dstack([rgb * weight[..., None], weight])]  # each (h, w, 4)
-    while len(levels) < LEVELS and min(levels[-1].shape[:2]) >= 3:
+    """The weighted mean colour around each pixel, of the closest blur that finds enough weight.
+
+    Args:
+        rgb: (3, h, w) float32.
+        weight: (h, w) float32.
+    """
+    levels = [np.concatenate([rgb * weight, weight[None]])]  # each (4, h, w)
+    while len(levels) < LEVELS and min(levels[-1].shape[1:]) >= 3:
         levels.append(_third(levels[-1]))
-    mean = levels[0].mean((0, 1))  # (4,)
-    colours = np.broadcast_to(mean[:3] / max(float(mean[3]), 1e-6), (*levels[-1].shape[:2], 3))
+    mean = levels[0].mean((1, 2))  # (4,)
+    colours = np.broadcast_to((mean[:3] / max(float(mean[3]), 1e-6))[:, None, None], (3, *levels[-1].shape[1:]))
     for level in reversed(levels):
-        height, width = level.shape[:2]
-        if colours.shape[:2] != (height, width):
-            colours = np.repeat(np.repeat(colours, 3, axis=0), 3, axis=1)
-            colours = np.pad(colours, ((0, 2), (0, 2), (0, 0)), mode="edge")[:height, :width]
+        height, width = level.shape[1:]
+        if colours.shape[1:] != (height, width):
+            colours = colours.repeat(3, axis=1).repeat(3, axis=2)
+            colours = np.pad(colours, ((0, 0), (0, 2), (0, 2)), mode="edge")[:, :height, :width]
         sums = _box_sums(level)
-        trust = np.minimum(sums[..., 3:] / ((2 * RADIUS + 1) ** 2 * ENOUGH), 1)
-        colours = colours + trust * (sums[..., :3] / np.maximum(sums[..., 3:], 1e-6) - colours)
-    return Image.fromarray(np.clip(colours + 0.5, 0, 255).astype(np.uint8))
+        trust = np.minimum(sums[3] / ((2 * RADIUS + 1) ** 2 * ENOUGH), 1)
+        closer = sums[:3]
+        closer /= np.maximum(sums[3], 1e-6)
+        closer -= colours
+        closer *= trust
+        closer += colours
+        colours = closer
+    return _picture(np.clip(colours + 0.5, 0, 255))
 
 
 def _third(values: np.ndarray) -> np.ndarray:
-    """Means of 3 x 3 pixels; what is left over at the right and the bottom is dropped."""
-    height, width = values.shape[0] // 3, values.shape[1] // 3
-    rows = values[: 3 * height, : 3 * width].reshape(height, 3, 3 * width, -1).mean(1)
-    means: np.ndarray = rows.reshape(height, width, 3, -1).mean(2)
+    """Means of 3 x 3 pixels of (c, h, w); what is left over at the right and the bottom is dropped."""
+    height, width = values.shape[1] // 3 * 3, values.shape[2] // 3 * 3
+    rows = values[:, 0:height:3] + values[:, 1:height:3] + values[:, 2:height:3]
+    means: np.ndarray = rows[..., 0:width:3] + rows[..., 1:width:3] + rows[..., 2:width:3]
+    means /= 9
     return means
 
 
 def _box_sums(values: np.ndarray) -> np.ndarray:
-    """Sums over the box of `RADIUS` around each pixel, cut off at the border: (h, w, c) float32."""
-    for axis in (0, 1):
+    """Sums over the box of `RADIUS` around each pixel, cut off at the border: (c, h, w) float32."""
+    for axis in (1, 2):
         size = values.shape[axis]
-        total = np.cumsum(np.pad(values, [(int(a == axis), 0) for a in (0, 1)] + [(0, 0)]), axis=axis)
-        ends = np.arange(size)
-        values = total.take(np.minimum(ends + RADIUS + 1, size), axis)
-        values -= total.take(np.maximum(ends - RADIUS, 0), axis)
+        padded = np.pad(values, [(RADIUS * (a == axis),) * 2 for a in range(3)])
+        view = np.moveaxis(padded, axis, 0)
+        # Sums of 2, 4 and 8 = 2 RADIUS pixels from those of half as many; one more pixel makes the box.
+        run, reach = view, 1
+        while 2 * reach <= 2 * RADIUS:
+            run, reach = run[:-reach] + run[reach:], 2 * reach
+        values = np.moveaxis(run[:size] + view[reach : reach + size], 0, axis)
     return values
