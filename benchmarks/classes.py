@@ -39,8 +39,8 @@ class Row:
 ROWS = {
     "`plain`, width 32, from scratch": Row(
         RUNS / "plain",
-        "--widths 32 64 128 256 --size 120x160 --serve-size 240x320 --min-crop 0.25 --loss balanced --batch-size 8 "
-        "--main-repeats 20 --epochs 2 --flip",
+        "--widths 32 64 128 256 --size 240x320 --serve-size 360x480 --min-crop 0.25 --loss balanced "
+        "--main-repeats 10 --warmup-steps 200 --epochs 5 --validate-every 5 --flip",
     ),
     "`lite0` (weights/camvid)": Row(common.ROOT / "weights" / "camvid"),
 }

@@ -1,17 +1,15 @@
 """What is refused before the first step: shared pictures, changed folders, folders that cannot be written."""
 
 import json
-import os
 import re
 import shutil
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from generated import write_folder
 from PIL import Image
+from training_runs import SMALL, train
 
 from unet.data.stream import is_hub_dataset
 from unet.errors import DataError, TrainingError
@@ -21,14 +19,7 @@ from unet.training.config import TrainConfig
 from unet.training.datasets import make_splits
 from unet.training.guards import refuse_changed_pictures, try_folder
 
-ROOT = Path(__file__).parents[2]
-OPTIONS = ["--widths", "4", "8", "--size", "32", "--batch-size", "4", "--warmup-steps", "2", "--main-repeats", "1"]
-
-
-def train(cwd: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, str(ROOT / "train.py"), *map(str, arguments), *OPTIONS]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
-    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=240, check=False)
+OPTIONS = [*SMALL, "--main-repeats", "1"]
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +27,7 @@ def finished(tmp_path_factory):
     """A folder in which a run of two epochs has ended, without --output."""
     cwd = tmp_path_factory.mktemp("finished")
     write_folder(cwd / "shapes", 14)
-    result = train(cwd, "--data", "shapes", "--epochs", 2)
+    result = train(cwd, "--data", "shapes", "--epochs", 2, *OPTIONS)
     assert result.returncode == 0, result.stderr
     return cwd, result.stdout
 
@@ -56,13 +47,13 @@ def test_without_output_the_weights_go_to_runs_and_say_how_masks_were_read(finis
 def test_a_finished_run_goes_on_with_a_new_cosine(finished, tmp_path):
     shutil.copytree(finished[0], tmp_path / "more")
     cwd = tmp_path / "more"
-    result = train(cwd, "--data", "shapes", "--epochs", 4, "--resume")
+    result = train(cwd, "--data", "shapes", "--epochs", 4, "--resume", *OPTIONS)
     assert result.returncode == 0, result.stderr
     progress = read_checkpoint(cwd / "runs/shapes" / CHECKPOINT)["progress"]
     rates = [row["lr"] for row in progress["history"]]
     assert (progress["epoch"], progress["first_epoch"], len(rates)) == (4, 2, 4)
     assert rates[2:] == pytest.approx(rates[:2])  # the same cosine again
-    assert train(cwd, "--data", "shapes", "--epochs", 3, "--resume").returncode == 1
+    assert train(cwd, "--data", "shapes", "--epochs", 3, "--resume", *OPTIONS).returncode == 1
 
 
 def test_a_run_does_not_go_on_after_its_pictures_changed(finished, tmp_path):
@@ -71,7 +62,7 @@ def test_a_run_does_not_go_on_after_its_pictures_changed(finished, tmp_path):
     for kind in ("images", "masks"):
         shutil.copyfile(cwd / f"shapes/{kind}/p00.png", cwd / f"shapes/{kind}/added.png")
         (cwd / f"shapes/{kind}/p05.png").unlink()
-    result = train(cwd, "--data", "shapes", "--epochs", 2, "--resume")
+    result = train(cwd, "--data", "shapes", "--epochs", 2, "--resume", *OPTIONS)
     assert result.returncode == 1
     assert "the pictures are not those that the run began with" in result.stderr
     assert "added" in result.stderr
@@ -119,7 +110,7 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path, monkeypatch):
 
 def test_an_output_that_is_a_file_is_refused_before_the_first_step(finished, tmp_path):
     (tmp_path / "taken").write_text("")
-    result = train(tmp_path, "--data", finished[0] / "shapes", "--epochs", 1, "--output", "taken")
+    result = train(tmp_path, "--data", finished[0] / "shapes", "--epochs", 1, "--output", "taken", *OPTIONS)
     assert result.returncode == 1
     assert "--output taken cannot be written" in result.stderr
     assert "step" not in result.stderr
@@ -166,7 +157,7 @@ def test_a_stray_parquet_file_makes_no_dataset_and_a_missing_folder_neither(tmp_
 @pytest.mark.parametrize("name", ["./photos/mycats", "photos/mycats/", "../photos/mycats", "data/mycats"])
 def test_a_folder_that_is_missing_is_no_dataset(tmp_path, name):
     (tmp_path / "data").mkdir()
-    result = train(tmp_path, "--data", name)
+    result = train(tmp_path, "--data", name, *OPTIONS)
     assert result.returncode == 1
     assert re.fullmatch(r"error: the data folder \S*(photos|data)/mycats does not exist\n", result.stderr)
 
@@ -175,7 +166,7 @@ def test_masks_without_foreground_train_nothing(tmp_path):
     folder = write_folder(tmp_path / "data", 6)
     for path in (folder / "masks").iterdir():
         Image.new("L", Image.open(path).size).save(path)
-    result = train(tmp_path, "--data", folder)
+    result = train(tmp_path, "--data", folder, *OPTIONS)
     assert result.returncode == 1
     assert "no mask has foreground" in result.stderr
     assert not (tmp_path / "runs").exists()

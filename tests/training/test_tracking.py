@@ -1,10 +1,8 @@
 """Tracked runs: the tracker holds the run's history, and its errors do not stop the run."""
 
 import json
-import os
 import sqlite3
-import subprocess
-import sys
+from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
 
@@ -13,10 +11,10 @@ import pytest
 from generated import write_folder
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from training_runs import TRAIN, TWO, environment, train
 
 from unet.training.checkpoint import CHECKPOINT, read_checkpoint
 
-ROOT = Path(__file__).parents[2]
 OPTIONS = ["--widths", "4", "8", "--size", "32", "--batch-size", "4", "--epochs", "2", "--output", "weights"]
 FAILING = """
 import sys
@@ -43,22 +41,13 @@ def photos(tmp_path_factory):
     return write_folder(tmp_path_factory.mktemp("photos") / "shapes", 14)
 
 
-def train(cwd: Path, photos: Path, *program: str, tracker: str = "trackio") -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
-    environment["TRACKIO_DIR"] = str(cwd / "trackio")
-    return subprocess.run(
-        [sys.executable, *program, "--data", str(photos), *OPTIONS, "--track", tracker],
-        cwd=cwd,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=240,
-        check=False,
-    )
+def tracked(cwd: Path, photos: Path, program: Sequence[str] = TRAIN, tracker: str = "trackio"):
+    arguments = ["--data", photos, *OPTIONS, "--track", tracker]
+    return train(cwd, *arguments, program=program, env=environment(TRACKIO_DIR=str(cwd / "trackio")))
 
 
 def test_trackio_holds_the_history_and_the_sheet(photos, tmp_path):
-    result = train(tmp_path, photos, str(ROOT / "train.py"))
+    result = tracked(tmp_path, photos)
     assert result.returncode == 0, result.stderr
     assert "warning: not tracked" not in result.stderr
     history = read_checkpoint(tmp_path / "runs/weights" / CHECKPOINT)["progress"]["history"]
@@ -73,8 +62,7 @@ def test_trackio_holds_the_history_and_the_sheet(photos, tmp_path):
 
 
 def test_tensorboard_holds_the_history_of_two_processes_once_and_the_sheet(photos, tmp_path):
-    torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
-    result = train(tmp_path, photos, *torchrun, str(ROOT / "train.py"), tracker="tensorboard")
+    result = tracked(tmp_path, photos, [*TWO, *TRAIN], "tensorboard")
     assert result.returncode == 0, result.stderr
     assert "warning: not tracked" not in result.stderr
     history = read_checkpoint(tmp_path / "runs/weights" / CHECKPOINT)["progress"]["history"]
@@ -93,9 +81,8 @@ def test_tensorboard_holds_the_history_of_two_processes_once_and_the_sheet(photo
 
 
 def test_nothing_is_tracked_unless_asked(photos, tmp_path):
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "TRACKIO_DIR": str(tmp_path / "t")}
-    command = [sys.executable, str(ROOT / "train.py"), "--data", str(photos), *OPTIONS]
-    subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, timeout=240, check=True)
+    result = train(tmp_path, "--data", photos, *OPTIONS, env=environment(TRACKIO_DIR=str(tmp_path / "t")))
+    assert result.returncode == 0, result.stderr
     assert not (tmp_path / "t").exists()
     assert not (tmp_path / "runs/weights/tracking").exists()
 
@@ -104,7 +91,7 @@ def test_nothing_is_tracked_unless_asked(photos, tmp_path):
     ("program", "reason"), [(FAILING, "No space left on device"), (MISSING, "trackio is not installed")]
 )
 def test_a_tracker_in_trouble_does_not_stop_the_run(photos, tmp_path, program, reason):
-    result = train(tmp_path, photos, "-c", program)
+    result = tracked(tmp_path, photos, ["-c", program])
     assert result.returncode == 0, result.stderr
     (warning,) = [line for line in result.stderr.splitlines() if line.startswith("warning: not tracked")]
     assert reason in warning

@@ -1,41 +1,28 @@
 """Training with classes end to end, as a user runs it: from a label tool's folder to weights that are evaluated."""
 
 import json
-import os
 import signal
-import subprocess
-import sys
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
 from class_folders import by_values, roboflow, write
 from PIL import Image
 from safetensors.torch import load_file
+from training_runs import SMALL, TRAIN, TWO, start, train
 
 from unet import Predictor, UNet
 from unet.network.weights import WeightsConfig, load_weights, save_weights
 from unet.pictures.classes import ClassTable, SegmentClass
 from unet.training.checkpoint import CHECKPOINT, read_checkpoint
 
-ROOT = Path(__file__).parents[2]
-ONE = [sys.executable]
-TWO = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
-SMALL = ["--widths", 4, 8, "--size", "24x40", "--batch-size", 4, "--warmup-steps", 2, "--classes", "auto"]
+CLASSES = [*SMALL, "--size", "24x40", "--classes", "auto"]
 
 
-def start(cwd, *arguments, launcher=ONE, program=str(ROOT / "train.py")):
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    return subprocess.Popen([*launcher, program, *map(str, arguments)], cwd=cwd, env=environment, **pipes)
-
-
-def train(cwd, *arguments, launcher=ONE, status=0):
-    process = start(cwd, *arguments, launcher=launcher)
-    stdout, stderr = process.communicate(timeout=600)
-    assert process.returncode == status, stderr
-    return stdout if status == 0 else stderr
+def finish(cwd, *arguments, program=TRAIN, status=0):
+    result = train(cwd, *arguments, program=program)
+    assert result.returncode == status, result.stderr
+    return result.stdout if status == 0 else result.stderr
 
 
 @pytest.fixture(scope="module")
@@ -48,8 +35,8 @@ def street(tmp_path_factory):
 @pytest.fixture(scope="module")
 def trained(street, tmp_path_factory):
     cwd = tmp_path_factory.mktemp("trained")
-    options = ["--data", street, *SMALL, "--epochs", 40, "--main-repeats", 4, "--lr", 0.02, "--ema-decay", 0.8]
-    return cwd, options, train(cwd, *options, "--output", "weights")
+    options = ["--data", street, *CLASSES, "--epochs", 40, "--main-repeats", 4, "--lr", 0.02, "--ema-decay", 0.8]
+    return cwd, options, finish(cwd, *options, "--output", "weights")
 
 
 def test_a_run_writes_its_classes_scores_and_figures(trained):
@@ -81,9 +68,7 @@ def test_the_card_names_classes_and_their_scores(trained):
 def test_evaluate_repeats_the_scores_of_the_run(trained, street):
     cwd, _, _ = trained
     arguments = ["evaluate", "--data", street, "--weights", "weights", "--split", "test", "--confusion", "matrix.png"]
-    process = start(cwd, "unet", *arguments, "--json", program="-m")
-    stdout, stderr = process.communicate(timeout=120)
-    assert process.returncode == 0, stderr
+    stdout = finish(cwd, *arguments, "--json", program=["-m", "unet"])
     report, scores = json.loads(stdout), json.loads((cwd / "weights/config.json").read_text())["scores"]["test"]
     assert report["metrics"]["mean_iou"] == pytest.approx(scores["mean_iou"], abs=1e-9)
     assert report["metrics"]["pixel_accuracy"] == pytest.approx(scores["pixel_accuracy"], abs=1e-9)
@@ -91,7 +76,7 @@ def test_evaluate_repeats_the_scores_of_the_run(trained, street):
     assert report["classes"][1]["recall"] == pytest.approx(scores["recall/car"], abs=1e-9)
     assert np.sum(report["confusion"]) == 3 * 30 * 44
     assert (cwd / "matrix.png").is_file()
-    text = start(cwd, "unet", *arguments[:-2], program="-m").communicate(timeout=120)[0]
+    text = finish(cwd, *arguments[:-2], program=["-m", "unet"])
     assert f"mean IoU{scores['mean_iou']:15.4f}" in text
 
 
@@ -105,8 +90,8 @@ def test_the_network_learned_the_classes(trained):
 
 
 def test_resumed_weights_are_those_of_an_undisturbed_run(street, tmp_path):
-    options = ["--data", street, *SMALL, "--epochs", 6, "--main-repeats", 12]
-    train(tmp_path, *options, "--output", "whole")
+    options = ["--data", street, *CLASSES, "--epochs", 6, "--main-repeats", 12]
+    finish(tmp_path, *options, "--output", "whole")
     process = start(tmp_path, *options, "--output", "parts")
     end = time.monotonic() + 300
     while not (tmp_path / "runs/parts" / CHECKPOINT).exists():
@@ -114,15 +99,15 @@ def test_resumed_weights_are_those_of_an_undisturbed_run(street, tmp_path):
         time.sleep(0.05)
     process.send_signal(signal.SIGKILL)
     process.communicate(timeout=60)
-    train(tmp_path, *options, "--output", "parts", "--resume")
+    finish(tmp_path, *options, "--output", "parts", "--resume")
     whole, parts = ((tmp_path / name / "model.safetensors").read_bytes() for name in ("whole", "parts"))
     assert whole == parts
 
 
 def test_two_processes_give_what_two_micro_batches_give(street, tmp_path):
-    options = ["--data", street, *SMALL, "--epochs", 2, "--main-repeats", 4]
-    train(tmp_path, *options, "--output", "one", "--accumulate", 2)
-    train(tmp_path, *options, "--output", "two", launcher=TWO)
+    options = ["--data", street, *CLASSES, "--epochs", 2, "--main-repeats", 4]
+    finish(tmp_path, *options, "--output", "one", "--accumulate", 2)
+    finish(tmp_path, *options, "--output", "two", program=[*TWO, *TRAIN])
     one, two = (load_file(tmp_path / name / "model.safetensors") for name in ("one", "two"))
     for name, value in one.items():
         if value.is_floating_point():  # BatchNorm counts batches, of which two processes see half as many each
@@ -135,18 +120,18 @@ def test_another_list_of_classes_is_not_resumed(street, tmp_path):
     lists = tmp_path / "classes.txt"
     lists.write_text("background\ncar\nroad\n")
     options = ["--data", street, *SMALL[:-1], lists, "--epochs", 1, "--main-repeats", 1, "--output", "w"]
-    train(tmp_path, *options)
+    finish(tmp_path, *options)
     lists.write_text("background\nroad\ncar\n")
-    assert "the classes are not those that the run began with" in train(tmp_path, *options, "--resume", status=1)
+    assert "the classes are not those that the run began with" in finish(tmp_path, *options, "--resume", status=1)
 
 
 def test_ids_without_a_name_and_contradictions_stop_a_run(street, tmp_path):
     lists = tmp_path / "classes.txt"
     lists.write_text("background\ncar\n")
-    assert "ids without a class: 2" in train(tmp_path, "--data", street, "--classes", lists, status=1)
-    assert "--clicks" in train(tmp_path, "--data", street, "--classes", "auto", "--clicks", status=1)
-    assert "--loss edge" in train(tmp_path, "--data", street, "--classes", "auto", "--loss", "edge", status=1)
-    assert "give --classes" in train(tmp_path, "--data", street, "--loss", "balanced", status=1)
+    assert "ids without a class: 2" in finish(tmp_path, "--data", street, "--classes", lists, status=1)
+    assert "--clicks" in finish(tmp_path, "--data", street, "--classes", "auto", "--clicks", status=1)
+    assert "--loss edge" in finish(tmp_path, "--data", street, "--classes", "auto", "--loss", "edge", status=1)
+    assert "give --classes" in finish(tmp_path, "--data", street, "--loss", "balanced", status=1)
     assert not list(tmp_path.glob("**/weights*"))
 
 
@@ -154,7 +139,7 @@ def test_balanced_loss_is_trained_with_and_named_on_the_card(street, tmp_path):
     first_loss = {}
     for loss in ("dice", "balanced"):
         options = ["--epochs", 1, "--main-repeats", 1, "--lr", 1e-9, "--loss", loss]
-        train(tmp_path, "--data", street, *SMALL, *options, "--output", loss)
+        finish(tmp_path, "--data", street, *CLASSES, *options, "--output", loss)
         assert ("ENet" in (tmp_path / loss / "README.md").read_text()) == (loss == "balanced")
         first_loss[loss] = read_checkpoint(tmp_path / "runs" / loss / CHECKPOINT)["progress"]["history"][0]["loss"]
     # Seed and pictures are the same, so only the loss differs.
@@ -172,7 +157,7 @@ def unlabelled(folder, part):
 def test_a_test_part_without_labels_ends_no_training_and_is_not_scored(tmp_path):
     roboflow(tmp_path / "set")
     unlabelled(tmp_path / "set", "test")
-    train(tmp_path, "--data", tmp_path / "set", *SMALL, "--epochs", 1, "--output", "w", "--run-dir", "r")
+    finish(tmp_path, "--data", tmp_path / "set", *CLASSES, "--epochs", 1, "--output", "w", "--run-dir", "r")
     scores = json.loads((tmp_path / "w/config.json").read_text())["scores"]
     assert scores["test"]["mean_iou"] is None
     assert scores["val"]["mean_iou"] is not None
@@ -183,7 +168,7 @@ def test_a_test_part_without_labels_ends_no_training_and_is_not_scored(tmp_path)
 def test_validation_without_labels_is_refused_before_the_first_step(tmp_path):
     roboflow(tmp_path / "set")
     unlabelled(tmp_path / "set", "valid")
-    stderr = train(tmp_path, "--data", tmp_path / "set", *SMALL, "--epochs", 1, status=1)
+    stderr = finish(tmp_path, "--data", tmp_path / "set", *CLASSES, "--epochs", 1, status=1)
     assert "no validation picture (3) has a pixel that counts" in stderr
 
 
@@ -191,9 +176,9 @@ def test_weights_of_another_task_start_a_run_without_their_head(street, tmp_path
     save_weights(tmp_path / "before", UNet(widths=(4, 8)), WeightsConfig(size=(32, 32)))
     same = ClassTable(tuple(SegmentClass(n, name) for n, name in enumerate(("background", "car", "road"))))
     save_weights(tmp_path / "same", UNet(widths=(4, 8), out_channels=3), WeightsConfig(size=(32, 32), classes=same))
-    options = ["--data", street, *SMALL, "--epochs", 1, "--main-repeats", 1, "--lr", 1e-9, "--weight-decay", 0]
+    options = ["--data", street, *CLASSES, "--epochs", 1, "--main-repeats", 1, "--lr", 1e-9, "--weight-decay", 0]
     for name, head in (("before", False), ("same", True)):
-        train(tmp_path, *options, "--output", f"from-{name}", "--init-from", name)
+        finish(tmp_path, *options, "--output", f"from-{name}", "--init-from", name)
         before, after = (load_file(tmp_path / folder / "model.safetensors") for folder in (name, f"from-{name}"))
         np.testing.assert_allclose(after["expansive.ups.0.weight"], before["expansive.ups.0.weight"], atol=1e-3)
         assert after["head.weight"].shape[0] == 3

@@ -3,8 +3,8 @@
 import os
 import signal
 import subprocess
-import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import psutil
@@ -13,14 +13,12 @@ import torch
 from generated import write_folder
 from hub_server import LocalHub
 from safetensors.torch import load_file
+from training_runs import PROCESS, SMALL, TRAIN, TWO, start, train
 
 from unet.training.checkpoint import CHECKPOINT, read_checkpoint
 
-ROOT = Path(__file__).parents[2]
-ONE = [sys.executable]
-TWO = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
-TRAIN = str(ROOT / "train.py")
-OPTIONS = ["--widths", "4", "8", "--size", "48", "--batch-size", "4", "--epochs", "3", "--warmup-steps", "2"]
+OPTIONS = [*SMALL, "--size", "48", "--epochs", "3", "--output", "weights"]
+BOTH = [*TWO, *TRAIN]
 DYING = """
 import os, sys
 import train
@@ -54,29 +52,16 @@ def photos(tmp_path_factory):
     return write_folder(tmp_path_factory.mktemp("photos") / "shapes", 14)
 
 
-def start(launcher: list[str], cwd: Path, *arguments: object, program: str = TRAIN) -> subprocess.Popen[str]:
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
-    return subprocess.Popen(
-        [*launcher, program, *OPTIONS, *map(str, arguments)],
-        cwd=cwd,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
-def train(launcher: list[str], cwd: Path, *arguments: object) -> str:
-    process = start(launcher, cwd, *arguments)
-    stdout, stderr = process.communicate(timeout=300)
-    assert process.returncode == 0, stderr
-    return stdout
+def finish(cwd: Path, photos: Path, *arguments: object, program: Sequence[str] = TRAIN) -> str:
+    result = train(cwd, *OPTIONS, "--data", photos, *arguments, program=program)
+    assert result.returncode == 0, result.stderr
+    return result.stdout
 
 
 @pytest.fixture(scope="module")
 def one_process(photos, tmp_path_factory):
     cwd = tmp_path_factory.mktemp("one")
-    stdout = train(ONE, cwd, "--data", photos, "--output", "weights", "--accumulate", 2)
+    stdout = finish(cwd, photos, "--accumulate", 2)
     assert "processes: 1" in stdout
     return cwd
 
@@ -97,14 +82,14 @@ def assert_alike(cwd: Path, other: Path) -> None:
 
 
 def test_two_processes_are_one_with_two_micro_batches(photos, one_process, tmp_path):
-    stdout = train(TWO, tmp_path, "--data", photos, "--output", "weights")
+    stdout = finish(tmp_path, photos, program=BOTH)
     assert stdout.count("processes: 2") == 1
     assert stdout.count("pictures: train") == 1
     assert_alike(tmp_path, one_process)
 
 
 def test_a_run_of_one_process_is_resumed_by_two(photos, one_process, tmp_path):
-    process = start(ONE, tmp_path, "--data", photos, "--output", "weights", "--accumulate", 2)
+    process = start(tmp_path, *OPTIONS, "--data", photos, "--accumulate", 2)
     end = time.monotonic() + 180
     while not (tmp_path / "runs/weights" / CHECKPOINT).exists():
         assert time.monotonic() < end
@@ -113,7 +98,7 @@ def test_a_run_of_one_process_is_resumed_by_two(photos, one_process, tmp_path):
     process.communicate(timeout=180)
     assert process.returncode == -signal.SIGKILL
     assert not (tmp_path / "weights").exists()
-    stdout = train(TWO, tmp_path, "--data", photos, "--output", "weights", "--resume")
+    stdout = finish(tmp_path, photos, "--resume", program=BOTH)
     assert stdout.count("resumed after epoch") == 1
     assert_alike(tmp_path, one_process)
 
@@ -133,7 +118,7 @@ def worker(running: subprocess.Popen[str], rank: int) -> psutil.Process:
 
 @pytest.mark.parametrize("receiver", ["torchrun", "one of them"])
 def test_ctrl_c_stops_two_processes_at_one_step_with_a_checkpoint(photos, tmp_path, receiver):
-    running = start(TWO, tmp_path, "--data", photos, "--output", "weights", "--epochs", 400, "--main-repeats", 40)
+    running = start(tmp_path, *OPTIONS, "--data", photos, "--epochs", 400, "--main-repeats", 40, program=BOTH)
     wait_for_checkpoint(running, tmp_path)
     time.sleep(0.5)
     before = read_checkpoint(tmp_path / "runs/weights" / CHECKPOINT)["progress"]
@@ -147,7 +132,7 @@ def test_ctrl_c_stops_two_processes_at_one_step_with_a_checkpoint(photos, tmp_pa
 
 
 def test_a_process_that_is_killed_ends_the_run(photos, tmp_path):
-    running = start(TWO, tmp_path, "--data", photos, "--output", "weights", "--epochs", 400)
+    running = start(tmp_path, *OPTIONS, "--data", photos, "--epochs", 400, program=BOTH)
     wait_for_checkpoint(running, tmp_path)
     worker(running, 1).kill()
     _, stderr = running.communicate(timeout=180)
@@ -158,16 +143,8 @@ def test_a_process_that_is_killed_ends_the_run(photos, tmp_path):
 
 def test_two_processes_write_and_publish_once(photos, tmp_path):
     with LocalHub() as hub:
-        environment = {**hub.env(tmp_path / "home"), "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-        result = subprocess.run(
-            [*TWO, TRAIN, *OPTIONS, "--data", photos, "--output", "weights", "--push-to-hub", "user/shapes", "--onnx"],
-            cwd=tmp_path,
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=240,
-            check=False,
-        )
+        arguments = [*OPTIONS, "--data", photos, "--push-to-hub", "user/shapes", "--onnx"]
+        result = train(tmp_path, *arguments, program=BOTH, env=hub.env(tmp_path / "home", **PROCESS))
         assert result.returncode == 0, result.stderr
         for line in ("processes: ", "model: ", "epoch 3 ", "val: ", "weights written to", "published in one commit"):
             assert (result.stdout + result.stderr).count(line) == 1, line
@@ -180,7 +157,7 @@ def test_two_processes_write_and_publish_once(photos, tmp_path):
 def test_a_process_that_dies_ends_the_run_with_its_error(photos, tmp_path):
     program = tmp_path / "dying.py"
     program.write_text(DYING, encoding="utf-8")
-    process = start(TWO, tmp_path, "--data", photos, "--output", "weights", program=str(program))
+    process = start(tmp_path, *OPTIONS, "--data", photos, program=[*TWO, str(program)])
     _, stderr = process.communicate(timeout=120)
     assert process.returncode != 0
     assert "this process has had enough" in stderr
@@ -191,7 +168,7 @@ def test_a_process_that_dies_ends_the_run_with_its_error(photos, tmp_path):
 def test_no_thread_of_the_process_group_outlives_a_run(photos, tmp_path):
     program = tmp_path / "threads.py"
     program.write_text(THREADS, encoding="utf-8")
-    process = start(TWO, tmp_path, "--data", photos, "--output", "weights", program=str(program))
+    process = start(tmp_path, *OPTIONS, "--data", photos, program=[*TWO, str(program)])
     stdout, stderr = process.communicate(timeout=120)
     assert process.returncode == 0, stderr
     assert stdout.count("left over: []") == 2, stdout

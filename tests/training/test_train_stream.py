@@ -1,10 +1,6 @@
 """train.py on streamed datasets, of the Hub and of a folder, in one process and in two."""
 
 import json
-import os
-import subprocess
-import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,10 +9,11 @@ from datasets_of_rows import drawn_rows, write_dataset
 from generated import draw_pair
 from hub_server import LocalHub
 from PIL import Image
+from training_runs import PROCESS, SMALL, TRAIN, TWO, train
 
 from unet.training.checkpoint import CHECKPOINT, read_checkpoint
 
-ROOT = Path(__file__).parents[2]
+OPTIONS = [*SMALL, "--epochs", 3]
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +30,7 @@ sys.exit(train.main())
 
 
 def test_without_the_library_the_error_names_it(tmp_path):
-    result = train(tmp_path, "--data", "user/name", program=["-c", IMPORTED])
+    result = train(tmp_path, *OPTIONS, "--data", "user/name", program=["-c", IMPORTED])
     assert result.returncode == 1
     assert "error: --data user/name is a dataset, which needs a library: pip install datasets" in result.stderr
 
@@ -57,11 +54,11 @@ def as_files(rows: list[dict], folder: Path) -> dict[str, bytes]:
 def test_training_on_a_dataset_of_the_hub(tmp_path, made):
     with LocalHub() as hub:
         hub.add_repo("user/pictures", made(drawn_rows(60), tmp_path / "made"), kind="dataset")
-        environment = hub.env(tmp_path / "home")
+        env = hub.env(tmp_path / "home", **PROCESS)
         options = ["--stream-pictures", 12, "--output", "weights"]
-        result = train(tmp_path, "--data", "user/pictures", *options, env=environment)
+        result = train(tmp_path, *OPTIONS, "--data", "user/pictures", *options, env=env)
         assert result.returncode == 0, result.stderr
-        missing = train(tmp_path, "--data", "user/nothing", env=environment)
+        missing = train(tmp_path, *OPTIONS, "--data", "user/nothing", env=env)
     assert "[its card](https://huggingface.co/datasets/user/pictures)" in (tmp_path / "weights/README.md").read_text()
     first = min((tmp_path / "runs/weights/streamed/process-0/val/images").iterdir())
     drawn, _ = draw_pair(int(first.stem.removeprefix("train-")))
@@ -85,9 +82,9 @@ def test_streams_in_two_processes_and_resumed_in_one_are_those_of_one(dataset, t
         cwd.mkdir()
         for more in arguments:
             stopped = more == ["--stop", 2]
-            program = ["-c", STOPPED] if stopped else [str(ROOT / "train.py")]
+            program = ["-c", STOPPED] if stopped else TRAIN
             launcher = TWO if name == "two" else []
-            result = train(cwd, *options, *([] if stopped else more), program=[*launcher, *program])
+            result = train(cwd, *OPTIONS, *options, *([] if stopped else more), program=[*launcher, *program])
             assert result.returncode == (130 if stopped else 0), result.stderr
         histories[name] = read_checkpoint(cwd / "runs/weights" / CHECKPOINT)["progress"]["history"]
     for name in ("two", "resumed"):
@@ -96,7 +93,6 @@ def test_streams_in_two_processes_and_resumed_in_one_are_those_of_one(dataset, t
                 assert mine[key] == pytest.approx(theirs[key], rel=1e-3, abs=1e-3), (name, key)
 
 
-TWO = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
 # Ctrl-C in the second epoch.
 STOPPED = """
 import os, signal, sys
@@ -116,20 +112,8 @@ sys.exit(train.main())
 """
 
 
-def train(
-    cwd: Path, *arguments: object, program: Sequence[str] = (str(ROOT / "train.py"),), env: dict[str, str] | None = None
-) -> subprocess.CompletedProcess[str]:
-    given = env or {**os.environ, "HF_HUB_OFFLINE": "1"}
-    environment = {**given, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    options = ["--widths", 4, 8, "--size", 32, "--batch-size", 4, "--warmup-steps", 2, "--epochs", 3]
-    command = [sys.executable, *program, *options, *arguments]
-    return subprocess.run(
-        [str(word) for word in command], cwd=cwd, env=environment, capture_output=True, text=True, timeout=600
-    )
-
-
 def test_training_on_a_dataset(dataset, tmp_path):
-    result = train(tmp_path, "--data", dataset, "--stream-pictures", 12, "--output", "weights")
+    result = train(tmp_path, *OPTIONS, "--data", dataset, "--stream-pictures", 12, "--output", "weights")
     assert result.returncode == 0, result.stderr
     assert "pictures: train_an_epoch 12, val" in result.stdout
     assert len(read_checkpoint(tmp_path / "runs/weights" / CHECKPOINT)["progress"]["history"]) == 3

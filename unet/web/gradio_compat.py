@@ -135,7 +135,8 @@ class Sessions(dict[str, Any]):
 
 def keep_waiting_sessions(page: gr.Blocks) -> None:
     """Let no session of the page's queue be forgotten while it waits for an answer."""
-    page._queue.pending_messages_per_session = Sessions(page._queue)
+    queue: Any = page._queue  # declared with Gradio's own kind of sessions
+    queue.pending_messages_per_session = Sessions(queue)
 
 
 def event_data(event: gr.EventData) -> Any:
