@@ -119,7 +119,7 @@ def test_two_processes_give_what_two_micro_batches_give(street, tmp_path):
 def test_another_list_of_classes_is_not_resumed(street, tmp_path):
     lists = tmp_path / "classes.txt"
     lists.write_text("background\ncar\nroad\n")
-    options = ["--data", street, *SMALL[:-1], lists, "--epochs", 1, "--main-repeats", 1, "--output", "w"]
+    options = ["--data", street, *CLASSES[:-1], lists, "--epochs", 1, "--main-repeats", 1, "--output", "w"]
     finish(tmp_path, *options)
     lists.write_text("background\nroad\ncar\n")
     assert "the classes are not those that the run began with" in finish(tmp_path, *options, "--resume", status=1)
