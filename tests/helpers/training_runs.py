@@ -49,3 +49,10 @@ def train(
         timeout=600,
         check=False,
     )
+
+
+def finish(cwd: Path, *arguments: object, program: Sequence[str] = TRAIN, status: int = 0) -> str:
+    """As `train`, with the exit status that is asserted: what it printed, or if that is an error's, the errors."""
+    result = train(cwd, *arguments, program=program)
+    assert result.returncode == status, result.stderr
+    return result.stderr if status else result.stdout

@@ -9,7 +9,7 @@ import pytest
 from class_folders import by_values, roboflow, write
 from PIL import Image
 from safetensors.torch import load_file
-from training_runs import SMALL, TRAIN, TWO, start, train
+from training_runs import SMALL, TRAIN, TWO, finish, start
 
 from unet import Predictor, UNet
 from unet.network.weights import WeightsConfig, load_weights, save_weights
@@ -17,12 +17,6 @@ from unet.pictures.classes import ClassTable, SegmentClass
 from unet.training.checkpoint import CHECKPOINT, read_checkpoint
 
 CLASSES = [*SMALL, "--size", "24x40", "--classes", "auto"]
-
-
-def finish(cwd, *arguments, program=TRAIN, status=0):
-    result = train(cwd, *arguments, program=program)
-    assert result.returncode == status, result.stderr
-    return result.stdout if status == 0 else result.stderr
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Sequence
 from pathlib import Path
 
 import psutil
@@ -13,7 +12,7 @@ import torch
 from generated import write_folder
 from hub_server import LocalHub
 from safetensors.torch import load_file
-from training_runs import PROCESS, SMALL, TRAIN, TWO, start, train
+from training_runs import PROCESS, SMALL, TRAIN, TWO, finish, start, train
 
 from unet.training.checkpoint import CHECKPOINT, read_checkpoint
 
@@ -52,16 +51,10 @@ def photos(tmp_path_factory):
     return write_folder(tmp_path_factory.mktemp("photos") / "shapes", 14)
 
 
-def finish(cwd: Path, photos: Path, *arguments: object, program: Sequence[str] = TRAIN) -> str:
-    result = train(cwd, *OPTIONS, "--data", photos, *arguments, program=program)
-    assert result.returncode == 0, result.stderr
-    return result.stdout
-
-
 @pytest.fixture(scope="module")
 def one_process(photos, tmp_path_factory):
     cwd = tmp_path_factory.mktemp("one")
-    stdout = finish(cwd, photos, "--accumulate", 2)
+    stdout = finish(cwd, *OPTIONS, "--data", photos, "--accumulate", 2)
     assert "processes: 1" in stdout
     return cwd
 
@@ -82,7 +75,7 @@ def assert_alike(cwd: Path, other: Path) -> None:
 
 
 def test_two_processes_are_one_with_two_micro_batches(photos, one_process, tmp_path):
-    stdout = finish(tmp_path, photos, program=BOTH)
+    stdout = finish(tmp_path, *OPTIONS, "--data", photos, program=BOTH)
     assert stdout.count("processes: 2") == 1
     assert stdout.count("pictures: train") == 1
     assert_alike(tmp_path, one_process)
@@ -98,7 +91,7 @@ def test_a_run_of_one_process_is_resumed_by_two(photos, one_process, tmp_path):
     process.communicate(timeout=180)
     assert process.returncode == -signal.SIGKILL
     assert not (tmp_path / "weights").exists()
-    stdout = finish(tmp_path, photos, "--resume", program=BOTH)
+    stdout = finish(tmp_path, *OPTIONS, "--data", photos, "--resume", program=BOTH)
     assert stdout.count("resumed after epoch") == 1
     assert_alike(tmp_path, one_process)
 

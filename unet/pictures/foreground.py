@@ -66,13 +66,10 @@ def _factor(prob8: np.ndarray, longest: int) -> int:
 
 def _shrunk(wanted: np.ndarray, top: int, left: int) -> tuple[slice, slice, np.ndarray]:
     """Rows and columns of the picture that hold all of `wanted`, a tile at (`top`, `left`), and what is there of it."""
-    down, across = np.flatnonzero(wanted.any(axis=1)), np.flatnonzero(wanted.any(axis=0))
+    down, across = (np.flatnonzero(wanted.any(axis=axis)).tolist() for axis in (1, 0))
     rows, columns = slice(down[0], down[-1] + 1), slice(across[0], across[-1] + 1)
-    return (
-        slice(top + int(rows.start), top + int(rows.stop)),
-        slice(left + int(columns.start), left + int(columns.stop)),
-        wanted[rows, columns],
-    )
+    inside = wanted[rows, columns]
+    return slice(top + rows.start, top + rows.stop), slice(left + columns.start, left + columns.stop), inside
 
 
 def _changes(copy: Image.Image, sides: tuple[Image.Image, Image.Image], tile: Box, size: tuple[int, int]) -> np.ndarray:
