@@ -83,7 +83,7 @@ def train_epoch(
     loss_of = run_loss(run)
     order = epoch_order(len(store), config.batch_size, config.seed, progress.epoch)  # (batches, batch_size)
     mine = share_of_batch(config.batch_size, config.accumulate, accelerator)
-    augmented = (config.seed, progress.epoch, config.train_size, config.clicks, config.min_crop)
+    augmented = (config.seed, progress.epoch, config.train_size, config.clicks, config.min_crop, config.jitter)
     rows = order[progress.batch :]
     prepared = prepare_batches(
         lambda samples: make_batch(store, samples.tolist(), *augmented), list(rows[:, mine]), workers

@@ -44,7 +44,7 @@ def bce_loss(logits: Tensor, target: Tensor) -> Tensor:
     return (bce.sum(dim=(1, 2)) / known.sum(dim=(1, 2)).clamp(min=1)).mean()
 
 
-def same_colours(rng: np.random.Generator, rgb: np.ndarray) -> np.ndarray:
+def same_colours(rng: np.random.Generator, rgb: np.ndarray, jitter: float) -> np.ndarray:
     """In place of the colour jitter."""
     return rgb
 

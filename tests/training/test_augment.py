@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from unet.data.masks import UNKNOWN
-from unet.training.augment import augment, random_crop
+from unet.training.augment import augment, jitter_colours, random_crop
 from unet.training.batches import make_batch
 
 SIZE = (60, 80)
@@ -75,3 +75,11 @@ def test_labels_of_classes_are_never_mixed(seed):
     rgb = np.repeat(target[..., None], 3, axis=2)
     labels = augment(np.random.default_rng(seed), rgb, target, SIZE, 0.2)[1]
     assert set(np.unique(labels)) <= {3, 250, 255, 17}  # no value between, and nothing from beyond the border
+
+
+@pytest.mark.parametrize(("jitter", "least", "most"), [(0.0, 0, 8), (0.3, 30, 55), (0.6, 56, 90)])
+def test_colours_are_changed_as_far_as_asked(jitter, least, most):
+    ramp = np.repeat(np.arange(256, dtype=np.uint8)[None, :, None], 3, axis=2)
+    drawn = [jitter_colours(np.random.default_rng(seed), ramp, jitter)[0, 200].mean() for seed in range(200)]
+    away = np.abs(np.array(drawn) - 200)
+    assert least <= np.percentile(away, 75) <= most

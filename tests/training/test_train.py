@@ -143,6 +143,7 @@ def test_resumed_weights_are_those_of_an_undisturbed_run(photos, tmp_path, numbe
         (["--data", "PHOTOS", "--resume"], 1, "no checkpoint to resume from"),
         (["--data", "PHOTOS", "--epochs", "0"], 1, "--epochs must be at least 1, not 0"),
         (["--data", "PHOTOS", "--min-crop", "0"], 1, "--min-crop must lie in 0..1 (0 excluded), not 0.0"),
+        (["--data", "PHOTOS", "--jitter", "1.5"], 1, "--jitter must lie in 0..1, not 1.5"),
         (["--data", "PHOTOS", "--batch-size", "3", "--accumulate", "2"], 1, "does not divide"),
         (["--data", "PHOTOS", "--private"], 1, "--private goes with --push-to-hub"),
         (["--data", "PHOTOS", "--push-to-hub", "somebody/shapes"], 1, "no token for the Hub is set"),

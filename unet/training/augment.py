@@ -16,7 +16,7 @@ Array = np.ndarray
 MIN_CROP = 0.5  # share of the picture's area
 CROP_ASPECT = 1.3  # at most this much wider or higher than the picture itself
 JITTER = 0.3  # brightness, contrast and saturation factors within 1 +- this
-GAMMA = 1.25  # exponent between 1 / this and this
+GAMMA = 5 / 6  # of the jitter: the exponent lies between 1 / (1 + this share of it) and 1 + this share of it
 
 
 def random_crop(
@@ -37,16 +37,17 @@ def random_crop(
     return left, top, left + w, top + h
 
 
-def jitter_colours(rng: np.random.Generator, rgb: Array) -> Array:
+def jitter_colours(rng: np.random.Generator, rgb: Array, jitter: float = JITTER) -> Array:
     """Brightness, contrast, gamma (one lookup table a channel), saturation; sometimes grey, blurred or noisy."""
     levels = np.arange(256, dtype=np.float32) / 255
-    gamma = math.exp(rng.uniform(-math.log(GAMMA), math.log(GAMMA)))
-    contrast, brightness = rng.uniform(1 - JITTER, 1 + JITTER, size=2)
+    largest = math.log(1 + jitter * GAMMA)
+    gamma = math.exp(rng.uniform(-largest, largest))
+    contrast, brightness = rng.uniform(1 - jitter, 1 + jitter, size=2)
     tint = rng.uniform(0.95, 1.05, size=3)
     table = ((levels**gamma - 0.5) * contrast + 0.5) * brightness  # (256,)
     tables = np.clip(table * tint[:, None] * 255 + 0.5, 0, 255).astype(np.uint8)  # (3, 256)
     image = Image.fromarray(rgb).point(tables.ravel().tolist())
-    saturation = 0.0 if rng.random() < 0.05 else rng.uniform(1 - JITTER, 1 + JITTER)
+    saturation = 0.0 if rng.random() < 0.05 else rng.uniform(1 - jitter, 1 + jitter)
     image = Image.blend(image.convert("L").convert("RGB"), image, saturation)
     if rng.random() < 0.1:
         image = image.filter(ImageFilter.GaussianBlur(rng.uniform(0.3, 1.5)))
@@ -92,7 +93,12 @@ def paste(
 
 
 def augment(
-    rng: np.random.Generator, rgb: Array, target: Array, size: tuple[int, int], min_crop: float = MIN_CROP
+    rng: np.random.Generator,
+    rgb: Array,
+    target: Array,
+    size: tuple[int, int],
+    min_crop: float = MIN_CROP,
+    jitter: float = JITTER,
 ) -> tuple[Array, Array]:
     """A random resized crop and flip of one picture, and a colour jitter.
 
@@ -101,6 +107,7 @@ def augment(
         rgb, target: (H, W, 3) and (H, W) uint8, the picture and its labels.
         size: Height and width of the result.
         min_crop: Smallest share of the picture that a crop keeps.
+        jitter: How far brightness, contrast and saturation lie from 1 at most, as factors.
 
     Returns:
         Picture (h, w, 3) and labels (h, w), both uint8 and C-contiguous.
@@ -112,4 +119,4 @@ def augment(
     out, out_target = np.asarray(image), np.asarray(labels)
     if rng.random() < 0.5:
         out, out_target = out[:, ::-1], out_target[:, ::-1]
-    return np.ascontiguousarray(jitter_colours(rng, out)), np.ascontiguousarray(out_target)
+    return np.ascontiguousarray(jitter_colours(rng, out, jitter)), np.ascontiguousarray(out_target)

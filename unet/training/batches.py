@@ -15,7 +15,7 @@ from torch import Tensor
 from unet.data.pairs import Pair, load_resized
 from unet.evaluation.simulated_clicks import DrawnClicks, draw_clicks
 from unet.network.weights import WeightsConfig
-from unet.training.augment import MIN_CROP, augment, paste
+from unet.training.augment import JITTER, MIN_CROP, augment, paste
 
 LONGEST_SIDE = 400  # pixels; larger training pictures are kept at this size, or at that of the network
 # Share of the samples without clicks, where clicks are trained. With 0.4, results without clicks got worse.
@@ -106,6 +106,7 @@ def make_batch(
     size: tuple[int, int],
     clicks: bool = False,
     min_crop: float = MIN_CROP,
+    jitter: float = JITTER,
 ) -> Batch:
     """Draw and augment a batch; a picture that the store lists repeatedly is augmented differently each time.
 
@@ -116,16 +117,17 @@ def make_batch(
         size: Height and width of the results.
         clicks: Whether some samples get clicks, which may mean a pasted object, or the one below it.
         min_crop: Smallest share of a picture's area that its crop keeps.
+        jitter: How far brightness, contrast and saturation lie from 1 at most, as factors.
     """
     images, targets, drawn = [], [], []
     for sample in samples:
         rng = np.random.default_rng([seed, epoch, int(sample)])
-        image, target = augment(rng, *store[int(sample)], size, min_crop)
+        image, target = augment(rng, *store[int(sample)], size, min_crop, jitter)
         clicker = np.random.default_rng([seed, epoch, int(sample), 1]) if clicks else None
         if clicker is not None and clicker.random() < AUTOMATIC:
             clicker = None
         if rng.random() < paste_share(clicker is not None):
-            other = augment(rng, *store[int(rng.integers(len(store)))], size, min_crop)
+            other = augment(rng, *store[int(rng.integers(len(store)))], size, min_crop, jitter)
             image, target = paste(rng, image, target, *other, pointed=clicker is not None)
         images.append(image)
         targets.append(target)

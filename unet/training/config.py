@@ -16,7 +16,7 @@ from unet.evaluation.simulated_clicks import opencv
 from unet.network.encoders import ENCODERS, encoder_class
 from unet.network.onnx_export import check_packages
 from unet.network.sizes import Size, height_and_width, parse_size, size_name
-from unet.training.augment import MIN_CROP
+from unet.training.augment import JITTER, MIN_CROP
 from unet.training.batches import LONGEST_SIDE
 from unet.training.loss import CLASS_LOSSES, LOSSES
 
@@ -118,6 +118,8 @@ class TrainConfig:
     """How often an epoch shows each picture of the main folder, --data."""
     min_crop: float = MIN_CROP
     """Smallest share of a picture's area that a random crop keeps; 1 always shows the whole picture."""
+    jitter: float = JITTER
+    """How far the brightness, contrast and saturation of a training picture are changed at most, as factors from 1."""
     clicks: bool = False
     """Train with simulated clicks, so that the network can use a visitor's; needs an encoder such as lite0."""
     loss: LossName = "dice"
@@ -251,6 +253,7 @@ def check_config(config: TrainConfig, processes: int = 1) -> None:
         (min(repeats, default=1) < 1, f"--extra-repeats must be at least 1, not {repeats}"),
         (widths is not None and min(widths, default=0) < 1, f"--widths must be whole numbers from 1 up, not {widths}"),
         (not 0 < c.min_crop <= 1, f"--min-crop must lie in 0..1 (0 excluded), not {c.min_crop}"),
+        (not 0 <= c.jitter <= 1, f"--jitter must lie in 0..1, not {c.jitter}"),
         (not c.lr > 0, f"--lr must be above 0, not {c.lr}"),
         (not c.encoder_lr >= 0, f"--encoder-lr must not be negative, not {c.encoder_lr}"),
         (not 0 <= c.ema_decay < 1, f"--ema-decay must lie in 0..1 (1 excluded), not {c.ema_decay}"),
