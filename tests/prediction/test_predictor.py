@@ -10,6 +10,7 @@ from unet.errors import ConfigError
 from unet.network.lite0 import LITE0_WIDTHS
 from unet.network.weights import WeightsConfig, save_weights
 from unet.pictures.clicks import Click
+from unet.prediction.refinement import refine
 
 
 def make(encoder="plain", clicks=False, precision="fp32", size=(48, 64)) -> Predictor:
@@ -30,7 +31,12 @@ def picture(height=70, width=90, seed=0) -> np.ndarray:
     return np.asarray(Image.fromarray(small).resize((width, height), Image.Resampling.BICUBIC))
 
 
-def test_probabilities_are_the_networks_step_by_step():
+@pytest.fixture
+def unrefined(monkeypatch):
+    monkeypatch.setattr("unet.prediction.predictor.refine", lambda prob, rgb: prob)
+
+
+def test_probabilities_are_the_networks_step_by_step(unrefined):
     torch.manual_seed(0)
     model = UNet(widths=(4, 8)).eval()
     config = WeightsConfig(size=(24, 40))
@@ -59,6 +65,15 @@ def test_batch_equals_single(encoder):
     for small, rgb in zip(predictor.probs_small(rgbs), rgbs, strict=True):
         together = predictor.upsample(small, rgb.shape[:2])
         assert np.abs(together.astype(int) - predictor.prob8(rgb)).max() <= 1
+
+
+def test_the_map_is_refined_by_the_pictures_edges(monkeypatch):
+    predictor, rgbs = make(), [picture(70, 90, 0), picture(40, 30, 1)]
+    refined = predictor.probs_small(rgbs)
+    monkeypatch.setattr("unet.prediction.predictor.refine", lambda prob, rgb: prob)
+    for prob, rgb, result in zip(predictor.probs_small(rgbs), rgbs, refined, strict=True):
+        assert result.shape == rgb.shape[:2]
+        assert np.array_equal(refine(prob, rgb), result)
 
 
 class Bright(torch.nn.Module):
@@ -97,7 +112,7 @@ def test_the_mirror_image_is_seen_where_the_first_look_leaves_doubts():
         (True, (Click(170, 100, 1),), [2, 2, 1, 1]),  # both, their mirror images, the small one closer, and mirrored
     ],
 )
-def test_a_small_object_is_seen_once_more_from_close_by(flip, clicks, runs):
+def test_a_small_object_is_seen_once_more_from_close_by(flip, clicks, runs, unrefined):
     """In a batch of one picture with a small bright object and one with a large."""
     predictor = make(size=(64, 64))
     predictor.config = replace(predictor.config, flip=flip)
@@ -161,7 +176,7 @@ def test_loaded_from_a_folder_it_knows_its_name(tmp_path):
 
 
 @pytest.mark.parametrize("clicks", [(), (Click(5, 7, 1), Click(30, 10, 0))])
-def test_flip_is_the_mean_of_the_picture_and_its_mirror_image(clicks):
+def test_flip_is_the_mean_of_the_picture_and_its_mirror_image(clicks, unrefined):
     rgb = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
     single = make("lite0", clicks=True, size=(64, 64))
     both = make("lite0", clicks=True, size=(64, 64))

@@ -10,6 +10,8 @@ pixels wide in a large photograph: pixels that are foreground already stay as th
 import numpy as np
 from PIL import Image
 
+from unet.pictures.box_sums import box_sums
+
 LONGEST = 1536  # pixels of the longer side of the copy in which the background's share is read off
 SIDES_LONGEST = 540  # of the copy in which the colours of both sides are estimated
 RADIUS = 4  # of the blur, in pixels of that copy, and of a third and a ninth of it: 4, 12 and 36 in all
@@ -146,7 +148,7 @@ def _nearby(rgb: np.ndarray, weight: np.ndarray) -> Image.Image:
         if colours.shape[1:] != (height, width):
             colours = colours.repeat(3, axis=1).repeat(3, axis=2)
             colours = np.pad(colours, ((0, 0), (0, 2), (0, 2)), mode="edge")[:, :height, :width]
-        sums = _box_sums(level)
+        sums = box_sums(level, RADIUS)
         trust = np.minimum(sums[3] / ((2 * RADIUS + 1) ** 2 * ENOUGH), 1)
         closer = sums[:3]
         closer /= np.maximum(sums[3], 1e-6)
@@ -164,17 +166,3 @@ def _third(values: np.ndarray) -> np.ndarray:
     means: np.ndarray = rows[..., 0:width:3] + rows[..., 1:width:3] + rows[..., 2:width:3]
     means /= 9
     return means
-
-
-def _box_sums(values: np.ndarray) -> np.ndarray:
-    """Sums over the box of `RADIUS` around each pixel, cut off at the border: (c, h, w) float32."""
-    for axis in (1, 2):
-        size = values.shape[axis]
-        padded = np.pad(values, [(RADIUS * (a == axis),) * 2 for a in range(3)])
-        view = np.moveaxis(padded, axis, 0)
-        # Sums of 2, 4 and 8 = 2 RADIUS pixels from those of half as many; one more pixel makes the box.
-        run, reach = view, 1
-        while 2 * reach <= 2 * RADIUS:
-            run, reach = run[:-reach] + run[reach:], 2 * reach
-        values = np.moveaxis(run[:size] + view[reach : reach + size], 0, axis)
-    return values

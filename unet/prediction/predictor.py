@@ -21,6 +21,7 @@ from unet.pictures.decode import read_picture
 from unet.pictures.draw import mask_from_prob
 from unet.prediction import PRECISIONS
 from unet.prediction.precision import cast, choose_precision, has_fast_bf16
+from unet.prediction.refinement import refine
 from unet.prediction.upsampling import upsample_bilinear, upsample_labels
 from unet.prediction.zoom_in import SMALLEST, clicks_within, focus_box, merge_views
 from unet.processes import Processes
@@ -197,11 +198,12 @@ class Predictor:
     def probs_small(self, rgbs: Sequence[np.ndarray], clicks: Sequence[Sequence[Click]] = ()) -> list[np.ndarray]:
         """Probabilities of foreground of several pictures, which share batches: (h, w) float32 in 0..1 each.
 
-        A result has the network's size. It is finer if the object is small: then the network also sees the object cut
-        out with its surroundings, and both results are averaged (see `unet.prediction.zoom_in`). Weights that ask for
-        the mirror image get it where the first look leaves doubts (`UNSURE`) and no closer one follows; with clicks,
-        every view is seen mirrored, too. Arguments and errors as for `probabilities`. With classes, a result is
-        (C, h, w), and nothing is seen from closer by.
+        If the object is small, the network also sees it cut out with its surroundings, and both results are averaged
+        (see `unet.prediction.zoom_in`). Weights that ask for the mirror image get it where the first look leaves doubts
+        (`UNSURE`) and no closer one follows; with clicks, every view is seen mirrored, too. At the end the map is
+        refined by the picture's own edges: it has the picture's size, up to `refinement.LONGEST` pixels. Arguments
+        and errors as for `probabilities`. With classes, a result is (C, h, w) of the network's size, and nothing is
+        seen from closer by or refined.
         """
         if not rgbs:
             return []
@@ -226,7 +228,7 @@ class Predictor:
             self._add_mirrored(closes, *inputs, [clicked[index] for index, _ in chosen])
             for (index, box), close in zip(chosen, closes, strict=True):
                 found[index] = merge_views(found[index], close, box, sizes[index])
-        return found
+        return [refine(prob, rgb) for prob, rgb in zip(found, rgbs, strict=True)]
 
     def _add_mirrored(
         self, found: list[np.ndarray], batch: Tensor, maps: Tensor | None, wanted: Sequence[bool]

@@ -1,7 +1,6 @@
 """Upsampling of probabilities from the network's size to that of the picture (no torch).
 
-It works in strips, so that memory stays bounded however large the picture is. Edge-aware upsampling (the fast guided
-filter, He & Sun 2015, arXiv:1505.00996) is not used: on training pictures of ECSSD it had a lower boundary F.
+It works in strips, so that memory stays bounded however large the picture is.
 """
 
 from collections.abc import Iterator
@@ -18,8 +17,10 @@ def upsample_bilinear(prob: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
     Where the picture is lower than the map, the rows are averaged instead, so that none is left out.
     """
+    if prob.shape == size:
+        return (prob * 255 + np.float32(0.5)).astype(np.uint8)
     prob8 = np.empty(size, dtype=np.uint8)
-    for rows, strip in _strips(prob * 255, size):
+    for rows, strip in strips(prob * 255, size):
         strip += 0.5
         prob8[rows] = strip
     return prob8
@@ -37,7 +38,7 @@ def upsample_labels(probs: np.ndarray, size: tuple[int, int]) -> np.ndarray:
         band = slice(top, min(top + count, height))
         largest = np.full((band.stop - top, width), -np.inf, dtype=np.float32)
         for label, prob in enumerate(probs):
-            for rows, strip in _strips(prob, size, band):
+            for rows, strip in strips(prob, size, band):
                 known = largest[rows.start - top : rows.stop - top]
                 larger = strip > known
                 np.copyto(known, strip, where=larger)
@@ -45,7 +46,7 @@ def upsample_labels(probs: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     return labels
 
 
-def _strips(values: np.ndarray, size: tuple[int, int], band: slice | None = None) -> Iterator[tuple[slice, np.ndarray]]:
+def strips(values: np.ndarray, size: tuple[int, int], band: slice | None = None) -> Iterator[tuple[slice, np.ndarray]]:
     """The rows `band` of `values`, (h, w) float32, resized to `size` (H, W), strip by strip, with their places."""
     height, width = size
     band = band or slice(0, height)

@@ -1,0 +1,135 @@
+"""The guided filter against its definition, and what it does to contours."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from unet.pictures.box_sums import box_sums
+from unet.prediction.refinement import EPSILON, LONGEST, RADIUS, SURE, refine
+
+
+def windows(values, row, column, radius):
+    """The pixels of the neighbourhood, one after the other."""
+    rows = slice(max(0, row - radius), row + radius + 1)
+    columns = slice(max(0, column - radius), column + radius + 1)
+    part = values[rows, columns]
+    return part.reshape(-1, *values.shape[2:])
+
+
+def guided_filter(prob, rgb):
+    """He et al. 2013, equations 14 to 16, pixel by pixel in float64."""
+    height, width = prob.shape
+    rgb = rgb.astype(np.float64)
+    functions = np.empty((height, width, 4))
+    for row in range(height):
+        for column in range(width):
+            colours, values = windows(rgb, row, column, RADIUS), windows(prob, row, column, RADIUS)
+            away = colours - colours.mean(axis=0)
+            covariance = away.T @ away / len(away) + EPSILON * np.eye(3)
+            slope = np.linalg.solve(covariance, away.T @ (values - values.mean()) / len(away))
+            functions[row, column] = *slope, values.mean() - slope @ colours.mean(axis=0)
+    filtered = np.empty((height, width))
+    for row in range(height):
+        for column in range(width):
+            *slope, offset = windows(functions, row, column, RADIUS).mean(axis=0)
+            filtered[row, column] = slope @ rgb[row, column] + offset
+    return np.clip(filtered, 0, 1)
+
+
+def noise(shape, seed=0):
+    return np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)
+
+
+def half(height, width, edge):
+    """A picture that is black on the left of the column `edge` and white on its right, with a little noise."""
+    rgb = np.where(np.arange(width) < edge, 20, 230).astype(np.uint8)
+    return np.clip(rgb[None, :, None] + noise((height, width, 3)) // 32, 0, 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize("radius", [1, 2, 3, 4, 5])
+def test_box_sums(radius):
+    values = np.random.default_rng(radius).random((2, 9, 14)).astype(np.float32)
+    sums = box_sums(values, radius)
+    for row in range(9):
+        for column in range(14):
+            expected = [windows(plane, row, column, radius).sum() for plane in values]
+            assert sums[:, row, column] == pytest.approx(expected, rel=1e-5)
+
+
+def test_it_is_the_guided_filter():
+    prob = np.random.default_rng(1).uniform(0.1, 0.9, (17, 21)).astype(np.float32)
+    rgb = noise((17, 21, 3))
+    assert np.abs(refine(prob, rgb) - guided_filter(prob, rgb)).max() < 2e-4
+
+
+def test_contours_go_to_the_edge_of_the_picture():
+    edge = 131  # of 240; a pixel of the map is five wide, and its contour lies at 120
+    ramp = np.clip((np.arange(48) - 23.5) / 8 + 0.5, 0, 1).astype(np.float32)
+    prob = np.repeat(ramp[None], 40, axis=0)
+    refined = refine(prob, half(200, 240, edge))
+    assert refined.shape == (200, 240)
+    contour = (refined[50:150] < 0.5).sum(axis=1)
+    assert np.abs(contour - edge).max() <= 1
+    plain = np.asarray(Image.fromarray(prob).resize((240, 200), Image.Resampling.BILINEAR))
+    assert np.abs((plain[50:150] < 0.5).sum(axis=1) - edge).min() >= 10
+
+
+def test_what_is_sure_stays():
+    prob = np.full((48, 48), SURE / 2, np.float32)
+    prob[:, 40:] = 1 - SURE / 2
+    prob[:, 39] = 0.5
+    rgb = noise((48, 48, 3))
+    refined = refine(prob, rgb)
+    away = 39 - 2 * RADIUS
+    assert np.array_equal(refined[:, :away], prob[:, :away])
+    assert not np.array_equal(refined[:, away:], prob[:, away:])
+
+
+def test_a_map_without_doubts_is_only_upsampled():
+    prob = np.zeros((30, 30), np.float32)
+    assert not refine(prob, noise((90, 60, 3))).any()
+    prob[:] = 1
+    assert (refine(prob, noise((90, 60, 3))) == 1).all()
+
+
+def test_where_colours_tell_nothing_probabilities_are_smoothed():
+    prob = np.random.default_rng(2).uniform(0.3, 0.7, (40, 40)).astype(np.float32)
+    refined = refine(prob, np.full((40, 40, 3), 90, np.uint8))
+    assert refined.mean() == pytest.approx(prob.mean(), abs=0.01)
+    assert refined.std() < prob.std() / 3
+
+
+@pytest.mark.parametrize(
+    ("size", "expected"),
+    [
+        ((1, 1), (1, 1)),
+        ((2, 900), (2, 900)),
+        ((900, 3), (900, 3)),
+        ((2 * LONGEST, LONGEST), (LONGEST, LONGEST // 2)),
+        ((3, 5000), (1, LONGEST)),
+        ((LONGEST, 77), (LONGEST, 77)),
+    ],
+)
+def test_sizes(size, expected):
+    prob = np.random.default_rng(3).random((24, 32)).astype(np.float32)
+    refined = refine(prob, noise((*size, 3)))
+    assert refined.shape == expected
+    assert refined.dtype == np.float32
+    assert (refined >= 0).all()
+    assert (refined <= 1).all()
+
+
+def test_the_inputs_are_left_alone():
+    prob, rgb = np.random.default_rng(4).random((24, 32)).astype(np.float32), noise((80, 90, 3))
+    before = prob.copy(), rgb.copy()
+    refine(prob, rgb)
+    assert np.array_equal(prob, before[0])
+    assert np.array_equal(rgb, before[1])
+
+
+def test_parts_beyond_doubt_change_nothing_elsewhere():
+    """Only the surroundings of unsure pixels are filtered: that must equal filtering everything."""
+    prob = np.zeros((60, 70), np.float32)
+    prob[20:40, 25:50] = np.random.default_rng(5).uniform(0.2, 0.8, (20, 25))
+    rgb = noise((60, 70, 3), 6)
+    assert np.abs(refine(prob, rgb) - guided_filter(prob, rgb)).max() < 2e-4
