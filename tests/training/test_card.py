@@ -17,6 +17,7 @@ from unet.pictures.classes import ClassTable, SegmentClass
 from unet.pictures.decode import read_picture
 from unet.pictures.draw import mask_from_prob
 from unet.training.card import CardFacts, card_metadata, write_card
+from unet.training.card_renewal import renew_card
 
 SCORES = {
     "val": {"pictures": 17, "iou": 0.61234, "dice": 0.71, "mae": 0.12, "pixel_accuracy": 0.88, "boundary_f": None},
@@ -284,3 +285,23 @@ def test_the_card_says_of_how_many_epochs_the_kept_one_was_chosen(facts, tmp_pat
     text = (tmp_path / "README.md").read_text(encoding="utf-8")
     assert "epoch 37 was validated and kept" in text
     assert "highest" not in text
+
+
+@pytest.mark.parametrize("onnx", [False, True])
+def test_a_renewed_card_is_the_one_with_the_new_scores_and_keeps_what_others_wrote(facts, onnx, tmp_path):
+    facts = replace(facts, network={**facts.network, "clicks": True}, onnx=onnx)
+    better = {part: {**row, "iou": 0.875} for part, row in SCORES.items()}
+    newer = replace(facts, config=replace(facts.config, scores=better, threshold=0.61))
+    write_card(tmp_path, newer)
+    expected = (tmp_path / "README.md").read_text(encoding="utf-8").replace("Not measured: ", "Measured. ")
+    write_card(tmp_path, facts)
+    file = tmp_path / "README.md"
+    file.write_text(file.read_text(encoding="utf-8").replace("Not measured: ", "Measured. "), encoding="utf-8")
+    assert file.read_text(encoding="utf-8") != expected
+    renew_card(tmp_path, newer)
+    assert file.read_text(encoding="utf-8") == expected
+
+
+def test_a_card_that_is_missing_cannot_be_renewed(facts, tmp_path):
+    with pytest.raises(WeightsError, match=r"README\.md: the card could not be read"):
+        renew_card(tmp_path, facts)

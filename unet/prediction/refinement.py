@@ -7,10 +7,10 @@ closest to the probabilities. These functions are upsampled instead of the proba
 the photograph.
 
 The constants were chosen on the first thirty portraits and thirty fashion photographs of `people-test` by name, and on
-the validation pictures. Boundary F within one pixel: .480 before, .568 refined, and .685 and .733; of ECSSD's validation
-pictures .685 and .703. Mean IoU: +.0018, +.0018, +.0055, and on the validation pictures of the other sets +.0010, -.0003
-and +.0014. At the map's own resolution, with a radius of 3, it is the same at twice the price; brightness in the place
-of colours gained less on fashion.
+the validation pictures. Boundary F within one pixel: .480 before, .568 refined, and .685 and .733; of the validation
+pictures of ECSSD .685 and .703. Mean IoU: +.0018, +.0018, +.0055, and +.0010, -.0003 and +.0014 on the validation
+pictures of the other sets. At the map's own resolution, with a radius of 3, it is the same at twice the price;
+brightness in the place of colours gained less on fashion.
 """
 
 import numpy as np

@@ -12,10 +12,10 @@ from unet.evaluation.metrics import METRIC_LABELS
 from unet.hub.file_names import CARD_FILE, CURVES_FILE, SPLIT_FILE
 from unet.network.encoders import encoder_class
 from unet.training import class_card
-from unet.training.card_facts import CardFacts, folders_of, part_label
+from unet.training.card_facts import CardFacts, Measured, folders_of, part_label
 from unet.training.card_onnx import onnx_section
 
-__all__ = ["CardFacts", "card_metadata", "write_card"]
+__all__ = ["CardFacts", "card_metadata", "measured_sections", "relative_name", "write_card", "write_text"]
 
 LICENSE_NAME = "mit-code-research-data"
 # The benchmark fills it in.
@@ -39,33 +39,44 @@ def write_card(folder: str | Path, facts: CardFacts, repo_id: str | None = None)
         WeightsError: The file cannot be written.
     """
     folder = Path(folder)
-    source = repo_id or _relative(folder)
-    introduce, score, use, limit = (
-        (class_card.introduction, class_card.scores, class_card.usage, class_card.limits)
-        if facts.config.classes
-        else (_introduction, _scores, _usage, _limits)
-    )
+    source = repo_id or relative_name(folder)
+    introduction, scores, usage, limits = measured_sections(facts, source)
     sections = (
-        introduce(facts),
-        score(facts, source),
+        introduction,
+        scores,
         *([CLICKS] if facts.network["clicks"] else []),
-        use(facts, source),
+        usage,
         *([onnx_section(facts, source, bool(repo_id))] if facts.onnx else []),
         _training(facts),
         _data(facts),
-        limit(facts),
+        limits,
         "## Versions\n\n" + ", ".join(f"{name} {version}" for name, version in facts.versions.items()) + ".",
     )
-    text = f"---\n{card_metadata(facts, repo_id).to_yaml()}\n---\n\n" + "\n\n".join(sections) + "\n"
+    text = f"---\n{card_metadata(facts, repo_id, facts.onnx).to_yaml()}\n---\n\n" + "\n\n".join(sections) + "\n"
+    write_text(folder / CARD_FILE, text)
+
+
+def measured_sections(facts: Measured, source: str) -> tuple[str, str, str, str]:
+    """The sections that depend on the weights and their scores: introduction, scores, usage and limits."""
+    if facts.config.classes:
+        introduction, usage = class_card.introduction(facts), class_card.usage(facts, source)
+        return introduction, class_card.scores(facts, source), usage, class_card.limits(facts)
+    return _introduction(facts), _scores(facts, source), _usage(facts, source), _limits(facts)
+
+
+def write_text(file: Path, text: str) -> None:
+    """Write a card.
+
+    Raises:
+        WeightsError: The file cannot be written.
+    """
     try:
-        (folder / CARD_FILE).write_text(text, encoding="utf-8", newline="\n")
+        file.write_text(text, encoding="utf-8", newline="\n")
     except OSError as error:
-        raise WeightsError(
-            f"{folder / CARD_FILE}: the card could not be written ({error.strerror or error})"
-        ) from error
+        raise WeightsError(f"{file}: the card could not be written ({error.strerror or error})") from error
 
 
-def card_metadata(facts: CardFacts, repo_id: str | None = None) -> ModelCardData:
+def card_metadata(facts: Measured, repo_id: str | None = None, onnx: bool = False) -> ModelCardData:
     """The card's header, in the Hub's own terms; measured scores as `model-index`."""
     results = []
     labels, over, tags = (METRIC_LABELS, "mean of pictures", ["foreground-segmentation", "background-removal"])
@@ -95,14 +106,14 @@ def card_metadata(facts: CardFacts, repo_id: str | None = None) -> ModelCardData
         license_link=f"https://huggingface.co/{repo_id}#data-and-terms" if repo_id else None,
         library_name="pytorch",
         pipeline_tag="image-segmentation",
-        tags=["u-net", *tags, "pytorch_model_hub_mixin", *["onnx"] * facts.onnx],
+        tags=["u-net", *tags, "pytorch_model_hub_mixin", *["onnx"] * onnx],
         datasets=[describe_data(name).identifier for name in facts.data] or None,
         metrics=list(labels) if results else None,
         eval_results=results or None,
     )
 
 
-def _relative(folder: Path) -> str:
+def relative_name(folder: Path) -> str:
     """`folder` as seen from here, or just its name: a card has no use for the paths of one machine."""
     path = Path(os.path.relpath(folder))
     return folder.resolve().name if path.is_absolute() or ".." in path.parts else path.as_posix()
@@ -115,7 +126,7 @@ def _duration(seconds: float) -> str:
     return f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{minutes} min"
 
 
-def _introduction(facts: CardFacts) -> str:
+def _introduction(facts: Measured) -> str:
     height, width = facts.config.size
     encoder = encoder_class(facts.network["encoder"]).description
     looks = "Where the object is small, it sees its surroundings from close by, too."
@@ -130,11 +141,12 @@ def _introduction(facts: CardFacts) -> str:
         f"A U-Net (Ronneberger et al. 2015) with {encoder} that tells the foreground of a photograph from its "
         f"background: widths {', '.join(map(str, facts.network['widths']))}, {facts.parameters:,} parameters, "
         f"{facts.file_bytes / 1e6:.1f} MB in half precision. It sees pictures at {width} x {height}. {looks} The "
-        f"answers are averaged, and the probabilities brought back to the picture's own size bilinearly.{clicks}"
+        "answers are averaged, and the probabilities brought back to the picture's own size along its own edges (fast "
+        f"guided filter, He and Sun 2015).{clicks}"
     )
 
 
-def _scores(facts: CardFacts, source: str) -> str:
+def _scores(facts: Measured, source: str) -> str:
     scores = facts.config.scores
     if not scores:
         return "## Scores\n\nNothing has been measured."
@@ -157,7 +169,7 @@ def _scores(facts: CardFacts, source: str) -> str:
     )
 
 
-def _empties(facts: CardFacts) -> str:
+def _empties(facts: Measured) -> str:
     """The pictures without foreground, part by part."""
     lines = [
         f"* {part_label(part)}: {row['empty']} of {row['pictures']} pictures without foreground, "
@@ -170,7 +182,7 @@ def _empties(facts: CardFacts) -> str:
     return f"\n\n{text}\n\n" + "\n".join(lines) if lines else ""
 
 
-def _usage(facts: CardFacts, source: str) -> str:
+def _usage(facts: Measured, source: str) -> str:
     sets = sum(name.split("/")[0] == "val" for name in facts.config.scores)
     weighing = f" Each of the {sets} validation sets weighs the same." * (sets > 1)
     return (
@@ -244,7 +256,7 @@ def _data(facts: CardFacts) -> str:
     return text
 
 
-def _limits(facts: CardFacts) -> str:
+def _limits(facts: Measured) -> str:
     scores = facts.config.scores
     lines, test = [], scores.get("test", {})
     if (iou := test.get("iou")) is not None:

@@ -7,16 +7,24 @@ from typing import Any
 from unet.network.weights import WeightsConfig
 
 
-@dataclass(frozen=True)
-class CardFacts:
-    """What a training run knows and measured."""
+@dataclass(frozen=True, kw_only=True)
+class Measured:
+    """What the weights themselves say, and what was measured with them."""
 
-    command: str  # the train.py command line that made the weights
     config: WeightsConfig  # preprocessing, threshold and measured scores
     network: dict[str, Any]  # the constructor's arguments (`UNet.init_config`)
     parameters: int  # trainable values
     split_counts: dict[str, int]  # pictures by part: train, extra_train, val, test, extra_test
     data: list[str]  # names of the data folders, the main one first
+    file_bytes: int  # size of the weights file
+    collapse: str | None = None  # that the network answers one thing everywhere, if it does
+
+
+@dataclass(frozen=True, kw_only=True)
+class CardFacts(Measured):
+    """What a training run knows, too."""
+
+    command: str  # the train.py command line that made the weights
     seed: int  # seed of the run
     epochs: int  # passes over the training pictures
     best_epoch: int  # number of the epoch whose weights were kept, from 1
@@ -25,8 +33,6 @@ class CardFacts:
     loss: str  # one of `unet.training.loss.LOSSES`, or of `CLASS_LOSSES` there
     init_from: str | None  # the weights that the run started from, if any
     versions: dict[str, str]  # versions of Python and the packages, by name
-    file_bytes: int  # size of the weights file
-    collapse: str | None = None  # that the network answers one thing everywhere, if it does
     onnx: bool = False  # whether there is an ONNX file, too
 
 

@@ -5,7 +5,7 @@ from unet.evaluation.confusion import CLASS_METRICS, METRIC_LABELS
 from unet.hub.file_names import CONFUSION_FILE
 from unet.network.encoders import encoder_class
 from unet.pictures.classes import ClassTable, hex_colour
-from unet.training.card_facts import CardFacts, folders_of, part_label
+from unet.training.card_facts import Measured, folders_of, part_label
 
 LOSS_NAMES = {
     "dice": "Cross-entropy plus Dice, the mean over the classes that occur in a picture,",
@@ -15,12 +15,12 @@ LOSS_NAMES = {
 COLUMNS = {"iou": "IoU", "precision": "Precision", "recall": "Recall"}
 
 
-def _table(facts: CardFacts) -> ClassTable:
+def _table(facts: Measured) -> ClassTable:
     assert facts.config.classes is not None
     return facts.config.classes
 
 
-def introduction(facts: CardFacts) -> str:
+def introduction(facts: Measured) -> str:
     """What the network is and sees."""
     height, width = facts.config.size
     names = _table(facts).names
@@ -35,7 +35,7 @@ def introduction(facts: CardFacts) -> str:
     )
 
 
-def scores(facts: CardFacts, source: str) -> str:
+def scores(facts: Measured, source: str) -> str:
     """Scores of each part, of each class, and the confusion of classes."""
     measured = facts.config.scores
     if not measured:
@@ -64,7 +64,7 @@ def _cell(value: float | None) -> str:
     return "n/a" if value is None else f"{value:.4f}"
 
 
-def usage(facts: CardFacts, source: str) -> str:
+def usage(facts: Measured, source: str) -> str:
     """How to load the weights and use them."""
     name = _table(facts).names[-1]
     return (
@@ -84,7 +84,7 @@ def usage(facts: CardFacts, source: str) -> str:
     )
 
 
-def limits(facts: CardFacts) -> str:
+def limits(facts: Measured) -> str:
     """What the network cannot do."""
     side = max(facts.config.size)
     lines = [
