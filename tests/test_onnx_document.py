@@ -109,11 +109,14 @@ def test_rembg(folder, file, expected, tmp_path_factory):
 
 
 @pytest.mark.slow
-def test_node(folder, expected):
+def test_node(file, folder):
+    """Sharp scales a little differently from Pillow, so the masks are compared with those of the same file in Python."""
     npm_install(folder, *NPM)
     (folder / "segment.mjs").write_text(block_of("js", "onnxruntime-web"), encoding="utf-8")
     for path in EXAMPLES:
         run(folder, NODE, "segment.mjs", path, f"{path.stem}.png")
     masks = [np.asarray(Image.open(folder / f"{path.stem}.png").convert("L")) for path in EXAMPLES]
     assert {value for mask in masks for value in np.unique(mask)} == {0, 255}
-    assert_alike([mask > 0 for mask in masks], expected[1])
+    prob8s = [U2Net(file)(read_picture(path).rgb) for path in EXAMPLES]
+    threshold = Predictor.load(ROOT / "weights").threshold
+    assert_alike([mask > 0 for mask in masks], [prob8 >= 255 * threshold for prob8 in prob8s])
