@@ -110,7 +110,7 @@ def test_rembg(folder, file, expected, tmp_path_factory):
 
 @pytest.mark.slow
 def test_node(file, folder):
-    """Sharp scales a little differently from Pillow, so the masks are compared with those of the same file in Python."""
+    """Sharp scales a little differently from Pillow; the masks are compared with those of the same file in Python."""
     npm_install(folder, *NPM)
     (folder / "segment.mjs").write_text(block_of("js", "onnxruntime-web"), encoding="utf-8")
     for path in EXAMPLES:
