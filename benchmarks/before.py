@@ -20,8 +20,8 @@ from pathlib import Path
 
 import common
 import httpx
+from photographs import KINDS, MEGAPIXELS, photograph
 from server import REQUEST_SECONDS, running_app, segment
-from speed import KINDS, MEGAPIXELS, photograph
 
 
 class Worker:
@@ -130,7 +130,8 @@ def main() -> None:
         f"{common.machine()}. Medians of {options.rounds} measurements in turn, of the server of "
         f"{max(3, options.rounds // 2)}; before is the commit {common.commit(before)}.\nThe "
         "network sees a picture once, where that leaves doubts mirrored too, and a small object from close by too; "
-        "before,\neach picture was seen once more mirrored.\n\n"
+        "before,\neach picture was seen once more mirrored. The network's rows are without the refinement of its maps, "
+        "which came later.\n\n"
         + common.markdown_table(["", "before, ms", "now, ms", "times as fast"], rows)
         + f"\n\n`{common.command_line()}`"
     )

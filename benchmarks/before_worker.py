@@ -15,9 +15,20 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 CALLERS, CALLS = 4, 6  # of the network at the same time, and how often each calls
 SMALLEST = " 0.3"  # end of the names of the pictures that the network alone is timed on
+
+
+def unrefined(call: Callable[..., object], *arguments: Any) -> object:
+    """`call` without the refinement of maps, which is not the network's."""
+    try:
+        import unet.prediction.refinement  # noqa: F401, earlier checkouts have none
+    except ImportError:
+        return call(*arguments)
+    with mock.patch("unet.prediction.predictor.refine", lambda prob, rgb: prob):
+        return call(*arguments)
 
 
 def tune() -> None:
@@ -80,9 +91,9 @@ def tasks(weights: str, pictures: Path) -> dict[str, Callable[[], object]]:
         if not path.stem.endswith(SMALLEST):
             continue
         rgb = read_picture(content).rgb
-        found[f"network {path.stem}"] = partial(predictor.prob_small, rgb)
-        found[f"eight {path.stem}"] = partial(looks, predictor, [rgb] * 8)
-        found[f"callers {path.stem}"] = partial(at_once, pool, call, rgb)
+        found[f"network {path.stem}"] = partial(unrefined, predictor.prob_small, rgb)
+        found[f"eight {path.stem}"] = partial(unrefined, looks, predictor, [rgb] * 8)
+        found[f"callers {path.stem}"] = partial(unrefined, at_once, pool, call, rgb)
     return found
 
 

@@ -9,7 +9,6 @@ the absolute figures hold for the machine named beside them. Writes benchmarks/s
 """
 
 import argparse
-import io
 import statistics
 import tempfile
 import time
@@ -18,11 +17,12 @@ from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import common
 import numpy as np
 import torch
-from PIL import Image
+from photographs import KINDS, MEGAPIXELS, photograph
 from rivals import Segment, U2Net
 from speed_growth import growth_rows
 from speed_training import MEMORY_HEADER, memory_rows, training_rows
@@ -35,12 +35,10 @@ from unet.network.weights import WeightsConfig, load_weights
 from unet.pictures.decode import read_picture
 from unet.pictures.draw import mask_from_prob, render
 from unet.pictures.encode import encode_jpeg, encode_png
+from unet.prediction.refinement import refine
 
 PLAIN = {f"`plain`, width {w}": tuple(w * 2**level for level in range(4)) for w in (16, 32, 64)}
 LITE0_SIDE = 288  # that the shipped weights see pictures at
-MEGAPIXELS = (0.3, 2, 12, 48)
-# Pictures by what the network needs for them: an example, and the share of the sides that it takes.
-KINDS = {"one look": ("coffee", 1.0), "mirrored too": ("astronaut", 1.0), "from close by too": ("astronaut", 0.4)}
 
 
 def alternate(ways: dict[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
@@ -178,19 +176,6 @@ def agreement(data: Path) -> str:
     return "IoU of the masks with those in fp32: " + "; ".join(lines) + "."
 
 
-def photograph(megapixels: float, share: float = 1.0, name: str = "astronaut") -> bytes:
-    """A JPEG of so many megapixels, 4 : 3, in which an example takes this `share` of the sides, before grey."""
-    height = round((megapixels * 1e6 * 3 / 4) ** 0.5)
-    size = (height * 4 // 3, height)
-    inner = (round(size[0] * share), round(size[1] * share))
-    scene, buffer = Image.new("RGB", size, (128, 128, 128)), io.BytesIO()
-    with Image.open(common.ROOT / "examples" / f"{name}.jpg") as image:
-        resized = image.convert("RGB").resize(inner, Image.Resampling.BICUBIC)
-    scene.paste(resized, ((size[0] - inner[0]) // 2, (size[1] - inner[1]) // 2))
-    scene.save(buffer, "JPEG", quality=92)
-    return buffer.getvalue()
-
-
 def to_mask(segment: Segment, content: bytes) -> np.ndarray:
     """(H, W) uint8 from the bytes of a picture, decoded whole."""
     return segment(read_picture(content).rgb)
@@ -228,6 +213,12 @@ def drawn(kind: str, encode: Callable[[np.ndarray], bytes], *drawing: Any) -> by
     return encode(render(kind, *drawing))
 
 
+def unrefined(predictor: Predictor, rgb: np.ndarray) -> np.ndarray:
+    """The network's map before it is refined."""
+    with mock.patch("unet.prediction.predictor.refine", lambda prob, rgb: prob):
+        return predictor.prob_small(rgb)
+
+
 def step_rows(rounds: int) -> list[list[str]]:
     """What the server does for `/segment`, step by step; the last three run side by side."""
     predictor = Predictor.load(common.ROOT / "weights")
@@ -236,11 +227,12 @@ def step_rows(rounds: int) -> list[list[str]]:
         content = photograph(megapixels)
         picture = read_picture(content)
         size = (picture.height, picture.width)
-        small = predictor.prob_small(picture.rgb)
+        rough, small = unrefined(predictor, picture.rgb), predictor.prob_small(picture.rgb)
         drawing = (picture, predictor.upsample(small, size), predictor.threshold)
         ways: dict[str, Callable[[], object]] = {
             "decode": partial(read_picture, content),
-            "network": partial(predictor.prob_small, picture.rgb),
+            "network": partial(unrefined, predictor, picture.rgb),
+            "refinement": partial(refine, rough, picture.rgb),
             "upsampling": partial(predictor.upsample, small, size),
             "overlay": partial(drawn, "overlay", encode_jpeg, *drawing),
             "mask": partial(drawn, "mask", encode_png, *drawing),
@@ -271,7 +263,7 @@ def main() -> None:
     network = common.markdown_table(header, inference_rows(options.rounds))
     header = ["JPEG to mask", "times u2netp's speed", "ours, ms", "u2netp, ms"]
     whole = common.markdown_table(header, end_to_end_rows(options.peers, options.rounds))
-    header = ["step, ms", "decode", "network", "upsampling", "overlay JPEG", "mask PNG", "cut-out PNG"]
+    header = ["step, ms", "decode", "network", "refinement", "upsampling", "overlay JPEG", "mask PNG", "cut-out PNG"]
     steps = common.markdown_table(header, step_rows(max(3, options.rounds // 3)))
     header = ["training", "times the reference's loop", "its pictures a second", "ours", "data", "forward"]
     training = common.markdown_table([*header, "backward", "optimizer"], training_rows(max(3, options.rounds // 2)))

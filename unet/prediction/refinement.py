@@ -74,7 +74,7 @@ def _bounded(rgb: np.ndarray) -> Image.Image:
     if scale >= 1:
         return picture
     size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
-    return picture.resize(size, Image.Resampling.BILINEAR, reducing_gap=2)
+    return picture.resize(size, Image.Resampling.BILINEAR, reducing_gap=1)
 
 
 def _resized(prob: np.ndarray, size: tuple[int, int]) -> np.ndarray:
