@@ -122,8 +122,10 @@ def test_a_choice_is_kept_for_the_same_weights_and_threads(monkeypatch, tmp_path
     monkeypatch.setattr(torch, "get_num_threads", lambda: 77)
     choose(tmp_path, model=model)
     choose(tmp_path, model=UNet(widths=(4, 8)).eval())
+    monkeypatch.setattr(precision, "FORMS", precision.FORMS + 1)
+    choose(tmp_path, model=model)
     kept = json.loads((tmp_path / "kept" / "choices.json").read_text())
-    assert len(kept) == 3
+    assert len(kept) == 4
     assert all(torch.__version__ in key and processor() in key for key in kept)
 
 

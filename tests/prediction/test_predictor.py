@@ -10,7 +10,7 @@ from unet.errors import ConfigError
 from unet.network.lite0 import LITE0_WIDTHS
 from unet.network.weights import WeightsConfig, save_weights
 from unet.pictures.clicks import Click
-from unet.prediction.refinement import refine
+from unet.prediction.refinement import LONGEST, refine
 
 
 def make(encoder="plain", clicks=False, precision="fp32", size=(48, 64)) -> Predictor:
@@ -74,6 +74,12 @@ def test_the_map_is_refined_by_the_pictures_edges(monkeypatch):
     for prob, rgb, result in zip(predictor.probs_small(rgbs), rgbs, refined, strict=True):
         assert result.shape == rgb.shape[:2]
         assert np.array_equal(refine(prob, rgb), result)
+
+
+def test_a_picture_adds_nothing_beyond_its_closest_look_and_refinement():
+    assert make(size=(48, 64)).enough == LONGEST
+    assert make(size=(48, 400)).enough == 1600
+    assert make().answer_bytes == 4 * LONGEST**2
 
 
 class Bright(torch.nn.Module):

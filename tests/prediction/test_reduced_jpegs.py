@@ -70,6 +70,7 @@ def test_probabilities_are_those_of_the_whole_picture(inside):
 def test_only_masks_and_probabilities_are_made_of_copies(tiny_weights, tmp_path, monkeypatch):
     (tmp_path / "large.jpg").write_bytes(photograph(1600, 1200))
     predictor, read, seen = Predictor.load(tiny_weights), files.read_picture, {}
+    monkeypatch.setattr("unet.prediction.predictor.LONGEST", 100)
 
     def watched(source, enough):
         picture = read(source, enough=enough)

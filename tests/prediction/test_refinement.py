@@ -19,16 +19,14 @@ def windows(values, row, column, radius):
     return part.reshape(-1, *values.shape[2:])
 
 
-def shrunk(values, share):
-    size = [round(share * length) for length in values.shape[1::-1]]
-    return np.asarray(Image.fromarray(values).resize(size, Image.Resampling.BILINEAR))
+def shrunk(values, size):
+    return np.asarray(Image.fromarray(values).resize(size[::-1], Image.Resampling.BILINEAR))
 
 
 def guided_filter(prob, picture):
     """The functions by He et al. 2013, equations 14 to 16, pixel by pixel in float64; of them He & Sun 2015."""
-    scale = SHARE * prob.shape[0] / picture.shape[0]
-    prob, rgb = shrunk(prob, SHARE), shrunk(picture, scale).astype(np.float64)
-    height, width = prob.shape
+    height, width = (min(round(SHARE * side), whole) for side, whole in zip(prob.shape, picture.shape, strict=False))
+    prob, rgb = shrunk(prob, (height, width)), shrunk(picture, (height, width)).astype(np.float64)
     functions = np.empty((height, width, 4))
     for row in range(height):
         for column in range(width):
@@ -65,10 +63,21 @@ def test_box_sums(radius):
             assert sums[:, row, column] == pytest.approx(expected, rel=1e-5)
 
 
-def test_it_is_the_guided_filter():
-    prob = np.random.default_rng(1).uniform(0.1, 0.9, (18, 24)).astype(np.float32)
-    rgb = noise((36, 48, 3))
-    assert np.abs(refine(prob, rgb) - guided_filter(prob, rgb)).max() < 1e-4
+@pytest.mark.parametrize(
+    ("size", "picture"),
+    [
+        ((18, 24), (36, 48)),
+        ((24, 24), (40, 90)),  # a square map of a wide picture
+        ((24, 24), (61, 33)),
+        ((30, 21), (14, 10)),  # a picture smaller than its map
+        ((18, 30), (9, 80)),
+    ],
+)
+@pytest.mark.parametrize("grey", [False, True])
+def test_it_is_the_guided_filter(size, picture, grey):
+    prob = np.random.default_rng(1).uniform(0.1, 0.9, size).astype(np.float32)
+    rgb = np.repeat(noise((*picture, 1)), 3, axis=2) if grey else noise((*picture, 3))
+    assert np.abs(refine(prob, rgb) - guided_filter(prob, rgb)).max() < (2e-3 if grey else 1e-4)
 
 
 def test_contours_go_to_the_edge_of_the_picture():
@@ -115,7 +124,9 @@ def test_where_colours_tell_nothing_probabilities_are_smoothed():
         ((2, 900), (2, 900)),
         ((900, 3), (900, 3)),
         ((2 * LONGEST, LONGEST), (LONGEST, LONGEST // 2)),
-        ((3, 5000), (1, LONGEST)),
+        ((3, 5000), (3, LONGEST)),
+        ((3000, 9000), (LONGEST // 3, LONGEST)),
+        ((100, 9000), (24, LONGEST)),  # no fewer rows than the map
         ((LONGEST, 77), (LONGEST, 77)),
     ],
 )
@@ -126,6 +137,15 @@ def test_sizes(size, expected):
     assert refined.dtype == np.float32
     assert (refined >= 0).all()
     assert (refined <= 1).all()
+
+
+def test_large_pictures_are_refined_at_a_smaller_size():
+    prob = np.random.default_rng(7).uniform(0.1, 0.9, (24, 36)).astype(np.float32)
+    small = np.asarray(
+        Image.fromarray(noise((40, 60, 3))).resize((LONGEST, LONGEST * 2 // 3), Image.Resampling.BICUBIC)
+    )
+    large = small.repeat(2, axis=0).repeat(2, axis=1)
+    assert np.abs(refine(prob, large) - refine(prob, small)).max() < 0.02
 
 
 def test_the_inputs_are_left_alone():

@@ -302,6 +302,16 @@ def test_a_renewed_card_is_the_one_with_the_new_scores_and_keeps_what_others_wro
     assert file.read_text(encoding="utf-8") == expected
 
 
+def test_what_train_did_not_write_is_not_renewed(facts, tmp_path):
+    write_card(tmp_path, facts)
+    file = tmp_path / "README.md"
+    text = file.read_text(encoding="utf-8").replace("## Scores", "## My scores")
+    file.write_text(text, encoding="utf-8")
+    with pytest.raises(WeightsError, match="no heading 'Scores'"):
+        renew_card(tmp_path, facts)
+    assert file.read_text(encoding="utf-8") == text
+
+
 def test_a_card_that_is_missing_cannot_be_renewed(facts, tmp_path):
     with pytest.raises(WeightsError, match=r"README\.md: the card could not be read"):
         renew_card(tmp_path, facts)

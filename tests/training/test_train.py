@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -76,6 +77,28 @@ def test_config_carries_measured_scores_that_evaluate_repeats(trained, photos):
     metrics = json.loads(result.stdout)["metrics"]
     for name in ("iou", "dice", "mae", "pixel_accuracy"):
         assert metrics[name]["mean"] == pytest.approx(config["scores"]["test"][name], abs=1e-9)
+
+
+def test_the_cards_benchmark_measures_as_training_does(trained, photos, extra, tmp_path):
+    folder = tmp_path / "weights"
+    shutil.copytree(trained[0] / "weights", folder)
+    card, config = (folder / "README.md").read_text(), (folder / "config.json").read_text()
+    (folder / "README.md").write_text(re.sub(r"\b0\.\d{4}\b", "0.1234", card))
+    spoilt = json.loads(config)
+    spoilt["scores"]["test"]["iou"], spoilt["threshold"] = 0.1234, 0.99
+    (folder / "config.json").write_text(json.dumps(spoilt))
+
+    def run(*data):
+        script = [sys.executable, Path(__file__).parents[2] / "benchmarks/cards.py", "--weights", "weights"]
+        return subprocess.run([*script, *data], cwd=tmp_path, capture_output=True, text=True, timeout=120)
+
+    refused = run("--data", photos)
+    assert refused.returncode == 1
+    assert refused.stderr == "error: these weights were scored on shapes, more, in this order; give them all\n"
+    result = run("--data", photos, "--extra-data", extra)
+    assert result.returncode == 0, result.stderr
+    assert (folder / "README.md").read_text() == card
+    assert json.loads((folder / "config.json").read_text()) == json.loads(config)
 
 
 def test_the_same_seed_gives_identical_weights_and_another_does_not(trained, tmp_path):

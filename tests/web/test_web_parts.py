@@ -72,7 +72,7 @@ def test_weights_are_described():
     assert rows[0] == ["Validation", "20", "0.800", "0.880", "0.060", "0.950", "0.400"]
     assert rows[1][:3] == ["Test", "21", "0.812"]
     assert rows[1][-1].startswith('<span aria-label="not measured">')
-    assert "bfloat16, in the contracting path 32-bit floating point" in text
+    assert "bfloat16, in the contracting path and one layer 32-bit floating point" in text
     assert '<td data-label="IoU">0.800</td>' in text  # for narrow screens, which show no head
     assert "0.40" in text
 

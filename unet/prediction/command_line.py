@@ -71,8 +71,8 @@ def add_precision(parser: argparse.ArgumentParser, default: str) -> None:
         "--precision",
         choices=PRECISIONS,
         default=default,
-        help="precision of the network's arithmetic; mixed is bf16 but for the contracting path; auto times them once "
-        "and takes the fastest on this processor whose masks are those of fp32 (default: %(default)s)",
+        help="precision of the network's arithmetic; mixed is bf16 but for the contracting path and one layer; auto "
+        "times them once and takes the fastest on this processor whose masks are those of fp32 (default: %(default)s)",
     )
 
 

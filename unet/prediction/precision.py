@@ -29,6 +29,7 @@ ROUNDS = 5  # measurements of each precision, in turn
 HOPELESS = 2.0  # times the first measurement of float32: not measured again
 GAIN = 1.05  # times as fast as float32, below which a difference may be noise
 AGREEMENT = 0.999  # smallest IoU of a mask with that of float32
+FORMS = 2  # version of what `cast` makes: choices that were kept for other forms do not count
 
 
 def has_fast_bf16() -> bool:
@@ -43,7 +44,7 @@ def cast(model: UNet, precision: str) -> tuple[UNet, torch.dtype]:
     model = copy.deepcopy(model)
     if precision == "bf16":
         return model.bfloat16(), torch.bfloat16
-    if precision == "mixed":  # the contracting path, with depthwise convolutions if there are any, in float32
+    if precision == "mixed":  # the contracting path in float32, which depthwise convolutions need, and one layer more
         exact = _kept_exact(model)
         for module in (*model.expansive.modules(), model.head):
             if module not in exact and not list(module.children()):
@@ -81,7 +82,8 @@ def choose_precision(
         kept: The file in which choices are kept; by default `choices_file()`.
     """
     file = kept or choices_file()
-    key = f"{processor()}, {torch.get_num_threads()} threads, torch {torch.__version__}, {_identity(model, size)}"
+    machine = f"{processor()}, {torch.get_num_threads()} threads, torch {torch.__version__}"
+    key = f"{machine}, forms {FORMS}, {_identity(model, size)}"
     known = _read_choices(file)
     if key in known:
         return known[key]

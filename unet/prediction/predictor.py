@@ -21,7 +21,7 @@ from unet.pictures.decode import read_picture
 from unet.pictures.draw import mask_from_prob
 from unet.prediction import PRECISIONS
 from unet.prediction.precision import cast, choose_precision, has_fast_bf16
-from unet.prediction.refinement import refine
+from unet.prediction.refinement import LONGEST, refine
 from unet.prediction.upsampling import upsample_bilinear, upsample_labels
 from unet.prediction.zoom_in import SMALLEST, clicks_within, focus_box, merge_views
 from unet.processes import Processes
@@ -60,7 +60,7 @@ class Predictor:
     """A network prepared for prediction: BatchNorm folded, channels last, on the GPU if there is one.
 
     Load one with `Predictor.load`. In its methods a picture `rgb` is (H, W, 3) uint8, upright sRGB of any size, as
-    `read_picture` returns it; (h, w) is the network's size. `clicks` are points in pixels of the picture, each marked
+    `read_picture` returns it; (h, w) is the size of a map. `clicks` are points in pixels of the picture, each marked
     as foreground or background; only weights with a click layer accept them.
 
     Weights with C classes (`has_classes`) answer with C probabilities (C, h, w) that add up to 1 where others answer
@@ -71,9 +71,9 @@ class Predictor:
         model: The network. It is copied, not changed.
         config: The network's preprocessing, threshold and scores.
         location: The source of the weights, if they were loaded.
-        precision: `fp32`; `bf16` for bfloat16; `mixed`, which leaves the contracting path in float32; or `auto`: on a
-            CPU the fastest of these whose masks are those of float32 (see `unet.prediction.precision`), on a GPU `bf16`
-            if it has that.
+        precision: `fp32`; `bf16` for bfloat16; `mixed`, which leaves the contracting path and one layer in float32; or
+            `auto`: on a CPU the fastest of these whose masks are those of float32 (see `unet.prediction.precision`), on
+            a GPU `bf16` if it has that.
 
     Raises:
         ConfigError: The precision is none of these.
@@ -140,8 +140,14 @@ class Predictor:
 
     @property
     def enough(self) -> int:
-        """The side, in pixels, beyond which a picture shows the network nothing more, even from close by."""
-        return math.ceil(max(self.config.size) / SMALLEST)
+        """The side, in pixels, beyond which a picture adds nothing to its map, even from close by."""
+        return max(math.ceil(max(self.config.size) / SMALLEST), 0 if self.has_classes else LONGEST)
+
+    @property
+    def answer_bytes(self) -> int:
+        """Bytes of the largest answer of `prob_small`, but for very long and narrow pictures."""
+        height, width = self.config.size
+        return 4 * (len(self.table) * height * width if self.has_classes else LONGEST**2)
 
     @property
     def has_classes(self) -> bool:
@@ -161,7 +167,7 @@ class Predictor:
     def probabilities(self, rgbs: Sequence[np.ndarray], clicks: Sequence[Sequence[Click]] = ()) -> np.ndarray:
         """Probabilities of foreground for several pictures in one batch: (B, h, w) float32 in 0..1.
 
-        With classes, those of each: (B, C, h, w).
+        With classes, those of each: (B, C, h, w). They have the network's size and are not refined.
 
         The pictures can have different sizes. `clicks` is one sequence of clicks for each picture, or empty.
 

@@ -25,7 +25,7 @@ SHARE = 2 / 3  # of the map's height and width, at which the functions are found
 RADIUS = 2  # of the neighbourhoods, in pixels of that grid
 EPSILON = 65.0  # squared levels; where colours differ by less than its root, they are hardly followed
 CENTRE = 128  # of the levels of a colour
-SURE = 0.02  # probabilities within this of 0 or 1 are changed only beside others
+SURE = 0.02  # probabilities within this of 0 or 1 are filtered only inside the box of all others
 
 
 def refine(prob: np.ndarray, rgb: np.ndarray) -> np.ndarray:
@@ -36,9 +36,10 @@ def refine(prob: np.ndarray, rgb: np.ndarray) -> np.ndarray:
         rgb: (H, W, 3) uint8, the picture.
 
     Returns:
-        float32 in 0..1, of the picture's size, or at most `LONGEST` pixels wide and high.
+        float32 in 0..1, of the picture's size, or of one with at most `LONGEST` pixels to the longer side, as far as
+        that is not smaller than the map.
     """
-    picture = _bounded(rgb)
+    picture = _bounded(rgb, prob.shape)
     height, width = (max(1, round(SHARE * length)) for length in prob.shape)
     cells = (min(height, picture.height), min(width, picture.width))
     grid = _resized(prob, cells)
@@ -50,7 +51,7 @@ def refine(prob: np.ndarray, rgb: np.ndarray) -> np.ndarray:
         near, around = _extent(unsure, 2 * RADIUS), _extent(unsure, 4 * RADIUS)
         inside = tuple(slice(n.start - a.start, n.stop - a.start) for n, a in zip(near, around, strict=True))
         functions[:, *near] = _functions(grid[around], _shrunk(picture, cells, around))[:, *inside]
-    return _apply(functions, np.asarray(picture))
+    return _apply(functions, rgb if picture.size == rgb.shape[1::-1] else np.asarray(picture))
 
 
 def _apply(functions: np.ndarray, rgb: np.ndarray) -> np.ndarray:
@@ -67,14 +68,16 @@ def _apply(functions: np.ndarray, rgb: np.ndarray) -> np.ndarray:
     return refined
 
 
-def _bounded(rgb: np.ndarray) -> Image.Image:
-    """The picture, at most `LONGEST` pixels wide and high."""
+def _bounded(rgb: np.ndarray, least: tuple[int, ...]) -> Image.Image:
+    """The picture with at most `LONGEST` pixels to its longer side, as far as it keeps `least` rows and columns."""
     picture = Image.fromarray(rgb)
     scale = LONGEST / max(picture.size)
     if scale >= 1:
         return picture
-    size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
-    return picture.resize(size, Image.Resampling.BILINEAR, reducing_gap=1)
+    height, width = (
+        max(round(side * scale), min(side, fewest)) for side, fewest in zip(rgb.shape, least, strict=False)
+    )
+    return picture.resize((width, height), Image.Resampling.BILINEAR, reducing_gap=1)
 
 
 def _resized(prob: np.ndarray, size: tuple[int, int]) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Upsampling of probabilities from the network's size to that of the picture (no torch).
+"""Upsampling of maps of probabilities to the size of the picture (no torch).
 
 It works in strips, so that memory stays bounded however large the picture is.
 """

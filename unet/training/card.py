@@ -277,7 +277,8 @@ def _limits(facts: Measured) -> str:
     side = max(facts.config.size)
     lines += [
         f"The network sees {side} pixels of the longer side. In a photograph of {20 * side} pixels, one of these spans "
-        "20: hair, wires, spokes and gaps between leaves come out as blobs or not at all.",
+        "20. Contours are led to the photograph's own edges afterwards, but wires, spokes, single hairs and gaps "
+        "between leaves come out as blobs or not at all.",
         "Clothes and things of the ground's own colour or pattern come out with holes, which a lower threshold often "
         "closes; tails, rigging, straps and other thin parts are cut off, or bring along what lies between them; of "
         "several like things in a row one may be left out, and of a person beside a large thing either may be taken.",

@@ -4,7 +4,7 @@ import os
 import platform
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from importlib.metadata import version
 from itertools import chain
@@ -107,7 +107,11 @@ def release(config: TrainConfig, model: UNet, settings: WeightsConfig, splits: S
         scores, collapse = measure_classes(predictor, splits.scored_sets(), folder / CONFUSION_FILE, sheet_path)
         settings = replace(settings, scores=scores)
     else:
-        settings, collapse = _measure_masks(predictor, config, settings, splits)
+        sheet: list[SheetRow] = []
+        threshold, scores, validated, collapse = measure_masks(predictor, splits.scored_sets(), sheet)
+        plot_reliability(reliability(validated), threshold, config.run_folder / "reliability.png")
+        prediction_sheet(sheet, config.run_folder / VALIDATION_SHEET)
+        settings = replace(settings, threshold=threshold, scores=scores)
     save_config(folder, model, settings)
     write_onnx(config)
     save_split(folder / SPLIT_FILE, splits.stems())
@@ -143,19 +147,23 @@ def release(config: TrainConfig, model: UNet, settings: WeightsConfig, splits: S
         print(collapse)
 
 
-def _measure_masks(
-    predictor: Predictor, config: TrainConfig, settings: WeightsConfig, splits: Splits
-) -> tuple[WeightsConfig, str | None]:
-    """The settings with threshold and scores, and a sentence if the network has one answer for everything."""
-    validated = [evaluate_pairs(predictor, pairs, 0.5) for pairs in splits.validation_sets()]
-    threshold = calibrate_threshold(validated)
-    collapse = describe_collapse(mask_confusion(list(chain(*validated)), threshold), predictor.table.names, CHECK)
-    predictor.config = replace(predictor.config, threshold=threshold)  # it says where the network looks closer
-    sheet: list[SheetRow] = []
+def measure_masks(
+    predictor: Predictor, sets: Mapping[str, Sequence[Pair]], sheet: list[SheetRow] | None = None
+) -> tuple[float, dict[str, dict[str, float | int | None]], list[Evaluated], str | None]:
+    """Calibrate the threshold on the validation pictures of `sets`, by name as in config.json, and measure all.
+
+    `sheet` is filled as by `measure`.
+
+    Returns:
+        The threshold, the scores of each set, the results on the validation pictures, and a sentence if the network has
+        one answer for everything.
+    """
+    predictor.config = replace(predictor.config, threshold=0.5)  # it says where the network looks closer
+    validated = [evaluate_pairs(predictor, pairs, 0.5) for name, pairs in sets.items() if name.split("/")[0] == "val"]
+    threshold, pictures = calibrate_threshold(validated), list(chain(*validated))
+    collapse = describe_collapse(mask_confusion(pictures, threshold), predictor.table.names, CHECK)
+    predictor.config = replace(predictor.config, threshold=threshold)
     scores = {
-        name: measure(predictor, pairs, threshold, sheet if name == "val" else None)
-        for name, pairs in splits.scored_sets().items()
+        name: measure(predictor, pairs, threshold, sheet if name == "val" else None) for name, pairs in sets.items()
     }
-    plot_reliability(reliability(list(chain(*validated))), threshold, config.run_folder / "reliability.png")
-    prediction_sheet(sheet, config.run_folder / VALIDATION_SHEET)
-    return replace(settings, threshold=threshold, scores=scores), collapse
+    return threshold, scores, pictures, collapse

@@ -35,7 +35,8 @@ LARGEST_THRESHOLD_HINT = "Of the class that is largest in each picture. Lower in
 
 PRECISION_NAMES = {
     "fp32": "32-bit floating point",
-    "mixed": "bfloat16, in the contracting path 32-bit floating point; the fastest on this server with the same masks",
+    "mixed": "bfloat16, in the contracting path and one layer 32-bit floating point; the fastest on this server with "
+    "the same masks",
     "bf16": "bfloat16; the fastest on this server with the same masks as in 32-bit floating point",
 }
 PART_NAMES = {"val": "Validation", "test": "Test", "extra_test": "Additional test"}
@@ -107,6 +108,6 @@ def _privacy() -> str:
         "Your upload and its results are temporary files on this server. They are deleted after an hour (at the latest "
         f"after {latest} minutes, or when the server stops). So that clicks and downloads are quick, the decoded "
         f"photograph stays in memory for up to {RECENT_SECONDS // 60} minutes after its last use, and the network's "
-        f"result, a small map of probabilities, for {STATE_SECONDS // 60} minutes. Nothing else is stored, nothing is "
+        f"result, a map of probabilities, for {STATE_SECONDS // 60} minutes. Nothing else is stored, nothing is "
         "passed on, and nothing is used for training."
     )

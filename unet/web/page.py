@@ -36,9 +36,7 @@ def build(service: Service, facts: str = "", notices: Sequence[str] = ()) -> Pag
         with gr.Accordion("Model and privacy", open=False):
             gr.HTML(facts, elem_classes="flush", apply_default_css=False)
         add_endpoints(service)
-    if of_classes:
-        height, width = service.predictor.config.size
-        page.states = cache.states(4 * len(service.predictor.table) * height * width)
+    page.states = cache.states(service.predictor.answer_bytes)
     page.queue(max_size=QUEUE_LENGTH, default_concurrency_limit=2)
     keep_waiting_sessions(page)
     return page

@@ -99,7 +99,7 @@ class Service:
         return read_picture(path, enough=enough)
 
     def prob_small(self, picture: Picture, clicks: Sequence[Click] = ()) -> np.ndarray:
-        """Probabilities at the network's size: (h, w) float32, or (C, h, w) of weights with classes.
+        """Probabilities as `Predictor.prob_small` gives them: (h, w) float32, or (C, h, w) of weights with classes.
 
         Raises:
             ConfigError: There are clicks, but the weights take none.

@@ -34,7 +34,7 @@ class Seen:
     clicks: tuple[Click, ...]
     """Clicks that `small` was predicted with."""
     small: np.ndarray
-    """Probabilities (h, w) float32 at the network's size."""
+    """Probabilities (h, w) float32, as `Predictor.prob_small` gives them."""
 
 
 class Visit:
