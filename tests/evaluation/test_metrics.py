@@ -194,6 +194,8 @@ def test_boundary_f_of_shifted_squares():
     assert boundary_f(square((300, 400), 102, 102, 80), target) == 1.0
     assert boundary_f(square((300, 400), 104, 104, 80), target) < 0.2
     assert boundary_f(square((300, 400), 150, 300, 60), target) == 0.0
+    assert boundary_f(square((300, 400), 104, 104, 80), target, radius=4) > 0.9  # the corners are farther away
+    assert boundary_f(square((300, 400), 102, 102, 80), target, radius=1) < 0.2
 
 
 def test_boundary_f_of_constant_masks():

@@ -107,13 +107,14 @@ def mae(prob8: np.ndarray, target: np.ndarray) -> float:
     return error / (255 * known) if known else 0.0
 
 
-def boundary_f(mask: np.ndarray, target: np.ndarray) -> float | None:
+def boundary_f(mask: np.ndarray, target: np.ndarray, radius: float | None = None) -> float | None:
     """F-measure of the contour, 0..1: precision and recall of contour pixels within a tolerance.
 
     A contour pixel is a foreground pixel with background above, below, left or right of it; the edge of the
     picture is not a contour. It is matched if the other contour has a pixel at most 0.75 % of the picture's
     diagonal away. This is the F of the DAVIS benchmark (Perazzi et al. 2016, section 4.1) with the tolerance of
-    the Berkeley boundary benchmark (Martin et al. 2004); each pixel is matched independently.
+    the Berkeley boundary benchmark (Martin et al. 2004); each pixel is matched independently. `radius` is another
+    tolerance, in pixels.
 
     Returns:
         The F-measure: 1.0 if neither has a contour, 0.0 if only one has; None if `target` has unknown pixels,
@@ -124,7 +125,7 @@ def boundary_f(mask: np.ndarray, target: np.ndarray) -> float | None:
     predicted, true = _contour(mask != 0), _contour(target == 1)
     if not len(predicted) or not len(true):
         return float(len(predicted) == len(true))
-    radius = BOUNDARY_TOLERANCE * math.hypot(*target.shape)
+    radius = BOUNDARY_TOLERANCE * math.hypot(*target.shape) if radius is None else radius
     precision = _near(predicted, true, radius) / len(predicted)
     recall = _near(true, predicted, radius) / len(true)
     return 2 * precision * recall / (precision + recall) if precision + recall else 0.0
