@@ -8,8 +8,8 @@ the photograph.
 
 The constants were chosen on the first thirty portraits and thirty fashion photographs of `people-test` by name, and on
 the validation pictures; benchmarks/refinement.md has the figures. At the map's own resolution, with a radius of 3, they
-were the same at twice the price; brightness in the place of colours gained less. Probabilities near contours become less
-extreme: their mean absolute error rises a little, and they are better calibrated.
+were the same at twice the price; brightness in the place of colours gained less. Near contours, probabilities become
+less extreme: their mean absolute error rises a little, and they are better calibrated.
 """
 
 import numpy as np
