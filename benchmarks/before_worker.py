@@ -40,25 +40,22 @@ def tune() -> None:
     tune_for_pictures()
 
 
-def on_threads(predictor: Any) -> Callable[[Any], object]:
-    """The network as the checkout's server calls it from the threads of its requests."""
+def network_threads() -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """How the checkout's server calls the network from the threads of its requests."""
     try:
         from unet.prediction.threads import NetworkThreads
     except ImportError:
         lock = threading.Lock()
 
-        def one_after_the_other(rgb: Any) -> object:
-            with lock:
-                return predictor.prob_small(rgb)
+        def one_after_the_other(function: Callable[..., Any]) -> Callable[..., Any]:
+            def run(*arguments: Any) -> Any:
+                with lock:
+                    return function(*arguments)
+
+            return run
 
         return one_after_the_other
-    return NetworkThreads().on(predictor.prob_small)
-
-
-def looks(predictor: Any, rgbs: list[Any]) -> object:
-    """What the network says of several pictures together, as the checkout sees them."""
-    together = predictor.probs_small if hasattr(predictor, "probs_small") else predictor.probabilities
-    return together(rgbs)
+    return NetworkThreads().on
 
 
 def at_once(pool: ThreadPoolExecutor, call: Callable[[Any], object], rgb: Any) -> object:
@@ -72,8 +69,11 @@ def tasks(weights: str, pictures: Path) -> dict[str, Callable[[], object]]:
     from unet.drawing import mask_from_prob
     from unet.images import read_picture
 
-    predictor = Predictor.load(weights)
-    call, pool = on_threads(predictor), ThreadPoolExecutor(CALLERS)
+    on = network_threads()
+    predictor = on(Predictor.load)(weights)
+    # Several pictures together, as the checkout sees them.
+    together = on(predictor.probs_small if hasattr(predictor, "probs_small") else predictor.probabilities)
+    call, pool = on(predictor.prob_small), ThreadPoolExecutor(CALLERS)
 
     def mask(content: bytes) -> object:
         if hasattr(predictor, "enough"):
@@ -82,7 +82,7 @@ def tasks(weights: str, pictures: Path) -> dict[str, Callable[[], object]]:
         else:
             picture = read_picture(content)
             size = picture.rgb
-        return mask_from_prob(predictor.upsample(predictor.prob_small(picture.rgb), size), predictor.threshold)
+        return mask_from_prob(predictor.upsample(call(picture.rgb), size), predictor.threshold)
 
     found: dict[str, Callable[[], object]] = {}
     for path in pictures.glob("*.jpg"):
@@ -91,8 +91,8 @@ def tasks(weights: str, pictures: Path) -> dict[str, Callable[[], object]]:
         if not path.stem.endswith(SMALLEST):
             continue
         rgb = read_picture(content).rgb
-        found[f"network {path.stem}"] = partial(unrefined, predictor.prob_small, rgb)
-        found[f"eight {path.stem}"] = partial(unrefined, looks, predictor, [rgb] * 8)
+        found[f"network {path.stem}"] = partial(unrefined, call, rgb)
+        found[f"eight {path.stem}"] = partial(unrefined, together, [rgb] * 8)
         found[f"callers {path.stem}"] = partial(unrefined, at_once, pool, call, rgb)
     return found
 

@@ -1,4 +1,4 @@
-"""Settings of the whole process: freed memory, waiting threads, names on the console. Results do not change.
+"""Settings of the whole process: freed memory, names on the console. Results do not change.
 
 By default glibc maps every large block anew and unmaps it when it is freed, and the page faults of mapping it take as
 long as the arithmetic on it. Here freed memory is kept and used again (with glibc; elsewhere nothing changes).
@@ -6,7 +6,6 @@ long as the arithmetic on it. Here freed memory is kept and used again (with gli
 
 import ctypes
 import io
-import os
 import sys
 import threading
 import time
@@ -39,10 +38,8 @@ def tune_for_pictures() -> None:
     """The settings for decoding, segmenting and drawing pictures on several threads; before torch is imported.
 
     All threads share two heaps. By default there are up to eight a core, and each keeps what it once held: the process
-    would grow with every thread that has ever decoded a large picture. Threads that wait for each other sleep; by
-    default they spin for a while, which takes the cores from everything else on the machine.
+    would grow with every thread that has ever decoded a large picture.
     """
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     if library := _glibc():
         library.mallopt(_M_ARENA_MAX, 2)
     keep_freed_memory(_KEPT)

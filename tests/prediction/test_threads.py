@@ -4,7 +4,14 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import torch
 
-from unet.prediction.threads import NetworkThreads
+from unet.prediction import threads as network_threads
+from unet.prediction.threads import NetworkThreads, free_cores
+
+
+@pytest.fixture(autouse=True)
+def idle(monkeypatch):
+    """Nothing else runs on this machine, however many cores it has."""
+    monkeypatch.setattr(network_threads, "free_cores", lambda: 64)
 
 
 def where() -> tuple[int, int]:
@@ -58,3 +65,34 @@ def test_the_calling_thread_keeps_its_own_number():
     before = torch.get_num_threads()
     NetworkThreads(2).on(where)()
     assert torch.get_num_threads() == before
+
+
+def test_beside_other_programs_a_call_has_the_cores_that_they_leave(monkeypatch):
+    monkeypatch.setattr(network_threads, "free_cores", lambda: 2)
+    assert NetworkThreads(3).on(where)()[1] == 2
+    monkeypatch.setattr(network_threads, "free_cores", lambda: 1)
+    assert NetworkThreads(3).on(where)()[1] == 1
+
+
+@pytest.mark.parametrize(
+    ("running", "cores"),
+    [([1, 1, 1], 8), ([2, 2, 2], 7), ([4, 3, 5], 6), ([9, 30, 12], 1), ([2, 1, 2], 8), ([5, None, 5], 4)],
+)
+def test_free_cores_are_those_that_nothing_else_runs_on_for_long(running, cores, monkeypatch):
+    glances = iter(running)
+
+    class Load:
+        def read_text(self):
+            if (count := next(glances)) is None:
+                raise OSError
+            return f"0.33 0.27 0.14 {count}/431 5912\n"
+
+    monkeypatch.setattr(network_threads, "LOAD", Load())
+    monkeypatch.setattr("os.cpu_count", lambda: 8)
+    assert free_cores() == cores
+
+
+def test_where_the_system_does_not_tell_all_cores_are_free(monkeypatch, tmp_path):
+    monkeypatch.setattr(network_threads, "LOAD", tmp_path / "nothing")
+    monkeypatch.setattr("os.cpu_count", lambda: 8)
+    assert free_cores() == 8

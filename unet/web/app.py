@@ -41,9 +41,10 @@ def main(argv: Sequence[str] | None = None, prog: str = "unet app") -> int:
         from unet.web.page import build
         from unet.web.service import Service
 
-        predictor, notices = load_predictor(options.weights)
+        network = NetworkThreads()
+        predictor, notices = (load_predictor if on_gpu else network.on(load_predictor))(options.weights)
         with cache.cache_folder() as folder:
-            place = on_gpu or NetworkThreads().on
+            place = on_gpu or network.on
             service = Service(predictor, folder, place(predictor.prob_small))
             facts = about.facts_html(predictor.name, predictor.revision, predictor.config, predictor.precision)
             page = build(service, facts, notices)
