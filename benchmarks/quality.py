@@ -249,8 +249,8 @@ def main() -> None:
         "Means over pictures at their own size, with 95 % bootstrap intervals; unknown pixels are left out, and "
         "boundary F and\nthe measures of salient object detection need masks without them. The validation pictures "
         "chose epoch and threshold of\nthe trained rows, and half of the pictures of people-test how their contours "
-        "are refined ([refinement](refinement.md));\nthe networks of rembg are read at 0.5. Milliseconds are the median "
-        "of the set, in float32.\n\n" + "\n\n".join(tables) + f"\n\n{common.machine()}\n\n"
+        "are refined ([refinement](refinement.md));\nthe networks of rembg are read at 0.5. Milliseconds are the "
+        "median of the set, in float32.\n\n" + "\n\n".join(tables) + f"\n\n{common.machine()}\n\n"
         f"`{common.command_line()}`"
     )
     (common.ROOT / "benchmarks" / "quality.md").write_text(f"# Quality\n\n{report}\n", encoding="utf-8")
