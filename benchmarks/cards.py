@@ -24,7 +24,7 @@ from unet.network.weights import WeightsConfig, load_weights, save_config
 from unet.prediction.predictor import Predictor
 from unet.training.card_facts import Measured, folders_of
 from unet.training.card_renewal import renew_card
-from unet.training.release import measure_masks
+from unet.training.release import measure_masks, print_scores
 
 
 def scored_sets(folders: list[Path], split: dict[str, list[str]], settings: WeightsConfig) -> dict[str, list[Pair]]:
@@ -54,8 +54,7 @@ def renew(folder: Path, folders: list[Path], repo_id: str | None) -> None:
     sets = scored_sets(folders, split, settings)
     threshold, scores, _, collapse = measure_masks(Predictor.load(folder, precision="fp32"), sets)
     settings = replace(settings, threshold=threshold, scores=scores)
-    for name, row in scores.items():
-        print(f"{name}: " + ", ".join(f"{k} {v:.4g}" for k, v in row.items() if v is not None))
+    print_scores(scores)
     facts = Measured(
         config=settings,
         network=model.init_config,

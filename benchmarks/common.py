@@ -7,10 +7,13 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
+from unittest import mock
 
 if TYPE_CHECKING:
+    import numpy as np
     import torch
 
+    from unet import Predictor
     from unet.data.pairs import Pair
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -55,6 +58,12 @@ def machine() -> str:
 
     gpu = f", {torch.cuda.get_device_name()}" if torch.cuda.is_available() else ""
     return f"{name}, {os.cpu_count()} cores{gpu}, Python {platform.python_version()}"
+
+
+def unrefined(predictor: "Predictor", rgb: "np.ndarray") -> "np.ndarray":
+    """The network's map before it is refined."""
+    with mock.patch("unet.prediction.predictor.refine", lambda prob, rgb: prob):
+        return predictor.prob_small(rgb)
 
 
 def finish(device: "torch.device") -> None:

@@ -9,7 +9,6 @@ which the constants were chosen on, and the rest apart. Writes benchmarks/refine
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
-from unittest import mock
 
 import common
 import numpy as np
@@ -46,8 +45,7 @@ def row(name: str, pairs: Sequence[Pair], predictor: Predictor) -> list[str]:
     both = []
     for pair in pairs:
         rgb, target = load_resized(pair)
-        with mock.patch("unet.prediction.predictor.refine", lambda prob, rgb: prob):
-            rough = predictor.prob_small(rgb)
+        rough = common.unrefined(predictor, rgb)
         maps = (predictor.upsample(prob, rgb.shape[:2]) for prob in (rough, refine(rough, rgb)))
         both.append([score(prob8, target, predictor.threshold) for prob8 in maps])
     before, after = (list(zip(*scores, strict=True)) for scores in zip(*both, strict=True))

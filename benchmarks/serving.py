@@ -19,6 +19,7 @@ import common
 import httpx
 import numpy as np
 import psutil
+from photographs import MEGAPIXELS
 from server import (
     REQUEST_SECONDS,
     PeakMemory,
@@ -38,7 +39,6 @@ from unet.pictures.draw import mask_from_prob
 
 PICTURES = 8  # different ones in the load test
 WARM_UP = 150  # requests before growth is measured: more than the sessions and results that are kept
-MEGAPIXELS = (0.3, 2, 12, 48)  # of single requests
 LARGE = (12, 48)  # megapixels whose memory is measured
 BARE = """
 import sys, torch, gradio

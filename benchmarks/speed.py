@@ -17,7 +17,6 @@ from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
-from unittest import mock
 
 import common
 import numpy as np
@@ -213,12 +212,6 @@ def drawn(kind: str, encode: Callable[[np.ndarray], bytes], *drawing: Any) -> by
     return encode(render(kind, *drawing))
 
 
-def unrefined(predictor: Predictor, rgb: np.ndarray) -> np.ndarray:
-    """The network's map before it is refined."""
-    with mock.patch("unet.prediction.predictor.refine", lambda prob, rgb: prob):
-        return predictor.prob_small(rgb)
-
-
 def step_rows(rounds: int) -> list[list[str]]:
     """What the server does for `/segment`, step by step; the last three run side by side."""
     predictor = Predictor.load(common.ROOT / "weights")
@@ -227,11 +220,11 @@ def step_rows(rounds: int) -> list[list[str]]:
         content = photograph(megapixels)
         picture = read_picture(content)
         size = (picture.height, picture.width)
-        rough, small = unrefined(predictor, picture.rgb), predictor.prob_small(picture.rgb)
+        rough, small = common.unrefined(predictor, picture.rgb), predictor.prob_small(picture.rgb)
         drawing = (picture, predictor.upsample(small, size), predictor.threshold)
         ways: dict[str, Callable[[], object]] = {
             "decode": partial(read_picture, content),
-            "network": partial(unrefined, predictor, picture.rgb),
+            "network": partial(common.unrefined, predictor, picture.rgb),
             "refinement": partial(refine, rough, picture.rgb),
             "upsampling": partial(predictor.upsample, small, size),
             "overlay": partial(drawn, "overlay", encode_jpeg, *drawing),

@@ -4,6 +4,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from card_scores import SCORES
 from generated import draw_pair
 from huggingface_hub import ModelCard
 from PIL import Image
@@ -16,35 +17,7 @@ from unet.network.weights import WeightsConfig, save_weights
 from unet.pictures.classes import ClassTable, SegmentClass
 from unet.pictures.decode import read_picture
 from unet.pictures.draw import mask_from_prob
-from unet.training.card import CardFacts, card_metadata, write_card
-from unet.training.card_renewal import renew_card
-
-SCORES = {
-    "val": {"pictures": 17, "iou": 0.61234, "dice": 0.71, "mae": 0.12, "pixel_accuracy": 0.88, "boundary_f": None},
-    "test": {"pictures": 23, "iou": 0.64321, "dice": 0.73, "mae": 0.13, "pixel_accuracy": 0.87, "boundary_f": None},
-    "extra_test": {"pictures": 81, "iou": 0.85678, "dice": 0.9, "mae": 0.05, "pixel_accuracy": 0.95, "boundary_f": 0.7},
-}
-
-
-@pytest.fixture
-def facts():
-    return CardFacts(
-        command="python train.py --data photos/iseg --extra-data photos/ecssd --seed 41",
-        config=WeightsConfig(size=(208, 272), threshold=0.43, scores=SCORES, data=("iseg", "ecssd")),
-        network={"in_channels": 3, "out_channels": 1, "widths": [16, 32], "encoder": "lite0", "clicks": False},
-        parameters=4155937,
-        split_counts={"train": 101, "extra_train": 709, "val": 17, "test": 23, "extra_test": 81},
-        data=["iseg", "ecssd"],
-        seed=41,
-        epochs=37,
-        best_epoch=29,
-        validated=30,
-        seconds=8100.0,
-        loss="dice",
-        init_from=None,
-        versions={"python": "3.11.9", "torch": "2.13.0"},
-        file_bytes=8_460_000,
-    )
+from unet.training.card import card_metadata, write_card
 
 
 @pytest.fixture
@@ -285,33 +258,3 @@ def test_the_card_says_of_how_many_epochs_the_kept_one_was_chosen(facts, tmp_pat
     text = (tmp_path / "README.md").read_text(encoding="utf-8")
     assert "epoch 37 was validated and kept" in text
     assert "highest" not in text
-
-
-@pytest.mark.parametrize("onnx", [False, True])
-def test_a_renewed_card_is_the_one_with_the_new_scores_and_keeps_what_others_wrote(facts, onnx, tmp_path):
-    facts = replace(facts, network={**facts.network, "clicks": True}, onnx=onnx)
-    better = {part: {**row, "iou": 0.875} for part, row in SCORES.items()}
-    newer = replace(facts, config=replace(facts.config, scores=better, threshold=0.61))
-    write_card(tmp_path, newer)
-    expected = (tmp_path / "README.md").read_text(encoding="utf-8").replace("Not measured: ", "Measured. ")
-    write_card(tmp_path, facts)
-    file = tmp_path / "README.md"
-    file.write_text(file.read_text(encoding="utf-8").replace("Not measured: ", "Measured. "), encoding="utf-8")
-    assert file.read_text(encoding="utf-8") != expected
-    renew_card(tmp_path, newer)
-    assert file.read_text(encoding="utf-8") == expected
-
-
-def test_what_train_did_not_write_is_not_renewed(facts, tmp_path):
-    write_card(tmp_path, facts)
-    file = tmp_path / "README.md"
-    text = file.read_text(encoding="utf-8").replace("## Scores", "## My scores")
-    file.write_text(text, encoding="utf-8")
-    with pytest.raises(WeightsError, match="no heading 'Scores'"):
-        renew_card(tmp_path, facts)
-    assert file.read_text(encoding="utf-8") == text
-
-
-def test_a_card_that_is_missing_cannot_be_renewed(facts, tmp_path):
-    with pytest.raises(WeightsError, match=r"README\.md: the card could not be read"):
-        renew_card(tmp_path, facts)

@@ -85,9 +85,9 @@ def _changes(copy: Image.Image, sides: tuple[Image.Image, Image.Image], tile: Bo
         min(int(bottom) + 2, copy.height),
     )
     shape = (box[2] - box[0], box[3] - box[1])
-    mixed = _planes(copy.crop(box))  # (3, h', w')
+    mixed = planes(copy.crop(box))  # (3, h', w')
     foreground, background = (
-        _planes(side.resize(shape, Image.Resampling.BILINEAR, _scaled(box, copy.size, side))) for side in sides
+        planes(side.resize(shape, Image.Resampling.BILINEAR, _scaled(box, copy.size, side))) for side in sides
     )
     line = foreground - background
     mixed -= background
@@ -103,7 +103,7 @@ def _changes(copy: Image.Image, sides: tuple[Image.Image, Image.Image], tile: Bo
     return changes
 
 
-def _planes(image: Image.Image) -> np.ndarray:
+def planes(image: Image.Image) -> np.ndarray:
     """The channels of a picture one after the other: (3, h, w) float32."""
     return np.asarray(image).transpose(2, 0, 1).astype(np.float32, order="C")
 
@@ -125,7 +125,7 @@ def _picture(planes: np.ndarray) -> Image.Image:
 def _both_sides(rgb: Image.Image, prob8: np.ndarray) -> tuple[Image.Image, Image.Image]:
     """Small RGB pictures of the colours that foreground and background have nearby."""
     factor = _factor(prob8, SIDES_LONGEST)
-    small = _planes(rgb.reduce(factor))  # (3, h, w)
+    small = planes(rgb.reduce(factor))  # (3, h, w)
     prob = np.asarray(Image.fromarray(prob8).reduce(factor), dtype=np.float32) / 255  # (h, w)
     foreground, background = (_nearby(small, weight**POWER) for weight in (prob, 1 - prob))
     return foreground, background

@@ -16,7 +16,8 @@ import numpy as np
 from PIL import Image
 
 from unet.pictures.box_sums import box_sums
-from unet.prediction.upsampling import strips
+from unet.pictures.foreground import planes
+from unet.prediction.upsampling import resize_map, strips
 
 LONGEST = 1152  # pixels of the longer side of the refined map; that of larger photographs is upsampled further
 SHARE = 2 / 3  # of the map's height and width, at which the functions are found
@@ -40,7 +41,7 @@ def refine(prob: np.ndarray, rgb: np.ndarray) -> np.ndarray:
     picture = _bounded(rgb, prob.shape)
     height, width = (max(1, round(SHARE * length)) for length in prob.shape)
     cells = (min(height, picture.height), min(width, picture.width))
-    grid = _resized(prob, cells)
+    grid = resize_map(prob, cells)
     functions = np.zeros((4, *cells), np.float32)  # as `_functions` gives them; these leave probabilities as they are
     functions[3] = grid
     unsure = (grid > SURE) & (grid < 1 - SURE)
@@ -78,21 +79,13 @@ def _bounded(rgb: np.ndarray, least: tuple[int, ...]) -> Image.Image:
     return picture.resize((width, height), Image.Resampling.BILINEAR, reducing_gap=1)
 
 
-def _resized(prob: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """`prob` (h, w) at `size` (H, W)."""
-    if prob.shape == size:
-        return prob
-    return np.asarray(Image.fromarray(prob).resize(size[::-1], Image.Resampling.BILINEAR))
-
-
 def _shrunk(picture: Image.Image, cells: tuple[int, int], part: tuple[slice, slice]) -> np.ndarray:
     """Rows and columns `part` of the picture at the size `cells` (h, w): (3, h', w') float32 levels."""
     rows, columns = part
     down, across = picture.height / cells[0], picture.width / cells[1]
     box = (columns.start * across, rows.start * down, columns.stop * across, rows.stop * down)
     size = (columns.stop - columns.start, rows.stop - rows.start)
-    small = picture.resize(size, Image.Resampling.BILINEAR, box)
-    return np.asarray(small).transpose(2, 0, 1).astype(np.float32, order="C")
+    return planes(picture.resize(size, Image.Resampling.BILINEAR, box))
 
 
 def _extent(where: np.ndarray, reach: int) -> tuple[slice, slice]:

@@ -34,6 +34,8 @@ def free_cores() -> int:
         for glance in range(GLANCES):
             time.sleep(BETWEEN * bool(glance))
             running.append(int(LOAD.read_text().split()[3].partition("/")[0]))  # this thread is one of them
+            if running[-1] == 1:
+                break
     return max(1, cores + 1 - min(running, default=1))
 
 

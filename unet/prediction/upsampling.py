@@ -12,6 +12,13 @@ STRIP_PIXELS = 2**16  # pixels of the picture in a strip, which fits into the pr
 BAND_PIXELS = 2**21  # pixels whose largest probability is kept at a time
 
 
+def resize_map(prob: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """`prob`, (h, w) float32, resized bilinearly to `size` (H, W) as float32; itself if it has that size."""
+    if prob.shape == size:
+        return prob
+    return np.asarray(Image.fromarray(prob).resize(size[::-1], Image.Resampling.BILINEAR))
+
+
 def upsample_bilinear(prob: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """Upsample `prob`, (h, w) float32 in 0..1, bilinearly to `size` (H, W): `prob8 = round(255 * prob)`, uint8.
 

@@ -9,9 +9,9 @@ clicks nobody has said what the object is, so the closer view leaves more of its
 from collections.abc import Sequence
 
 import numpy as np
-from PIL import Image
 
 from unet.pictures.clicks import FOREGROUND, Click
+from unet.prediction.upsampling import resize_map
 
 Box = tuple[int, int, int, int]  # left, top, right, bottom in pixels of the picture; right and bottom are outside
 
@@ -64,13 +64,9 @@ def merge_views(whole: np.ndarray, close: np.ndarray, box: Box, size: tuple[int,
     left, top, right, bottom = box
     height = round(whole.shape[0] * size[0] / (bottom - top))
     width = round(whole.shape[1] * size[1] / (right - left))
-    merged = _resize(whole, height, width) / 2
+    merged = resize_map(whole, (height, width)) / 2
     first_row, last_row = round(top * height / size[0]), round(bottom * height / size[0])
     first_column, last_column = round(left * width / size[1]), round(right * width / size[1])
     region = merged[first_row:last_row, first_column:last_column]
-    region += _resize(close, *region.shape) / 2
+    region += resize_map(close, region.shape) / 2
     return merged
-
-
-def _resize(prob: np.ndarray, height: int, width: int) -> np.ndarray:
-    return np.asarray(Image.fromarray(prob).resize((width, height), Image.Resampling.BILINEAR))

@@ -140,11 +140,16 @@ def release(config: TrainConfig, model: UNet, settings: WeightsConfig, splits: S
         ),
         repo_id=config.push_to_hub,
     )
-    for name, row in settings.scores.items():
-        print(f"{name}: " + ", ".join(f"{k} {v:.4g}" for k, v in row.items() if v is not None))
+    print_scores(settings.scores)
     print(f"weights written to {folder}" + f", threshold {settings.threshold}" * (not settings.classes))
     if collapse:
         print(collapse)
+
+
+def print_scores(scores: Mapping[str, Mapping[str, float | int | None]]) -> None:
+    """Print the scores of each set in a line."""
+    for name, row in scores.items():
+        print(f"{name}: " + ", ".join(f"{k} {v:.4g}" for k, v in row.items() if v is not None))
 
 
 def measure_masks(
