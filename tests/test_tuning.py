@@ -36,12 +36,15 @@ print(digest(model.state_dict()), resource.getrusage(resource.RUSAGE_SELF).ru_mi
 PICTURES = """
 import os, time
 import numpy as np
-from unet.tuning import IdleReturn, tune_for_pictures
+from unet.tuning import IdleReturn, let_waiting_threads_sleep, tune_for_pictures
 
 def resident():
     return int(open("/proc/self/statm").read().split()[1]) * os.sysconf("SC_PAGESIZE") // 2**20
 
 tune_for_pictures()
+assert "OMP_WAIT_POLICY" not in os.environ
+let_waiting_threads_sleep()
+assert os.environ["OMP_WAIT_POLICY"] == "PASSIVE"
 start = resident()
 large = [np.ones(40 * 2**20, np.uint8) for _ in range(12)]
 small = np.ones(2**20, np.uint8)  # behind them in the heap
@@ -66,6 +69,7 @@ needs_glibc = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="the 
 
 def run(program: str, *arguments: str) -> list[str]:
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    environment.pop("OMP_WAIT_POLICY", None)
     command = [sys.executable, "-c", program, *arguments]
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout.split()
 

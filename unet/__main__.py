@@ -28,7 +28,7 @@ from unet.pictures.draw import Style
 from unet.prediction import LABELS
 from unet.prediction.command_line import add_precision, add_predict_options
 from unet.processes import Processes, sharing
-from unet.tuning import show_any_name, tune_for_pictures
+from unet.tuning import let_waiting_threads_sleep, show_any_name, tune_for_pictures
 
 WEIGHTS = "weights"
 MOST_NAMED = 20  # files in one line
@@ -214,6 +214,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return serve(words[1:])
     args = _parser().parse_args(words)
     tune_for_pictures()
+    let_waiting_threads_sleep()
     if args.command != "check":
         args.weights = args.weights or (WEIGHTS if Path(WEIGHTS).is_dir() else str(shipped(WEIGHTS)))
     try:

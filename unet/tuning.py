@@ -6,6 +6,7 @@ long as the arithmetic on it. Here freed memory is kept and used again (with gli
 
 import ctypes
 import io
+import os
 import sys
 import threading
 import time
@@ -43,6 +44,16 @@ def tune_for_pictures() -> None:
     if library := _glibc():
         library.mallopt(_M_ARENA_MAX, 2)
     keep_freed_memory(_KEPT)
+
+
+def let_waiting_threads_sleep() -> None:
+    """Threads that wait for each other sleep, in programs that always use all cores; before torch is imported.
+
+    By default they spin for a while, which takes the cores from the threads that decode and write, and from everything
+    else on the machine. A server leaves others their cores instead (`unet.prediction.threads`), but then the last bits
+    of a probability depend on what else runs.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 def keep_freed_memory(most: int | None = None) -> None:

@@ -24,7 +24,6 @@ from unet.prediction import LABELS
 from unet.prediction.class_choice import choose_class, class_style
 from unet.prediction.predictor import Predictor
 from unet.prediction.tasks import Task
-from unet.prediction.threads import on_free_cores
 
 CHUNK_PICTURES = 8  # pictures in one batch of the network
 CHUNK_PIXELS = 16_000_000  # a larger picture is a chunk of its own
@@ -58,8 +57,7 @@ class _Pipeline:
         pool: ThreadPoolExecutor,
         enough: int | None,
     ) -> None:
-        self._draw, self._clicks, self._pool = draw, clicks, pool
-        self._probs_small = on_free_cores(predictor.probs_small)  # those of the pool work on the others
+        self._predictor, self._draw, self._clicks, self._pool = predictor, draw, clicks, pool
         self._enough = enough
 
     def decode(self, chunk: _Chunk) -> None:
@@ -74,7 +72,7 @@ class _Pipeline:
         chunk.decoded = []
         good = [picture for picture in pictures if isinstance(picture, Picture)]
         # (h, w), or (C, h, w), each; the threads upsample and draw them one by one.
-        small = iter(self._probs_small([p.rgb for p in good], [self._clicks] * len(good)))
+        small = iter(self._predictor.probs_small([p.rgb for p in good], [self._clicks] * len(good)))
         chunk.outcomes = [
             self._pool.submit(self._write, task, picture, next(small))
             if isinstance(picture, Picture)
