@@ -119,7 +119,12 @@ def _mean_around(truth: Tensor, known: Tensor) -> Tensor:
 
 
 def _box_mean(values: Tensor) -> Tensor:
+    """(B, H, W): the mean of the square around each pixel; zeros beyond the border, for truth and known pixels alike.
+
+    `values` are 0 or 1, so that the running sums below are whole numbers, which float32 holds exactly.
+    """
     reach = max(1, max(values.shape[-2:]) // EDGE_SHARE)
     side = 2 * reach + 1
-    rows = F.avg_pool2d(values[:, None], (side, 1), 1, (reach, 0))  # zeros beyond the border, in both means alike
-    return F.avg_pool2d(rows, (1, side), 1, (0, reach)).squeeze(1)
+    sums = F.pad(values, (reach + 1, reach, reach + 1, reach)).cumsum(1)
+    sums = (sums[:, side:] - sums[:, :-side]).cumsum(2)
+    return (sums[:, :, side:] - sums[:, :, :-side]) / side**2
