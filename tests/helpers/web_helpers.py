@@ -36,7 +36,7 @@ class FakePredictor:
     """Takes brightness for probability: deterministic, and different for different pictures."""
 
     enough = 4 * max(SMALL)
-    answer_bytes = 4 * 1152**2
+    answer_bytes = 4 * 800**2
     has_classes = False
     table = FOREGROUND_TABLE
 

@@ -34,8 +34,9 @@ UNSURE = 0.0125
 def normalise(rgb: np.ndarray, config: WeightsConfig) -> Tensor:
     """Resize a picture, (H, W, 3) uint8, to the network's size and normalise it: (3, h, w) float32."""
     height, width = config.size
-    # Far larger pictures are first reduced by whole factors: a mean difference of .15 levels at 12 and 48 megapixels.
-    small = Image.fromarray(rgb).resize((width, height), Image.Resampling.BILINEAR, reducing_gap=3)
+    # Far larger pictures are first reduced by whole factors: a mean difference of .3 levels at 2 to 48 megapixels.
+    picture = Image.fromarray(np.ascontiguousarray(rgb))  # Pillow itself copies a part of a picture far more slowly
+    small = picture.resize((width, height), Image.Resampling.BILINEAR, reducing_gap=2)
     x = torch.from_numpy(np.asarray(small, dtype=np.float32)).permute(2, 0, 1) / 255  # (3, h, w)
     return (x - torch.tensor(config.mean).view(-1, 1, 1)) / torch.tensor(config.std).view(-1, 1, 1)
 

@@ -9,7 +9,8 @@ the photograph.
 The constants were chosen on the first thirty portraits and thirty fashion photographs of `people-test` by name, and on
 the validation pictures; benchmarks/refinement.md has the figures. At the map's own resolution, with a radius of 3, they
 were the same at twice the price; brightness in the place of colours gained less. Near contours, probabilities become
-less extreme: their mean absolute error rises a little, and they are better calibrated.
+less extreme: their mean absolute error rises a little, and they are better calibrated. Refined at 0.7 of its
+resolution, a photograph's contour lay within 1 pixel of the true one as often, within 2 pixels more often.
 """
 
 import numpy as np
@@ -19,7 +20,7 @@ from unet.pictures.box_sums import box_sums
 from unet.pictures.foreground import planes
 from unet.prediction.upsampling import resize_map, strips
 
-LONGEST = 1152  # pixels of the longer side of the refined map; that of larger photographs is upsampled further
+LONGEST = 800  # pixels of the longer side of the refined map; that of larger photographs is upsampled further
 SHARE = 2 / 3  # of the map's height and width, at which the functions are found
 RADIUS = 2  # of the neighbourhoods, in pixels of that grid
 EPSILON = 65.0  # squared levels; where colours differ by less than its root, they are hardly followed
