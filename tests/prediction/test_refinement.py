@@ -162,3 +162,17 @@ def test_parts_beyond_doubt_change_nothing_elsewhere():
     prob[20:40, 25:50] = np.random.default_rng(5).uniform(0.2, 0.8, (20, 25))
     rgb = noise((60, 72, 3), 6)
     assert np.abs(refine(prob, rgb) - guided_filter(prob, rgb)).max() < 1e-4
+
+
+@pytest.mark.parametrize("place", [(0.1, 0.3, 0.6, 0.8), (0.7, 1.0, 0.0, 0.4)])
+def test_a_larger_picture_is_refined_as_its_smaller_copy(place):
+    height, width = 3 * LONGEST // 2, 2 * LONGEST
+    rgb = np.asarray(Image.fromarray(noise((30, 40, 3))).resize((width, height), Image.Resampling.BICUBIC))
+    copy = np.asarray(Image.fromarray(rgb).resize((LONGEST, 3 * LONGEST // 4), Image.Resampling.BOX))
+    top, bottom, left, right = (round(288 * share) for share in place)
+    prob = np.zeros((288, 288), np.float32)
+    prob[top:bottom, left:right] = 1
+    prob = np.asarray(Image.fromarray(prob).resize((48, 48), Image.Resampling.BOX).resize((288, 288)))
+    expected = refine(prob, copy)
+    np.testing.assert_allclose(refine(prob, rgb), expected, atol=0.03)
+    assert np.abs(np.roll(expected, 2, axis=(0, 1)) - expected).max() > 0.1  # were the colours two pixels off

@@ -13,6 +13,8 @@ less extreme: their mean absolute error rises a little, and they are better cali
 resolution, a photograph's contour lay within 1 pixel of the true one as often, within 2 pixels more often.
 """
 
+import math
+
 import numpy as np
 from PIL import Image
 
@@ -39,54 +41,96 @@ def refine(prob: np.ndarray, rgb: np.ndarray) -> np.ndarray:
         float32 in 0..1, of the picture's size, or of one with at most `LONGEST` pixels to the longer side, as far as
         that is not smaller than the map.
     """
-    picture = _bounded(rgb, prob.shape)
+    size = _bounded((rgb.shape[0], rgb.shape[1]), prob.shape)
     height, width = (max(1, round(SHARE * length)) for length in prob.shape)
-    cells = (min(height, picture.height), min(width, picture.width))
+    cells = (min(height, size[0]), min(width, size[1]))
     grid = resize_map(prob, cells)
-    functions = np.zeros((4, *cells), np.float32)  # as `_functions` gives them; these leave probabilities as they are
-    functions[3] = grid
+    refined = np.empty(size, np.float32)
+    for rows, strip in strips(grid, size):
+        np.clip(strip, 0, 1, out=refined[rows])
     unsure = (grid > SURE) & (grid < 1 - SURE)
     if unsure.any():
         # The filter reaches two radii far, and the neighbourhoods there look two further.
         near, around = _extent(unsure, 2 * RADIUS), _extent(unsure, 4 * RADIUS)
+        colours = _Colours(rgb, size, _scaled(around, cells, size))
+        functions = np.zeros((4, *cells), np.float32)  # as `_functions` gives them; these give the grid itself
+        functions[3] = grid
         inside = tuple(slice(n.start - a.start, n.stop - a.start) for n, a in zip(near, around, strict=True))
-        functions[:, *near] = _functions(grid[around], _shrunk(picture, cells, around))[:, *inside]
-    return _apply(functions, rgb if picture.size == rgb.shape[1::-1] else np.asarray(picture))
-
-
-def _apply(functions: np.ndarray, rgb: np.ndarray) -> np.ndarray:
-    """The values of `functions`, (4, h, w), upsampled, of the colours of a picture (H, W, 3): (H, W) in 0..1."""
-    height, width = rgb.shape[:2]
-    refined = np.empty((height, width), np.float32)
-    for parts in zip(*(strips(function, (height, width)) for function in functions), strict=True):
-        rows = parts[0][0]
-        *slopes, value = (strip for _, strip in parts)
-        for channel, slope in enumerate(slopes):
-            slope *= rgb[rows, :, channel]
-            value += slope
-        np.clip(value, 0, 1, out=refined[rows])
+        functions[:, *near] = _functions(grid[around], colours.shrunk(cells, around))[:, *inside]
+        _apply(functions, colours, refined)
     return refined
 
 
-def _bounded(rgb: np.ndarray, least: tuple[int, ...]) -> Image.Image:
-    """The picture with at most `LONGEST` pixels to its longer side, as far as it keeps `least` rows and columns."""
-    picture = Image.fromarray(rgb)
-    scale = LONGEST / max(picture.size)
+class _Colours:
+    """A part of a picture, at the size of the refined map.
+
+    Args:
+        rgb: (H, W, 3) uint8, the picture.
+        size: Height and width of the refined map.
+        part: The rows and columns of the map, which are looked at.
+    """
+
+    def __init__(self, rgb: np.ndarray, size: tuple[int, int], part: tuple[slice, slice]) -> None:
+        self.size, self.part, self._corner = size, part, (0, 0)
+        self._image = Image.fromarray(rgb)  # beginning at the corner
+        if size != rgb.shape[:2]:
+            self._corner = (part[0].start, part[1].start)
+            shape = (part[1].stop - part[1].start, part[0].stop - part[0].start)
+            box = _box(part, size, rgb.shape)
+            self._image = self._image.resize(shape, Image.Resampling.BILINEAR, box, reducing_gap=1)
+            rgb = np.asarray(self._image)
+        self.levels = rgb[tuple(slice(p.start - c, p.stop - c) for p, c in zip(part, self._corner, strict=True))]
+        """(h, w, 3) uint8, of the part."""
+
+    def shrunk(self, cells: tuple[int, int], part: tuple[slice, slice]) -> np.ndarray:
+        """Rows and columns `part` of the picture at the size `cells` (h, w): (3, h', w') float32 levels."""
+        left, top, right, bottom = _box(part, cells, self.size)
+        y, x = self._corner
+        shape = (part[1].stop - part[1].start, part[0].stop - part[0].start)
+        return planes(self._image.resize(shape, Image.Resampling.BILINEAR, (left - x, top - y, right - x, bottom - y)))
+
+
+def _apply(functions: np.ndarray, colours: _Colours, refined: np.ndarray) -> None:
+    """Write the values of `functions`, (4, h, w), upsampled, of the colours of a part into `refined`, in 0..1."""
+    rows, columns = colours.part
+    for parts in zip(*(strips(function, refined.shape, rows, columns) for function in functions), strict=True):
+        place = parts[0][0]
+        *slopes, value = (strip for _, strip in parts)
+        levels = colours.levels[place.start - rows.start : place.stop - rows.start]
+        for channel, slope in enumerate(slopes):
+            slope *= levels[..., channel]
+            value += slope
+        np.clip(value, 0, 1, out=refined[place, columns])
+
+
+def _bounded(size: tuple[int, int], least: tuple[int, ...]) -> tuple[int, int]:
+    """Height and width of a picture with at most `LONGEST` pixels to its longer side, but no fewer than `least`."""
+    scale = LONGEST / max(size)
     if scale >= 1:
-        return picture
-    height, width = (
-        max(round(side * scale), min(side, fewest)) for side, fewest in zip(rgb.shape, least, strict=False)
+        return size
+    height, width = (max(round(side * scale), min(side, fewest)) for side, fewest in zip(size, least, strict=True))
+    return height, width
+
+
+def _scaled(part: tuple[slice, slice], cells: tuple[int, int], size: tuple[int, int]) -> tuple[slice, slice]:
+    """The rows and columns of `size` that rows and columns `part` of `cells` have a share in when upsampled."""
+    rows, columns = (
+        slice(
+            max(0, math.floor((span.start - 0.5) * pixels / count)),
+            min(pixels, math.ceil((span.stop + 0.5) * pixels / count)),
+        )
+        for span, count, pixels in zip(part, cells, size, strict=True)
     )
-    return picture.resize((width, height), Image.Resampling.BILINEAR, reducing_gap=1)
+    return rows, columns
 
 
-def _shrunk(picture: Image.Image, cells: tuple[int, int], part: tuple[slice, slice]) -> np.ndarray:
-    """Rows and columns `part` of the picture at the size `cells` (h, w): (3, h', w') float32 levels."""
-    rows, columns = part
-    down, across = picture.height / cells[0], picture.width / cells[1]
-    box = (columns.start * across, rows.start * down, columns.stop * across, rows.stop * down)
-    size = (columns.stop - columns.start, rows.stop - rows.start)
-    return planes(picture.resize(size, Image.Resampling.BILINEAR, box))
+def _box(part: tuple[slice, slice], size: tuple[int, ...], whole: tuple[int, ...]) -> tuple[float, float, float, float]:
+    """Rows and columns `part` of `size` in pixels of `whole`, (H, W): left, top, right, bottom."""
+    (top, bottom), (left, right) = (
+        (span.start * pixels / count, span.stop * pixels / count)
+        for span, count, pixels in zip(part, size, whole, strict=False)
+    )
+    return left, top, right, bottom
 
 
 def _extent(where: np.ndarray, reach: int) -> tuple[slice, slice]:

@@ -53,10 +53,16 @@ def upsample_labels(probs: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     return labels
 
 
-def strips(values: np.ndarray, size: tuple[int, int], band: slice | None = None) -> Iterator[tuple[slice, np.ndarray]]:
-    """The rows `band` of `values`, (h, w) float32, resized to `size` (H, W), strip by strip, with their places."""
+def strips(
+    values: np.ndarray, size: tuple[int, int], band: slice | None = None, columns: slice | None = None
+) -> Iterator[tuple[slice, np.ndarray]]:
+    """The rows `band` of `values`, (h, w) float32, resized to `size` (H, W), strip by strip, with their places.
+
+    With `columns`, the strips have those alone.
+    """
     height, width = size
-    band = band or slice(0, height)
+    band, columns = band or slice(0, height), columns or slice(0, width)
+    across = columns.stop - columns.start
     lines = min(height, len(values))
     # Pixels are squares: their centres lie at halves, as Pillow has it.
     places = np.clip((np.arange(band.start, band.stop) + 0.5) * lines / height - 0.5, 0, lines - 1)
@@ -67,11 +73,12 @@ def strips(values: np.ndarray, size: tuple[int, int], band: slice | None = None)
         values, above = values[first : int(above[-1]) + 2], above - first
         lines = len(values)
     image = Image.fromarray(np.ascontiguousarray(values, dtype=np.float32))
-    wide = np.asarray(image.resize((width, lines), Image.Resampling.BILINEAR))  # (lines, W)
-    steps = np.diff(wide, axis=0, append=wide[-1:])  # (lines, W), to the next row
-    count = max(1, STRIP_PIXELS // width)
-    for top in range(0, len(above), count):
-        part = slice(top, min(top + count, len(above)))
-        strip = steps[above[part]] * below[part]  # (strip, W)
+    box = (columns.start * image.width / width, 0, columns.stop * image.width / width, image.height)
+    wide = np.asarray(image.resize((across, lines), Image.Resampling.BILINEAR, box))  # (lines, across)
+    steps = np.diff(wide, axis=0, append=wide[-1:])  # (lines, across), to the next row
+    deep = max(1, STRIP_PIXELS // across)
+    for top in range(0, len(above), deep):
+        part = slice(top, min(top + deep, len(above)))
+        strip = steps[above[part]] * below[part]  # (deep, across)
         strip += wide[above[part]]
         yield slice(band.start + part.start, band.start + part.stop), strip
