@@ -12,7 +12,6 @@ Checkpoints, history and prediction sheets go to runs/.
 """
 
 import math
-import os
 import sys
 import time
 from collections.abc import Sequence
@@ -26,6 +25,7 @@ from accelerate import Accelerator, PartialState
 from accelerate.utils import gather_object
 from tqdm import tqdm
 
+from unet.cores import usable_cores
 from unet.data.check import describe_folder
 from unet.data.pairs import Pair
 from unet.errors import TrainingError, UnetError
@@ -152,7 +152,7 @@ def validate_classes(run: Run, predictor: Predictor, pairs: Sequence[Pair]) -> d
 def _threads(run: Run) -> int:
     """Threads to validate on: beside a GPU, this process's share of the cores."""
     on_gpu = run.accelerator.device.type == "cuda"
-    return max((os.cpu_count() or 1) // run.accelerator.num_processes, 1) if on_gpu else 1
+    return max(usable_cores() // run.accelerator.num_processes, 1) if on_gpu else 1
 
 
 def finish_epoch(run: Run, batches: int) -> dict[str, float]:
@@ -243,6 +243,7 @@ def main() -> int:
     """Run the command line; returns the exit status."""
     show_any_name()
     config = tyro.cli(TrainConfig, description=__doc__)
+    torch.set_num_threads(min(torch.get_num_threads(), usable_cores()))
     keep_freed_memory()
     try:
         train(config)

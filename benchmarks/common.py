@@ -56,8 +56,10 @@ def machine() -> str:
                 break
     import torch
 
+    from unet.cores import usable_cores
+
     gpu = f", {torch.cuda.get_device_name()}" if torch.cuda.is_available() else ""
-    return f"{name}, {os.cpu_count()} cores{gpu}, Python {platform.python_version()}"
+    return f"{name}, {usable_cores()} cores{gpu}, Python {platform.python_version()}"
 
 
 def unrefined(predictor: "Predictor", rgb: "np.ndarray") -> "np.ndarray":

@@ -12,6 +12,8 @@ import threading
 import time
 from typing import Any
 
+from unet.cores import respect_quota
+
 # Parameters of mallopt(3), from glibc's malloc.h.
 _M_TRIM_THRESHOLD, _M_MMAP_MAX, _M_ARENA_MAX = -1, -4, -8
 _KEPT = 256 * 2**20  # bytes that a program which works on pictures keeps at a heap's end
@@ -41,6 +43,7 @@ def tune_for_pictures() -> None:
     All threads share two heaps. By default there are up to eight a core, and each keeps what it once held: the process
     would grow with every thread that has ever decoded a large picture.
     """
+    respect_quota()
     if library := _glibc():
         library.mallopt(_M_ARENA_MAX, 2)
     keep_freed_memory(_KEPT)

@@ -59,7 +59,7 @@ def test_without_a_gpu_there_are_no_workers_unless_they_are_wanted(monkeypatch):
     assert chosen_workers(None) == 0
     assert chosen_workers(3) == 3
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    monkeypatch.setattr(os, "cpu_count", lambda: 16)
+    monkeypatch.setattr("unet.training.prefetch.usable_cores", lambda: 16)
     assert chosen_workers(None) == 15
     assert chosen_workers(None, processes=4) == 3
     assert chosen_workers(0) == 0

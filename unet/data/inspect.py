@@ -1,7 +1,6 @@
 """A data folder looked through before anything is trained: its pairs, how its masks are read, and all its faults."""
 
 import logging
-import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -9,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from unet.cores import usable_cores
 from unet.data.class_convention import decide_reading
 from unet.data.class_files import find_class_files
 from unet.data.class_reading import AnyReading
@@ -111,7 +111,7 @@ def inspect_folder(
     """
     files = list_folder(folder, options)
     pairs = _candidates(files, folder)
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with ThreadPoolExecutor(usable_cores()) as pool:
         looks = list(pool.map(lambda pair: _look(files, pair, decode, options.classes is not None), pairs))
         good = _sound(files, looks, options)
         _refuse_pointers(files, folder)

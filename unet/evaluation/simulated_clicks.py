@@ -4,13 +4,13 @@ The next click falls on the centre of the largest wrong region, the protocol of 
 arXiv:2102.06583, section 4). First clicks in training are drawn at random inside and outside the object.
 """
 
-import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from unet.cores import usable_cores
 from unet.data.pairs import Pair, load_resized
 from unet.errors import ConfigError
 from unet.evaluation.evaluate import side_by_side
@@ -140,7 +140,7 @@ def simulate_clicks(
             clicks[index].append(click)
             maps[index] = click_maps(clicks[index], size, size)
 
-    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
+    with ThreadPoolExecutor(min(8, usable_cores())) as pool:
         for done in range(rounds.max()):
             corrected = np.flatnonzero(rounds > done)
             list(pool.map(correct, corrected, predict(corrected, maps[corrected])))

@@ -4,7 +4,6 @@ While the network works on one chunk of pictures, threads decode the next chunk 
 previous one. Memory is bounded by the pixels of the chunks in flight, however many pictures there are.
 """
 
-import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -14,6 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from unet.cores import usable_cores
 from unet.errors import ConfigError, ImageError, UnetError
 from unet.pictures.clicks import Click, check_inside
 from unet.pictures.decode import Picture, read_header, read_picture
@@ -191,7 +191,7 @@ def predict_pictures(
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise ConfigError(f"the output folder {folder} could not be created ({error.strerror or error})") from error
-    pool = ThreadPoolExecutor(os.cpu_count())
+    pool = ThreadPoolExecutor(usable_cores())
 
     # Clicks are in pixels of the picture; cut-outs and overlays show its colours.
     enough = predictor.enough if kind in (*PROB_KINDS, LABELS) and not clicks else None

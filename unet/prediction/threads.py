@@ -27,7 +27,10 @@ GLANCES, BETWEEN = 3, 0.0005  # at what runs, and seconds from one to the next: 
 
 
 def free_cores() -> int:
-    """The cores that nothing else is using now, at least one; on other systems than Linux all of them."""
+    """The machine's cores that nothing else is using now, at least one; on other systems than Linux all of them.
+
+    In a container, too, the system tells of the whole machine.
+    """
     cores = os.cpu_count() or 1
     running = []
     with suppress(OSError, ValueError, IndexError):

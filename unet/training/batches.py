@@ -12,6 +12,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from unet.cores import usable_cores
 from unet.data.pairs import Pair, load_resized
 from unet.evaluation.simulated_clicks import DrawnClicks, draw_clicks
 from unet.network.weights import WeightsConfig
@@ -66,7 +67,7 @@ class PictureStore:
     def fill(self) -> None:
         """Decode as many pictures as there is room for, on all cores."""
         first = {pair.image: index for index, pair in enumerate(self.pairs)}  # one place of each picture
-        with ThreadPoolExecutor() as pool:
+        with ThreadPoolExecutor(usable_cores()) as pool:
             deque(pool.map(self.__getitem__, first.values()), maxlen=0)
 
     def _read(self, pair: Pair) -> tuple[np.ndarray, np.ndarray]:

@@ -1,7 +1,6 @@
 """Batches that other processes prepare while the network learns. Which they are does not depend on the processes."""
 
 import multiprocessing
-import os
 import signal
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
@@ -10,6 +9,7 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset
 
+from unet.cores import usable_cores
 from unet.errors import ConfigError, UnetError
 from unet.training.batches import Batch
 
@@ -28,7 +28,7 @@ def chosen_workers(wanted: int | None, processes: int = 1) -> int:
         raise ConfigError("--workers needs a system that can fork processes, such as Linux; take --workers 0")
     if wanted is not None:
         return wanted
-    cores = (os.cpu_count() or 1) // processes
+    cores = usable_cores() // processes
     return max(cores - 1, 0) if torch.cuda.is_available() and can_fork else 0
 
 
