@@ -140,7 +140,7 @@ def main() -> None:
         f"{max(3, options.rounds // 2)}; before is the commit {common.commit(before)}.\nThe "
         "network sees a picture once, where that leaves doubts mirrored too, and a small object from close by too; "
         "before,\neach picture was seen once more mirrored. The network's rows are without the refinement of its maps, "
-        "which came later.\n\n"
+        "which the commit does not have.\n\n"
         + common.markdown_table(["", "before, ms", "now, ms", "times as fast"], rows)
         + f"\n\n`{common.command_line()}`"
     )

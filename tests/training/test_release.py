@@ -85,6 +85,8 @@ def test_a_sheet_has_true_masks_with_unknown_in_grey_and_overlays(tmp_path, tiny
     predictor, sheet = Predictor.load(tiny_weights, precision="fp32"), []
     pairs = find_pairs(tmp_path / "set")
     row = release.measure(predictor, pairs, 0.3, sheet)
+    assert row["boundary_f"] is None  # the second picture has none
+    assert release.measure(predictor, pairs[:1], 0.3)["boundary_f"] is not None
     assert row["iou"] == pytest.approx(np.mean([float(shown.caption.split("IoU")[1]) for shown in sheet]), abs=1e-3)
     for pair, shown in zip(pairs, sheet, strict=True):
         rgb = read_picture(pair.image).rgb

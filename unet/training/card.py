@@ -11,6 +11,7 @@ from unet.evaluation import confusion
 from unet.evaluation.metrics import METRIC_LABELS
 from unet.hub.file_names import CARD_FILE, CURVES_FILE, SPLIT_FILE
 from unet.network.encoders import encoder_class
+from unet.prediction.refinement import LONGEST
 from unet.training import class_card
 from unet.training.card_facts import CardFacts, Measured, folders_of, part_label
 from unet.training.card_onnx import onnx_section
@@ -141,8 +142,8 @@ def _introduction(facts: Measured) -> str:
         f"A U-Net (Ronneberger et al. 2015) with {encoder} that tells the foreground of a photograph from its "
         f"background: widths {', '.join(map(str, facts.network['widths']))}, {facts.parameters:,} parameters, "
         f"{facts.file_bytes / 1e6:.1f} MB in half precision. It sees pictures at {width} x {height}. {looks} The "
-        "answers are averaged, and the probabilities brought back to the picture's own size along its own edges (fast "
-        f"guided filter, He and Sun 2015).{clicks}"
+        "answers are averaged, and the probabilities brought back to the picture's own size: along its own edges up to "
+        f"{LONGEST} pixels (fast guided filter, He and Sun 2015), bilinearly beyond.{clicks}"
     )
 
 
@@ -162,9 +163,10 @@ def _scores(facts: Measured, source: str) -> str:
     return (
         "## Scores\n\n" + f"**{facts.collapse}**\n\n" * bool(facts.collapse) + "\n".join(lines) + "\n\n"
         "Each is measured on every picture at its original size, pixels marked unknown left out, in 32-bit floating "
-        f"point and at threshold {facts.config.threshold:g}, and then averaged over the pictures. Boundary F needs "
-        f"masks without unknown pixels (n/a: there are none). `python -m unet evaluate --weights {source} --data DIR` "
-        "measures them again, with their spread."
+        f"point and at threshold {facts.config.threshold:g}, and then averaged over the pictures. Boundary F "
+        "is given only where no mask of a part has unknown pixels (n/a: some have). `python -m unet evaluate --weights "
+        f"{source} --data DIR --split PART`, with the folder of a row and `val`, `test` or `extra_test`, measures it "
+        "again, with its spread."
         f"{_empties(facts)}"
     )
 
@@ -277,11 +279,12 @@ def _limits(facts: Measured) -> str:
     side = max(facts.config.size)
     lines += [
         f"The network sees {side} pixels of the longer side. In a photograph of {20 * side} pixels, one of these spans "
-        "20. Contours are led to the photograph's own edges afterwards, but wires, spokes, single hairs and gaps "
-        "between leaves come out as blobs or not at all.",
+        f"20. Contours are led to the edges that the photograph has at {LONGEST} pixels afterwards, but wires, spokes, "
+        "single hairs and gaps between leaves come out as blobs or not at all.",
         "Clothes and things of the ground's own colour or pattern come out with holes, which a lower threshold often "
         "closes; tails, rigging, straps and other thin parts are cut off, or bring along what lies between them; of "
-        "several like things in a row one may be left out, and of a person beside a large thing either may be taken.",
+        "several like things in a row one may be left out, and of a person beside a large thing either may be taken. "
+        "Specks of the background may stay beside what was meant: leaves, lamps, a car's lights.",
         "One mask for all of the foreground: objects are not told apart and not named. Hidden parts are not completed, "
         "and glass, smoke or motion blur get a hard edge.",
         "Drawings, screenshots, documents, medical and aerial pictures are unlike the photographs it learned from. It "

@@ -55,8 +55,9 @@ def scores(facts: Measured, source: str) -> str:
     return (
         "## Scores\n\n" + f"**{facts.collapse}**\n\n" * bool(facts.collapse) + "\n".join(lines) + "\n\n"
         "All are counted over all pixels of the part at the pictures' original size, pixels that count nowhere left "
-        f"out; the mean IoU is that of the classes that occur. `python -m unet evaluate --weights {source} --data DIR` "
-        f"measures them again.\n\n![Which classes are taken for which]({CONFUSION_FILE})"
+        f"out; the mean IoU is that of the classes that occur. `python -m unet evaluate --weights {source} --data DIR "
+        "--split PART`, with `val`, `test` or `extra_test`, measures a part again.\n\n"
+        f"![Which classes are taken for which]({CONFUSION_FILE})"
     )
 
 

@@ -62,7 +62,8 @@ def measure(
 ) -> dict[str, float | int | None]:
     """Mean scores over `pairs` at `threshold` (0..1), as config.json keeps them.
 
-    Pictures without foreground, if there are some, are counted apart, with the mean IoU of the others.
+    Pictures without foreground, if there are some, are counted apart, with the mean IoU of the others. A metric that
+    some picture lacks is None, since the mean of the rest would pass for that of all.
 
     The first `SHEET_PICTURES` are added to `sheet`, with their true masks (unknown in grey) and overlays.
     """
@@ -74,7 +75,10 @@ def measure(
 
     scores = [e.scores for e in evaluate_pairs(predictor, pairs, threshold, seen=show)]
     summary = summarise(scores)
-    row = {"pictures": len(pairs), **{name: s.mean if s else None for name, s in summary.items()}}
+    row = {
+        "pictures": len(pairs),
+        **{name: s.mean if s and s.pictures == len(pairs) else None for name, s in summary.items()},
+    }
     if empties := count_empties(scores):
         row |= {"empty": empties.pictures, "empty_right": empties.right, "iou_of_others": empties.iou_of_others}
     return row
