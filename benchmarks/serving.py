@@ -198,9 +198,9 @@ def main() -> None:
         with running_app() as (process, url):
             found, more = long_load(url, process, MIXED, contents, masks, options.minutes)
         long = (
-            f"\n\n{found.clients} clients for {options.minutes:g} minutes: {len(found.seconds)} answers, each that of "
-            f"its own picture, and {found.broken} refusals; in the last fifth of the time the server held "
-            f"{more / 2**20:+.0f} MB more than in the second."
+            f"\n\n{found.clients} clients for {options.minutes:g} minute{'s' * (options.minutes != 1)}: "
+            f"{len(found.seconds)} answers, each that of its own picture, and {found.broken} refusals; in the last "
+            f"fifth of the time the server held {more / 2**20:+.0f} MB more than in the second."
         )
     report = (
         f"{common.machine()}; the clients run on the same cores. A request is the upload of a JPEG of {SIDE[1]} x "
