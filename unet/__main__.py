@@ -125,6 +125,8 @@ def _predict(args: argparse.Namespace, processes: Processes) -> int:
         tasks = plan(found, args.output)
         if found.skipped and processes.is_main:
             print(f"skipped, because they do not end like pictures: {_listed(found.skipped)}", file=sys.stderr)
+        if found.empty and processes.is_main:
+            print(f"skipped, because these folders have no pictures: {_listed(found.empty)}", file=sys.stderr)
         if args.clicks and len(tasks) > 1:
             raise ConfigError(f"--click needs exactly one picture, not {len(tasks)}")
         predictor = Predictor.load(args.weights, precision=precision)
@@ -133,7 +135,7 @@ def _predict(args: argparse.Namespace, processes: Processes) -> int:
         mine, status = processes.share(tasks), 0
         for task, error, notices in predict_pictures(predictor, mine, *told):
             for notice in notices:
-                print(f"note: {task.source.name}: {notice}", file=sys.stderr)
+                print(f"note: {task.source}: {notice}", file=sys.stderr)
             if error is None:
                 # In one piece, so that the lines of several processes do not mix.
                 sys.stdout.write(f"{task.target}\n")
@@ -155,9 +157,9 @@ def _evaluate(args: argparse.Namespace, processes: Processes) -> int:
     options, skip = data_options(args), args.skip_broken
     report = evaluate(args.data, args.split, args.weights, args.precision, processes, options, skip)
     if processes.is_main:
+        print(as_json(report) if args.json else report.as_text(), flush=True)
         if args.confusion:
             _draw_confusion(report, args.confusion)
-        print(as_json(report) if args.json else report.as_text())
     return 0
 
 

@@ -19,6 +19,7 @@ from unet.evaluation.metrics import (
     mae,
     pixel_accuracy,
     score_picture,
+    spread,
     summarise,
 )
 
@@ -259,3 +260,10 @@ def test_pictures_without_foreground_are_told_apart():
     assert "3 pictures without foreground, 2 of them answered so; IoU of the others 0.5" in str(found)
     assert count_empties([score_picture(high, full, 0.5)]) is None
     assert count_empties([score_picture(high, empty, 0.5)]).iou_of_others is None
+
+
+def test_the_interval_does_not_depend_on_how_many_scores_are_drawn_at_a_time(monkeypatch):
+    values = np.random.default_rng(1).uniform(0, 1, 37).tolist()
+    whole = spread(values, seed=3)
+    monkeypatch.setattr("unet.evaluation.metrics.DRAWN", 100)
+    assert spread(values, seed=3) == whole

@@ -55,6 +55,7 @@ def padded(profile, length):
 
 WIDE = SMOOTH.astype(np.uint16) * 257
 CHRM = chunk(b"cHRM", ADOBE_CHRM)
+EQUAL_CHRM = ADOBE_CHRM[:16] + ADOBE_CHRM[8:16] + ADOBE_CHRM[24:]  # green where red is
 SRGB = chunk(b"sRGB", b"\0")
 FILES = {
     "Display P3": (png(RGB, cicp(12, 13)), converted(RGB, srgb_light, P3)),
@@ -80,6 +81,7 @@ FILES = {
     "a profile of two megabytes": (png(RGB, iccp(padded(linear_profile(), 2 * 2**20))), converted(RGB, power(1))),
     "no profile before gAMA": (png(RGB, iccp(b"no profile") + gama(1)), converted(RGB, power(1))),
     "gAMA 0": (png(RGB, gama(0)), RGB),
+    "cHRM of two equal corners": (png(RGB, gama(1) + chunk(b"cHRM", EQUAL_CHRM)), converted(RGB, power(1))),
 }
 
 

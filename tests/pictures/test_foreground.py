@@ -98,3 +98,12 @@ def test_one_unsure_value_everywhere_changes_little():
     rgb = np.full((40, 40, 3), (10, 200, 90), np.uint8)
     found = foreground_colours(rgb, np.full((40, 40), 128, np.uint8))
     assert np.abs(found.astype(int) - rgb).max() <= 1
+
+
+@pytest.mark.parametrize(("front", "back"), [(255, 0), (0, 255), (255, 1)])
+def test_the_background_leaves_an_edge_of_the_strongest_contrast(front, back):
+    prob8 = np.tile(np.clip(np.arange(60) * 17 - 380, 0, 255).astype(np.uint8), (40, 1))
+    rgb = np.repeat(np.where(prob8 > 127, front, back).astype(np.uint8)[..., None], 3, axis=2)
+    unsure = (prob8 > 20) & (prob8 < 235)
+    assert rgb[unsure].min() != rgb[unsure].max()
+    assert np.abs(foreground_colours(rgb, prob8)[unsure].astype(int) - front).max() <= 6

@@ -1,5 +1,6 @@
 """A predictor of weights with classes, and what `unet predict` writes of them."""
 
+import io
 import tracemalloc
 
 import numpy as np
@@ -13,9 +14,11 @@ from unet.__main__ import main
 from unet.errors import ConfigError
 from unet.network.weights import WeightsConfig, save_weights
 from unet.pictures.classes import ClassTable, SegmentClass
+from unet.pictures.clicks import BACKGROUND, FOREGROUND, Click
 from unet.pictures.decode import read_picture
-from unet.pictures.draw import mask_from_prob, overlay, render
+from unet.pictures.draw import DEFAULT_STYLE, mask_from_prob, overlay, render
 from unet.pictures.label_maps import tint_classes
+from unet.prediction.files import drawing_of
 from unet.prediction.upsampling import upsample_bilinear, upsample_labels
 
 NAMES = ("background", "car", "tree", "sky")
@@ -198,3 +201,25 @@ def test_binary_weights_tell_foreground_and_background_by_name(tiny_weights, pho
     }
     np.testing.assert_array_equal(told["foreground"], written(tiny_weights, photo, "--kind", "prob")[0])
     assert np.abs(255 - told["background"].astype(int) - told["foreground"]).max() <= 1
+
+
+def test_clicks_on_the_object_are_no_background(tiny_weights, photo):
+    clicks = (Click(10, 12, FOREGROUND), Click(50, 40, BACKGROUND))
+    picture, small = read_picture(photo), np.full((20, 24), 0.4, np.float32)
+    told = {}
+    for name in ("foreground", "background"):
+        draw = drawing_of(Predictor.load(tiny_weights), "prob", None, clicks, DEFAULT_STYLE, name)
+        told[name] = np.asarray(Image.open(io.BytesIO(draw(picture, small)))).astype(int)
+    assert (told["foreground"][12, 10], told["foreground"][40, 50]) == (255, 0)
+    np.testing.assert_array_equal(told["background"], 255 - told["foreground"])
+
+
+def test_foreground_and_background_are_divided_at_the_threshold_of_the_weights(tmp_path, photo):
+    save_weights(tmp_path / "w", UNet(widths=(4, 8)), WeightsConfig(size=(24, 40), threshold=0.35))
+    drawings = [
+        drawing_of(Predictor.load(tmp_path / "w"), "mask", None, (), DEFAULT_STYLE, name)
+        for name in ("foreground", "background")
+    ]
+    small = np.linspace(0, 1, 35 * 41, dtype=np.float32).reshape(35, 41)
+    front, back = (np.asarray(Image.open(io.BytesIO(draw(read_picture(photo), small)))) for draw in drawings)
+    assert np.mean(front == back) < 0.01  # on the threshold itself

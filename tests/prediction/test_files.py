@@ -111,12 +111,12 @@ def test_pictures_in_flight_stay_within_the_pixel_budget(pictures, predictor, tm
     sizes = {f"p{index:02}": height * width for index, (height, width) in enumerate(SIZES)}
     save, lock = Path.write_bytes, Lock()
 
-    def reading(source, enough):
+    def reading(source, name, enough):
         nonlocal decoded, most
         with lock:
             decoded += sizes[source.stem]
             most = max(most, decoded - written)
-        return read_picture(source, enough=enough)
+        return read_picture(source, name=name, enough=enough)
 
     def writing(path, content):
         nonlocal written

@@ -11,6 +11,7 @@ from unet.network.lite0 import LITE0_WIDTHS
 from unet.network.weights import WeightsConfig, save_weights
 from unet.pictures.clicks import Click
 from unet.prediction.refinement import LONGEST, refine
+from unet.prediction.zoom_in import focus_box, merge_views
 
 
 def make(encoder="plain", clicks=False, precision="fp32", size=(48, 64)) -> Predictor:
@@ -79,7 +80,17 @@ def test_the_map_is_refined_by_the_pictures_edges(monkeypatch):
 def test_a_picture_adds_nothing_beyond_its_closest_look_and_refinement():
     assert make(size=(48, 64)).enough == LONGEST
     assert make(size=(48, 400)).enough == 1600
-    assert make().answer_bytes == 4 * LONGEST**2
+    assert make(size=(48, 64)).answer_bytes == 4 * LONGEST**2
+    assert make(size=(48, 400)).answer_bytes == 4 * LONGEST * 1600
+
+
+def test_no_answer_takes_more_bytes_than_are_reckoned_with():
+    prob = np.zeros((64, 400), np.float32)
+    prob[24:32, 180:200] = 1
+    box = focus_box(prob, (), (3000, 4000), 0.5)
+    merged = merge_views(prob, np.ones_like(prob), box, (3000, 4000))
+    refined = refine(merged, picture(3000, 4000))
+    assert 4 * LONGEST**2 < refined.nbytes <= make(size=(64, 400)).answer_bytes
 
 
 class Bright(torch.nn.Module):

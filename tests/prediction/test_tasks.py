@@ -185,9 +185,9 @@ def test_notices_are_said_and_the_result_is_written(tiny_weights, tmp_path, caps
     (tmp_path / "tall.jpg").write_bytes(encoded(Image.fromarray(np.tile(RGB, (40, 1, 1))), "JPEG")[:-12])
     assert run(tmp_path, "--output", tmp_path / "out", "--weights", tiny_weights) == 0
     dark, tall = capsys.readouterr().err.splitlines()
-    assert dark.startswith("note: dark.tif: its values run from ")
+    assert dark.startswith(f"note: {tmp_path / 'dark.tif'}: its values run from ")
     assert dark.endswith("were stretched: 4095 is white")
-    assert tall.startswith("note: tall.jpg: the file is cut off at its end: the last ")
+    assert tall.startswith(f"note: {tmp_path / 'tall.jpg'}: the file is cut off at its end: the last ")
     assert len(list((tmp_path / "out").iterdir())) == 2
 
 
@@ -227,3 +227,48 @@ def test_other_files_are_no_weights(name, words, tmp_path, capsys):
     make(tmp_path, "other.safetensors", "model.pth")
     assert run(folder, "--output", tmp_path / "out", "--weights", tmp_path / name) == 1
     assert words in capsys.readouterr().err
+
+
+def test_results_beside_their_pictures_are_not_read_by_the_next_run(tmp_path):
+    make(tmp_path, "a.jpg", "b.png", "masks/a.png", "masks/b.png")
+    everything = [tmp_path / "a.jpg", tmp_path / "b.png", tmp_path / "masks"]
+    found = find_pictures(everything, output=tmp_path / "masks")
+    assert [task.target.name for task in plan(found, tmp_path / "masks")] == ["a.png", "b.png"]
+    found = find_pictures([tmp_path / "*"], output=tmp_path / "masks")
+    assert [picture.name for picture, _ in found.pictures] == ["a.jpg", "b.png"]
+    assert len(find_pictures([tmp_path / "masks"], output=tmp_path / "masks").pictures) == 2  # asked for by name
+
+
+def test_a_folder_without_pictures_beside_others_is_named_and_the_others_are_read(tmp_path, tiny_weights, capsys):
+    draw(tmp_path / "in", "a.jpg")
+    make(tmp_path / "in", "notes/readme.txt")
+    command = ["predict", str(tmp_path / "in/*"), "--output", str(tmp_path / "out"), "--weights", str(tiny_weights)]
+    assert main(command) == 0
+    assert (tmp_path / "out/a.png").is_file()
+    assert "these folders have no pictures: notes" in capsys.readouterr().err
+    with pytest.raises(ImageError, match="none of the folders"):
+        find_pictures([make(tmp_path / "x", "1.txt"), make(tmp_path / "y", "2.txt")])
+
+
+def test_a_pipe_is_one_sentence_and_the_other_pictures_are_segmented(tmp_path, tiny_weights):
+    draw(tmp_path, "a.jpg")
+    options = ["--output", str(tmp_path / "out"), "--weights", str(tiny_weights)]
+    command = [sys.executable, "-m", "unet", "predict", "/dev/stdin", str(tmp_path / "a.jpg"), *options]
+    done = subprocess.run(command, input=b"x", capture_output=True, cwd=ROOT)
+    assert done.returncode == 1
+    assert done.stderr.decode() == "error: /dev/stdin is a pipe or a device; save the picture to a file first\n"
+    assert (tmp_path / "out/a.png").is_file()
+
+
+def test_names_too_long_for_the_system_are_errors_of_one_file(tmp_path, tiny_weights, capsys):
+    command = ["predict", "x" * 300 + ".jpg", "--output", str(tmp_path), "--weights", str(tiny_weights)]
+    assert main(command) == 1
+    assert "File name too long" in capsys.readouterr().err
+
+
+def test_errors_name_the_whole_path(tmp_path, tiny_weights, capsys):
+    draw(tmp_path, "1/a.jpg")
+    make(tmp_path, "2/a.jpg")
+    folders = ["-r", str(tmp_path), "--output", str(tmp_path / "out"), "--weights", str(tiny_weights)]
+    assert main(["predict", *folders]) == 1
+    assert capsys.readouterr().err == f"error: {tmp_path / '2/a.jpg'} is empty (zero bytes)\n"

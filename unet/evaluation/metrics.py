@@ -15,6 +15,7 @@ from unet.pictures.draw import mask_from_prob
 
 BOUNDARY_TOLERANCE = 0.0075  # relative to the picture's diagonal
 RESAMPLES = 2000  # bootstrap samples
+DRAWN = 2**20  # scores that are drawn at a time
 # The fields of `PictureScores` as they are shown to users.
 METRIC_LABELS = {
     "iou": "IoU",
@@ -191,7 +192,9 @@ def spread(values: Sequence[float], seed: int = 0) -> Spread | None:
     if not values:
         return None
     sample, count = np.asarray(values), len(values)
-    drawn = np.random.default_rng(seed).integers(count, size=(RESAMPLES, count))
-    low, high = np.quantile(sample[drawn].mean(axis=1), (0.025, 0.975))
+    generator, most = np.random.default_rng(seed), max(1, DRAWN // count)
+    sizes = [min(most, RESAMPLES - done) for done in range(0, RESAMPLES, most)]
+    means = [sample[generator.integers(count, size=(size, count))].mean(axis=1) for size in sizes]
+    low, high = np.quantile(np.concatenate(means), (0.025, 0.975))
     sd = sample.std(ddof=1) if count > 1 else 0.0
     return Spread(float(sample.mean()), float(sd), float(low), float(high), count)

@@ -8,6 +8,7 @@ with the hash that the Hub states for it.
 import contextlib
 import hashlib
 import logging
+import os
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -70,7 +71,7 @@ def locate(source: str | Path, *, timeout: float = 10.0, also: Sequence[str] = (
         WeightsError: `source` is neither a folder nor well formed.
     """
     folder = _folder_of(Path(source))
-    if folder.is_dir() or isinstance(source, Path):
+    if os.path.isdir(folder) or isinstance(source, Path):
         return _local(source if folder == Path(source) else folder)
     repo, revision = parse_source(source)
     if constants.HF_HUB_OFFLINE or (revision and _COMMIT.fullmatch(revision)):
@@ -116,18 +117,18 @@ def _folder_of(source: Path) -> Path:
     Raises:
         WeightsError: `source` is another file.
     """
-    if source.name in LOADED_FILES and not source.is_dir():
-        if not source.is_file():
+    if source.name in LOADED_FILES and not os.path.isdir(source):
+        if not os.path.isfile(source):
             raise WeightsError(f"{source}: there is no such file")
         return source.parent
-    if source.is_file():
+    if os.path.isfile(source):
         needed = " and ".join(LOADED_FILES)
         raise WeightsError(f"{source} is a file; weights are a folder that holds {needed}")
     return source
 
 
 def _local(folder: str | Path) -> Location:
-    if not Path(folder).is_dir():
+    if not os.path.isdir(folder):
         raise WeightsError(f"{folder}: there is no such weights folder")
     return Location(Path(folder), str(folder))
 

@@ -116,11 +116,18 @@ def from_png(side: Mapping[bytes, bytes], has_profile: bool) -> Space | None:
     if len(corners) == 32:
         white_x, white_y, *rest = (number / 100_000 for number in struct.unpack(">8I", corners))
         given = (*rest, white_x, white_y)
-        if min(given[1::2]) > 0 and not np.allclose(given, _SRGB, atol=0.002):
+        if min(given[1::2]) > 0 and not np.allclose(given, _SRGB, atol=0.002) and _span_colours(given):
             primaries = given
     if primaries == _SRGB and abs(value * 2.2 - 1) < 0.05:
         return None  # sRGB, in the words of older programs
     return Space(_power(1 / value), primaries)
+
+
+def _span_colours(primaries: tuple[float, ...]) -> bool:
+    """Whether red, green and blue (x, y) are the corners of a triangle, and not nearly on a line."""
+    red, green, blue = (np.array(primaries[place : place + 2]) for place in (0, 2, 4))
+    (right, up), (across, down) = green - red, blue - red
+    return bool(abs(right * down - up * across) > 1e-3)
 
 
 def holds_over_profile(side: Mapping[bytes, bytes]) -> bool:

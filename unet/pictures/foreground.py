@@ -116,9 +116,9 @@ def _scaled(box: Box, size: tuple[int, int], image: Image.Image) -> tuple[float,
 
 
 def _picture(planes: np.ndarray) -> Image.Image:
-    """The picture whose channels, 0 to 255, are `planes` (3, h, w)."""
+    """The picture whose channels are `planes` (3, h, w), cut off at 0 and 255."""
     pixels = np.empty((*planes.shape[1:], 3), np.uint8)
-    pixels[:] = planes.transpose(1, 2, 0)
+    pixels[:] = np.clip(planes, 0, 255).transpose(1, 2, 0)
     return Image.fromarray(pixels)
 
 
@@ -156,7 +156,7 @@ def _nearby(rgb: np.ndarray, weight: np.ndarray) -> Image.Image:
         closer *= trust
         closer += colours
         colours = closer
-    return _picture(np.clip(colours + 0.5, 0, 255))
+    return _picture(colours + 0.5)
 
 
 def _third(values: np.ndarray) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 import io
 import os
+import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -22,8 +23,9 @@ pillow_heif.register_heif_opener()
 
 MAX_PIXELS = 100_000_000
 MAX_BYTES = 64 * 2**20  # of a file, also of an upload
-# Our own limit is checked from the header; Pillow only warns, and refuses twice as many pixels.
+# Our own limit is checked from the header; Pillow refuses twice as many pixels, and would warn of those between.
 Image.MAX_IMAGE_PIXELS = MAX_PIXELS
+warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 _LIMIT = f"the limit of {MAX_PIXELS // 10**6} megapixels"
 _HEAD = 1024  # bytes that tell what a file is
 
@@ -73,20 +75,31 @@ def opened(source: Source, name: str | None, pixels: bool) -> Iterator[Opened]:
                 raise ImageError(f"{shown} cannot be opened: {reason}") from error
         else:
             file = io.BytesIO(source) if isinstance(source, bytes) else source
-        size = file.seek(0, os.SEEK_END)
-        file.seek(0)
-        if size == 0:
-            raise ImageError(f"{shown} is empty (zero bytes)")
-        if size > MAX_BYTES:
-            raise ImageError(f"{shown} has {size / 2**20:.0f} MB; the limit is {MAX_BYTES // 2**20} MB")
-        result = _open(file, shown, pixels)
+        head = _head(file, shown)
+        result = _open(file, head, shown, pixels)
         if result.image is not None:
             stack.enter_context(result.image)
         yield result
 
 
-def _open(file: BinaryIO, shown: str, pixels: bool) -> Opened:
-    head = file.read(_HEAD)
+def _head(file: BinaryIO, shown: str) -> bytes:
+    """The first bytes of a file of a size that is read."""
+    try:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(0)
+        head = file.read(_HEAD)
+    except OSError as error:
+        if not file.seekable():
+            raise ImageError(f"{shown} is a pipe or a device; save the picture to a file first") from error
+        raise ImageError(f"{shown} cannot be read: {error.strerror or error}") from error
+    if size == 0:
+        raise ImageError(f"{shown} is empty (zero bytes)")
+    if size > MAX_BYTES:
+        raise ImageError(f"{shown} has {size / 2**20:.0f} MB; the limit is {MAX_BYTES // 2**20} MB")
+    return head
+
+
+def _open(file: BinaryIO, head: bytes, shown: str, pixels: bool) -> Opened:
     raw = raw_kind(head)
     if raw:
         raise ImageError(f"{shown} is {raw_refusal(raw)}")

@@ -7,7 +7,7 @@ previous one. Memory is bounded by the pixels of the chunks in flight, however m
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -88,7 +88,7 @@ class _Pipeline:
 
     def _read(self, source: Path) -> Picture | UnetError:
         try:
-            picture = read_picture(source, enough=self._enough)
+            picture = read_picture(source, name=str(source), enough=self._enough)
             check_inside(self._clicks, picture.width, picture.height)
             return picture
         except UnetError as error:
@@ -150,7 +150,10 @@ def drawing_of(
     label = None if class_name is None else predictor.table.label(class_name)
     if label is not None and predictor.has_classes:
         style = class_style(style, predictor.table, label)
-    level = predictor.threshold if threshold is None else threshold
+    level, placed = predictor.threshold, clicks
+    if label is not None and not predictor.has_classes and label == predictor.table.background:
+        level, placed = 1 - level, [replace(click, label=1 - click.label) for click in clicks]
+    level = level if threshold is None else threshold
 
     def draw(picture: Picture, small: np.ndarray) -> bytes:
         if all_classes:
@@ -158,7 +161,7 @@ def drawing_of(
             drawn = render_classes(kind, picture, labels, predictor.table, style)
             return drawn if isinstance(drawn, bytes) else encode_png(drawn)
         _, one = choose_class(small, predictor.table, label)  # (h, w)
-        prob8 = predictor.upsample(one, (picture.height, picture.width), clicks)
+        prob8 = predictor.upsample(one, (picture.height, picture.width), placed)
         return encode_png(render(kind, picture, prob8, level, style))
 
     return draw

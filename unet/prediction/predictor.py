@@ -146,9 +146,10 @@ class Predictor:
 
     @property
     def answer_bytes(self) -> int:
-        """Bytes of the largest answer of `prob_small`, but for very long and narrow pictures."""
-        height, width = self.config.size
-        return 4 * (len(self.table) * height * width if self.has_classes else LONGEST**2)
+        """Bytes of the largest answer of `prob_small`."""
+        if self.has_classes:
+            return 4 * len(self.table) * math.prod(self.config.size)
+        return 4 * math.prod(max(LONGEST, math.ceil(side / SMALLEST)) for side in self.config.size)  # from close by
 
     @property
     def has_classes(self) -> bool:

@@ -28,28 +28,33 @@ class Found:
 
     pictures: list[tuple[Path, Path]] = field(default_factory=list)  # each with its folder, as seen from its root
     skipped: list[Path] = field(default_factory=list)  # files in the folders that are no pictures, by their ending
+    empty: list[Path] = field(default_factory=list)  # folders without pictures, beside others or pictures
 
 
 def find_pictures(paths: Iterable[Path], recursive: bool = False, output: Path | None = None) -> Found:
     """List the files in `paths`, and the picture files of the folders in `paths`, sorted by name within each folder.
 
-    Subfolders are searched only if `recursive`, and never the folder `output`; hidden files and folders are ignored.
+    Subfolders are searched only if `recursive`, and beside other paths never the folder `output`; hidden files and
+    folders are ignored.
     A path that does not exist is taken for a pattern (`*.jpg`), which not every shell expands. If nothing matches it is
     kept: reading it reports the error. A file that is named twice counts once.
 
     Raises:
-        ImageError: A folder has no pictures or cannot be listed.
+        ImageError: A folder cannot be listed, or the only one has no pictures.
     """
     found, seen = Found(), set()
+    expanded = list(_expanded(paths))
 
     def add(picture: Path, below: Path) -> None:
         if (place := os.path.abspath(picture)) not in seen:
             seen.add(place)
             found.pictures.append((picture, below))
 
-    for path in _expanded(paths):
-        if not path.is_dir():
+    for path in expanded:
+        if not os.path.isdir(path):
             add(path, Path())
+            continue
+        if len(expanded) > 1 and _same(path, output):
             continue
         pictures = 0
         for file in _files(path, recursive, output):
@@ -58,15 +63,20 @@ def find_pictures(paths: Iterable[Path], recursive: bool = False, output: Path |
                 pictures += 1
             else:
                 found.skipped.append(file)
-        if not pictures:
+        if not pictures and len(expanded) > 1:
+            found.empty.append(path)
+        elif not pictures:
             where = "nor have its subfolders" if recursive else "its subfolders are not searched without --recursive"
             raise ImageError(f"the folder {path} has no pictures ({where})")
+    if not found.pictures:
+        raise ImageError(f"none of the folders {', '.join(map(str, expanded))} has pictures")
     return found
 
 
 def _expanded(paths: Iterable[Path]) -> Iterator[Path]:
     for path in paths:
-        matches = [] if path.exists() or not glob.has_magic(str(path)) else glob.glob(str(path), recursive=True)
+        literal = os.path.exists(path) or not glob.has_magic(str(path))
+        matches = [] if literal else glob.glob(str(path), recursive=True)
         yield from map(Path, sorted(matches)) if matches else [path]
 
 
@@ -76,12 +86,16 @@ def _files(folder: Path, recursive: bool, output: Path | None) -> Iterator[Path]
         entries = sorted(entry for entry in folder.iterdir() if not entry.name.startswith("."))
     except OSError as error:
         raise ImageError(f"the folder {folder} cannot be listed: {error.strerror}") from error
-    yield from (entry for entry in entries if not entry.is_dir())
+    # Of what may not be looked at, `os.path` says that it is no folder; reading it reports the error.
+    yield from (entry for entry in entries if not os.path.isdir(entry))
     if recursive:
         for entry in entries:
-            results = output is not None and output.exists() and entry.samefile(output) if entry.is_dir() else True
-            if not results and not entry.is_symlink():
+            if os.path.isdir(entry) and not entry.is_symlink() and not _same(entry, output):
                 yield from _files(entry, recursive, output)
+
+
+def _same(folder: Path, output: Path | None) -> bool:
+    return output is not None and os.path.exists(output) and os.path.samefile(folder, output)
 
 
 def plan(found: Found, output: Path) -> list[Task]:
@@ -96,7 +110,7 @@ def plan(found: Found, output: Path) -> list[Task]:
             overwrite one of the pictures.
     """
     suffix = output.suffix.lower()
-    if suffix in PICTURE_SUFFIXES and not output.is_dir():
+    if suffix in PICTURE_SUFFIXES and not os.path.isdir(output):
         if suffix != RESULT_SUFFIX:
             raise ConfigError(
                 f"results are PNG files, so --output {output} cannot be one; "
