@@ -120,6 +120,19 @@ def test_groups_are_held_out_whole():
             assert set(group) <= set(held) or set(group) <= set(kept)
 
 
+def test_groups_may_reach_beyond_what_is_held_out():
+    across = [STEMS[98], STEMS[99], STEMS[120]]
+    for seed in range(30):
+        kept, held = hold_out(STEMS[:100], seed=seed, groups=[*GROUPS, across], every=STEMS)
+        assert sorted(kept + held) == STEMS[:100]
+        for group in [*GROUPS, STEMS[98:100]]:
+            assert set(group) <= set(held) or set(group) <= set(kept)
+    with pytest.raises(DataError, match="do not exist: dog"):
+        hold_out(STEMS[:100], seed=0, groups=[["p000", "dog"]], every=STEMS)
+    with pytest.raises(DataError, match="in two groups: p120"):
+        hold_out(STEMS[:100], seed=0, groups=[across, STEMS[119:121]], every=STEMS)
+
+
 def test_groups_file(tmp_path):
     assert read_groups(tmp_path) == []
     text = '\ufeff# near-duplicates\nbanana1  banana2\tbanana3 # three views\n\n"stone (1)" stone#2\nu\u0308ber\n'
@@ -191,6 +204,7 @@ def test_split_file_that_cannot_be_read(tmp_path):
         {"train": ["a", "b"], "val": ["c"], "test": ["d"]},
         {"Train": ["b.jpg", "a.JPG"], "valid": ["c.jpg"], "testing": ["d.jpg"]},
         {"train": ["images/a.jpg", "images/b.jpg"], "validation": ["x/images/c.jpg"], "test": ["images/d"]},
+        {"train": ["images/a", "images/b"], "val": ["images/c"], "test": ["images/d"]},
         {"train": ["a", "b"], "val": ["c", "more/a"], "test": ["d"], "extra_test": ["more/b"]},  # of an extra folder
     ],
 )
@@ -206,6 +220,8 @@ def test_a_given_split_names_stems_files_or_paths(tmp_path, content):
         ({"train": ["a"], "holdout": ["b"]}, "the key 'holdout', which is none of train, val and test"),
         ({"train": ["a", "images/z.jpg"]}, r"not there: images/z\.jpg"),
         ({"train": ["a"], "test": ["more/z"]}, "not there: more/z"),
+        ({"train": ["a"], "valid": ["more/y", "more/z"]}, r"own\.json .* not there: more/y, more/z \(under 'valid'\)"),
+        ({"train": ["a"], "val": ["images/b", "images/z"]}, r"not there: images/z \(under 'val'\)"),
         ({"train": ["a"], "val": ["b"], "valid": ["b"]}, "twice: b"),
         ({"train": ["a", "images/a.jpg"]}, "twice: a"),
         ({"val": ["a"]}, "nothing to train on"),

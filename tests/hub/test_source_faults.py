@@ -224,6 +224,18 @@ def test_the_cache_stands_in_for_the_same_revision_only(hub, ask, embedded):
     assert ask("fallback", source=REPO, embedded=str(embedded))["revision"] == first
 
 
+def test_a_branch_that_moved_leads_to_its_old_copy_until_the_new_one_is_there(hub, ask, embedded):
+    repo = hub.model(REPO)
+    first = repo.refs["release"] = repo.head
+    ask("locate", source=f"{REPO}@release")
+    larger = save({"weight": np.ones(40_000, dtype=np.float32)})
+    second = repo.refs["release"] = repo.commit({**FILES, "model.safetensors": larger})
+    hub.cut("/resolve/.*safetensors", 1000)
+    assert ask("fallback", source=f"{REPO}@release", embedded=str(embedded))["revision"] == first
+    hub.faults.clear()
+    assert ask("fallback", source=f"{REPO}@release", embedded=str(embedded))["revision"] == second
+
+
 def test_a_damaged_cached_copy_is_not_used(hub, ask, embedded, tmp_path):
     head = ask("locate", source=REPO)["revision"]
     (weights,) = (tmp_path / "home").rglob(f"snapshots/{head}/model.safetensors")

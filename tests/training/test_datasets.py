@@ -1,5 +1,6 @@
 """Which pictures a run trains on, validates and is scored with, and which earlier weights it may start from."""
 
+import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -182,6 +183,21 @@ def test_what_is_said_of_masks_holds_for_extra_folders_as_far_as_they_have_it(tm
     }
     with pytest.raises(DataError, match=r"no mask of .*extra has 1 or 3, which the options name"):
         make_splits(TrainConfig(data=extra, foreground=("1",), unknown=("3",)))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_tenth_of_a_given_train_keeps_groups_together(folders, tmp_path, seed):
+    stems = [f"p{i:02}" for i in range(20)]
+    groups, split = tmp_path / "groups.txt", tmp_path / "split.json"
+    split.write_text(json.dumps({"train": stems[:16], "test": stems[16:]}))
+    groups.write_text("\n".join(f"{a} {b}" for a, b in zip(stems[:16:2], stems[1:16:2], strict=True)) + "\np16 p17")
+    config = TrainConfig(data=folders["shapes"], split_file=split, groups=groups, split_seed=seed)
+    splits = make_splits(config)
+    val = [int(pair.stem[1:]) for pair in splits.val]
+    assert val == [2 * (val[0] // 2), 2 * (val[0] // 2) + 1]
+    groups.write_text("p00 p01\np02 gone")
+    with pytest.raises(DataError, match="the groups name pictures that do not exist: gone"):
+        make_splits(config)
 
 
 def test_weights_without_a_split_are_not_checked(three, tmp_path):

@@ -13,11 +13,15 @@ from training_runs import SMALL, train
 
 from unet.data.stream import is_hub_dataset
 from unet.errors import DataError, TrainingError
+from unet.hub.source import Location
+from unet.network.unet import UNet
+from unet.network.weights import WeightsConfig, save_weights
 from unet.training import guards
 from unet.training.checkpoint import CHECKPOINT, read_checkpoint
 from unet.training.config import TrainConfig
 from unet.training.datasets import make_splits
 from unet.training.guards import refuse_changed_pictures, try_folder
+from unet.training.run import build_model
 
 OPTIONS = [*SMALL, "--main-repeats", "1"]
 
@@ -93,6 +97,62 @@ def test_an_extra_folder_may_share_pictures_that_both_train_on(tmp_path):
     splits = make_splits(config)
     shutil.copyfile(splits.train[0].image, splits.extra[0][0].image)
     make_splits(config)
+
+
+def test_weights_of_a_repo_come_with_their_split_which_tells_leaks(finished, monkeypatch):
+    cwd, _ = finished
+    folder = cwd / "runs/weights-shapes"
+
+    def located(source, also=()):
+        """Without being asked for, split.json is not fetched."""
+        return Location(folder if also == ("split.json",) else cwd / "nothing", source)
+
+    monkeypatch.setattr("unet.training.run.locate", located)
+    config = TrainConfig(data=cwd / "shapes", init_from="user/name")
+    build_model(config, make_splits(config))
+    other = replace(config, split_seed=1)
+    with pytest.raises(TrainingError, match="was trained with another split"):
+        build_model(other, make_splits(other))
+
+
+def test_a_click_layer_that_no_step_uses_does_not_learn(tmp_path, capsys):
+    data = write_folder(tmp_path / "shapes", 14)
+    save_weights(
+        tmp_path / "w", UNet(encoder="lite0", widths=(4, 4, 4, 4, 4), clicks=True), WeightsConfig(size=(32, 32))
+    )
+    config = TrainConfig(data=data, init_from=str(tmp_path / "w"))
+    model = build_model(config, make_splits(config))
+    assert [name for name, p in model.named_parameters() if not p.requires_grad] == [
+        name for name, _ in model.named_parameters() if name.startswith("click_layer.")
+    ]
+    assert "with --clicks this run would train that, too" in capsys.readouterr().out
+    model = build_model(replace(config, clicks=True), make_splits(config))
+    assert all(p.requires_grad for p in model.parameters())
+
+
+def test_folders_of_one_name_are_refused_before_they_are_read(tmp_path):
+    main = write_folder(tmp_path / "main", 14)
+    folders = [write_folder(tmp_path / name / "photos", 4, first_seed=50) for name in "ab"]
+    with pytest.raises(DataError, match=r"several data folders are called photos.*rename one of them"):
+        make_splits(TrainConfig(data=main, extra_data=tuple(folders)))
+    with pytest.raises(DataError, match="called photos"):
+        make_splits(TrainConfig(data=folders[0], extra_data=(folders[1],)))
+
+
+def test_copies_that_are_trained_on_and_kept_out_are_named(tmp_path, caplog):
+    folder = write_folder(tmp_path / "main", 14)
+    splits = make_splits(TrainConfig(data=folder))
+    assert not caplog.messages
+    trained, tested = splits.train[0], splits.test[0]
+    shutil.copyfile(trained.image, tested.image)
+    make_splits(TrainConfig(data=folder))
+    pair = " = ".join(sorted([trained.stem, tested.stem]))
+    assert caplog.messages[0].startswith("main: nearly equal pictures are partly trained on and partly kept out")
+    assert f"(1 times: {pair}); list them in a line of groups.txt" in caplog.messages[0]
+    (folder / "groups.txt").write_text(f"{trained.stem} {tested.stem}\n")
+    caplog.clear()
+    make_splits(TrainConfig(data=folder))
+    assert not caplog.messages
 
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path, monkeypatch):

@@ -8,7 +8,7 @@ from generated import draw_pair
 from PIL import Image
 
 from unet.errors import TrainingError
-from unet.training.plots import SheetRow, plot_curves, plot_reliability, prediction_sheet
+from unet.training.plots import SheetRow, plot_curves, plot_reliability, prediction_sheet, sheet_row
 
 ROOT = Path(__file__).parents[2]
 
@@ -126,6 +126,15 @@ except TrainingError as error:
 """
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
     assert "pip install -r requirements-dev.txt" in done.stdout
+
+
+def test_a_row_holds_no_more_pixels_than_are_drawn(tmp_path):
+    large, mask = draw_pair(5, 900, 600)
+    row = sheet_row("large", large, mask, large)
+    assert [tile.shape[:2] for tile in row[1:]] == [(240, 160)] * 3
+    prediction_sheet([SheetRow("large", large, mask, large)], tmp_path / "whole.png")
+    prediction_sheet([row], tmp_path / "row.png")
+    assert (tmp_path / "row.png").read_bytes() == (tmp_path / "whole.png").read_bytes()
 
 
 def test_a_sheet_shows_picture_truth_and_result(tmp_path):

@@ -12,8 +12,9 @@ from unet.data.class_lists import class_of_colour, class_of_id, refuse_other_lis
 from unet.data.class_palettes import NO_PALETTE, agreed_palette, doubtful_grey
 from unet.data.class_reading import COLOURS, IDS, NEAR, VOID_ID, AnyReading, ClassReading, by_colour, colour_of
 from unet.data.contents import MaskContent
-from unet.data.convention import MIXED, are_mixed, describe_values, refusal, refuse_absent, totals
+from unet.data.convention import describe_values, refusal, refuse_absent
 from unet.data.mask_files import VOC_VOID, channels, have_colour
+from unet.data.mixtures import MIXED, are_mixed, totals
 from unet.data.options import COLOUR, DataOptions, parse_value
 from unet.errors import ConfigError, DataError
 from unet.pictures.classes import MAX_CLASSES, ClassTable, hex_colour

@@ -8,7 +8,7 @@ import numpy as np
 
 from unet.data.class_palettes import NO_PALETTE
 from unet.data.contents import MaskContent
-from unet.data.mask_files import VOC_VOID, MaskPixels, channels, have_colour
+from unet.data.mask_files import VOC_VOID, MaskPixels, channels, distances, have_colour
 from unet.data.options import COLOUR, colour_code, value_name
 from unet.data.reading import UNKNOWN, Reading
 from unet.pictures.classes import ClassTable, SegmentClass
@@ -101,7 +101,7 @@ class ClassReading:
         else:
             colours, labels, reach = self._colours
             coloured = have_colour(codes)
-            distance = _distances(channels(codes[coloured]), colours)  # (k, m)
+            distance = distances(channels(codes[coloured]), colours)  # (k, m)
             nearest = distance.argmin(axis=1)
             near = distance.min(axis=1) <= (reach[nearest] if tinted else 0)
             means[coloured] = np.where(near, labels[nearest], _STRANGE)
@@ -125,7 +125,7 @@ class ClassReading:
         means |= {c.colour: UNKNOWN for c in self.table.void if c.colour}
         means |= {colour_of(code): UNKNOWN for code in self.unknown if have_colour(code)}
         colours = np.array([*means], np.int16)
-        distance = _distances(colours, colours)
+        distance = distances(colours, colours)
         np.fill_diagonal(distance, 2 * NEAR + 1)
         return colours, np.array([*means.values()]), np.minimum((distance.min(axis=1) - 1) // 2, NEAR)
 
@@ -136,12 +136,6 @@ AnyReading = Reading | ClassReading
 def _as_labels(means: np.ndarray) -> np.ndarray:
     labels: np.ndarray = np.minimum(means, UNKNOWN).astype(np.uint8)
     return labels
-
-
-def _distances(colours: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """(n, m): the largest difference of a channel between colours (n, 3) and others (m, 3)."""
-    distances: np.ndarray = np.abs(colours[:, None] - others[None]).max(axis=-1)
-    return distances
 
 
 def by_colour(content: MaskContent) -> MaskContent:

@@ -7,26 +7,24 @@ import numpy as np
 
 from unet.data.contents import BAND, TRIMAP, WIDE_IDS, WIDE_SCALE, MaskContent
 from unet.data.mask_files import MOST_IDS, VOC_VOID
+from unet.data.mixtures import MAX_FLAT, MIN_REGIONS, MIXED, are_mixed, reach, totals
 from unet.data.options import COLOUR, DataOptions, parse_value, value_name
 from unet.data.reading import BRIGHT, DARK, Reading
 from unet.errors import DataError
 
 MAX_AWAY = 0.1  # share of a folder's pixels that may be greys away from contours, for a reading by brightness
-MAX_FLAT = 0.01  # share of them that may be areas of one grey, or nearly one
-MAX_PLATEAUS = 0.1  # the same, as a share of the pixels that are not nearly black
+MAX_PLATEAUS = 0.1  # share of the pixels that are not nearly black that may be areas of nearly one grey
 MAX_GREYS = 0.3  # share of them that may be other greys than 0 and 255 at all
 MAX_AWAY_IN_FILE = 0.25  # share of one file's pixels that may be greys away from contours
 MIN_FLAT_COLOURS = 0.6  # share of pixels that lie within areas of one colour
 MIN_FLAT_MANY = 0.9  # the same, where most files have more than `MANY_COLOURS`
 MANY_COLOURS = 256
-MIN_REGIONS = 0.2  # share of pixels of a region that lie within it; of noise, hardly any do
 MIN_TRIMAP = 0.0005  # share of pixels that lie within areas of a trimap's middle grey
 MAX_ALONE = 0.1  # share of the pixels of thin regions that have no neighbour of their value; of sparse noise, most have
 MIN_EVIDENCE = 200  # pixels from which noise can be told from regions
 _LISTED = 8  # values in a message
 _VOID = 255  # of ids
 MIN_DARK = 0.3  # share of nearly black pixels from which colours that change are those of masks, not of photographs
-MIXED = "their colours mix along contours (JPEG, or smoothing)"
 WAYS = "say what they mean with --foreground and --unknown (values or colours)"
 
 
@@ -47,7 +45,9 @@ def decide(contents: Sequence[MaskContent], options: DataOptions, folder: str, *
     refuse_absent(contents, foreground + unknown, folder)
     rest = [content.without(unknown) for content in contents] if unknown else list(contents)
     if foreground:
-        reading = Reading("options", foreground, why="so say the options")
+        near = reach(contents, foreground + unknown)
+        why = f"so say the options; {MIXED}" if near else "so say the options"
+        reading = Reading("options", foreground, near=near, why=why)
     elif any(content.alpha_varies for content in contents) and _alpha_fits(contents, folder):
         reading, unknown = _alpha(contents), ()
     elif any(content.coloured for content in rest):
@@ -89,21 +89,6 @@ def misfit(reading: Reading, content: MaskContent) -> str | None:
 
 def _odd_greys(content: MaskContent) -> bool:
     return content.away > MAX_AWAY_IN_FILE or content.plateaus > MAX_PLATEAUS
-
-
-def totals(contents: Sequence[MaskContent]) -> tuple[np.ndarray, np.ndarray]:
-    """All distinct codes of the masks, ascending, and their pixels."""
-    codes = np.concatenate([content.codes.astype(np.int64) for content in contents])
-    distinct, place = np.unique(codes, return_inverse=True)
-    counts = np.bincount(place, np.concatenate([content.counts for content in contents]), len(distinct))
-    return distinct, counts.astype(np.int64)
-
-
-def are_mixed(contents: Sequence[MaskContent]) -> bool:
-    """Whether there are many values, and many pixels of such as hardly form areas: mixtures along contours."""
-    pixels = sum(content.pixels for content in contents)
-    mixed = sum(int(c.counts[c.flat < MIN_REGIONS * c.counts].sum()) for c in contents) / max(pixels, 1)
-    return len(totals(contents)[0]) > MOST_IDS and mixed > MAX_FLAT
 
 
 def bracketed(code: int) -> str:

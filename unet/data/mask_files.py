@@ -159,6 +159,12 @@ def channels(codes: np.ndarray) -> np.ndarray:
     return np.stack(levels, axis=-1).astype(np.int16)
 
 
+def distances(colours: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """(n, m): the largest difference of a channel between colours (n, 3) and others (m, 3)."""
+    largest: np.ndarray = np.abs(colours[:, None] - others[None]).max(axis=-1)
+    return largest
+
+
 def _wide(values: np.ndarray, path: str | Path, scaled: bool = True) -> np.ndarray:
     """Greys of more than 8 bits, or floats, whose 0..1 become 0..255 if they are `scaled`."""
     lowest, highest = float(values.min()), float(values.max())

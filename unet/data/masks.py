@@ -12,7 +12,7 @@ from unet.data.mask_files import MaskPixels, channels, decode_mask
 from unet.data.options import NO_OPTIONS
 from unet.data.reading import UNKNOWN
 from unet.errors import DataError, ImageError
-from unet.pictures.decode import read_picture
+from unet.pictures.decode import Source, read_picture
 
 __all__ = ["UNKNOWN", "look_at_mask", "look_at_pixels", "read_mask", "read_masks"]
 
@@ -67,7 +67,7 @@ def look_at_mask(path: Path, name: str, image: Path, always: bool = False, exact
     return look_at_pixels(decode_mask(path, exact), name, image, always)
 
 
-def look_at_pixels(pixels: MaskPixels, name: str, image: Path, always: bool = False) -> MaskContent:
+def look_at_pixels(pixels: MaskPixels, name: str, image: Source, always: bool = False) -> MaskContent:
     """What a mask holds; its picture is read too where the mask's alpha could be a mask over its colours.
 
     With `always`, that is looked into for a mask whose alpha does not vary as well.
@@ -76,7 +76,7 @@ def look_at_pixels(pixels: MaskPixels, name: str, image: Path, always: bool = Fa
     return summarise_mask(name, pixels, (varies or always) and _is_layer(pixels, image))
 
 
-def _is_layer(pixels: MaskPixels, image: Path) -> bool:
+def _is_layer(pixels: MaskPixels, image: Source) -> bool:
     visible = np.ones(pixels.codes.shape, bool) if pixels.alpha is None else pixels.alpha >= _SEEN
     if not visible.any():
         return True

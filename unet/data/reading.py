@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from unet.data.contents import WIDE_SCALE, MaskContent
-from unet.data.mask_files import MOST_IDS, MaskPixels
+from unet.data.mask_files import MOST_IDS, MaskPixels, channels, distances, have_colour
 from unet.data.options import value_name
 
 UNKNOWN = 255  # label of the pixels that loss and metrics ignore
@@ -38,6 +38,7 @@ class Reading:
     foreground: tuple[int, ...] = ()  # codes, of the rules value, alpha value and options
     unknown: tuple[int, ...] = ()  # codes that are unknown whatever the rule
     scaled: bool = False  # whether the values of files with more than 8 bits are divided by 257
+    near: int = 0  # levels by which each channel may differ from the codes, of the rule options
     inverted: bool = False  # whether foreground and background change places
     why: str = ""  # what in the folder decided it
 
@@ -45,6 +46,8 @@ class Reading:
         text = RULES[self.rule].format(foreground=_names(self.foreground))
         if self.unknown:
             text += f"; {_names(self.unknown)} unknown"
+        if self.near:
+            text += f"; what is within {self.near} levels of a named value counts as that value"
         return text + "; then inverted" * self.inverted
 
     def as_json(self) -> dict[str, Any]:
@@ -64,6 +67,9 @@ class Reading:
             alpha = np.full(pixels.codes.shape, 255) if pixels.alpha is None else pixels.alpha
             return np.asarray(self._label(np.arange(256), False, False)[alpha])
         codes, ids = pixels.codes, bool(pixels.codes.max() < MOST_IDS)
+        if codes.dtype == np.uint32 and self.near:
+            distinct, place = np.unique(codes, return_inverse=True)
+            return np.asarray(self._label(distinct, False, ids)[place.reshape(codes.shape)])
         if codes.dtype == np.uint32:
             return self._label(codes, False, ids)
         return np.asarray(self._label(np.arange(np.iinfo(codes.dtype).max + 1), pixels.wide, ids)[codes])
@@ -80,6 +86,7 @@ class Reading:
 
     def _label(self, codes: np.ndarray, wide: bool, ids: bool) -> np.ndarray:
         """Labels of `codes` (any shape) of a file; `ids`: whether all its values are below `MOST_IDS`."""
+        codes = self._as_named(codes) if self.near and not wide else codes
         if self.rule in ("alpha", "brightness") or (self.rule == "ids or brightness" and not ids):
             levels = np.rint(codes / WIDE_SCALE) if wide and self.scaled else codes
             labels = np.where(levels > BRIGHT, 1, np.where(levels < DARK, 0, UNKNOWN)).astype(np.uint8)
@@ -92,6 +99,13 @@ class Reading:
         if self.unknown and self.rule not in ALPHA_RULES:
             labels[np.isin(codes, self.unknown)] = UNKNOWN
         return labels
+
+    def _as_named(self, codes: np.ndarray) -> np.ndarray:
+        """The codes (n,), and for those within `near` levels of named ones the nearest of these."""
+        named = np.array([code for code in (*self.unknown, *self.foreground) if have_colour(code)])
+        distance = distances(channels(codes), channels(named))  # (n, m)
+        near = have_colour(codes) & (distance.min(axis=1) <= self.near)
+        return np.where(near, named[distance.argmin(axis=1)], codes)
 
 
 def _names(codes: tuple[int, ...]) -> str:

@@ -57,10 +57,13 @@ def split_stems(stems: Iterable[str], *, seed: int, groups: Iterable[Sequence[st
     return _distribute(units, {"train": count - 2 * seventh, "val": seventh, "test": seventh}, f"split {seed}")
 
 
-def hold_out(stems: Iterable[str], *, seed: int, groups: Iterable[Sequence[str]] = ()) -> tuple[list[str], list[str]]:
+def hold_out(
+    stems: Iterable[str], *, seed: int, groups: Iterable[Sequence[str]] = (), every: Iterable[str] | None = None
+) -> tuple[list[str], list[str]]:
     """Hold a random tenth of an extra folder out of training, rounded: 79 of 790.
 
     At least one of two or more pictures is held out; a single picture is not. All stems of a group stay together.
+    Groups may name any of `every`, by default `stems`; what they have beside `stems` is left out.
 
     Returns:
         The sorted stems to train on and the sorted stems held out.
@@ -68,6 +71,10 @@ def hold_out(stems: Iterable[str], *, seed: int, groups: Iterable[Sequence[str]]
     Raises:
         DataError: A stem is given twice, or a group names a picture that does not exist.
     """
+    if every is not None:
+        stems = list(stems)
+        present = set(stems)
+        groups = [[stem for stem in unit if stem in present] for unit in _units(every, groups)]
     units = _units(stems, groups)
     if len(units) < 2:
         return sorted(stem for unit in units for stem in unit), []
@@ -217,7 +224,8 @@ def load_split(path: str | Path) -> Split:
 def read_given_split(path: str | Path, stems: Iterable[str]) -> Split:
     """Read a split that a user gives: lists of stems, file names or paths under train, val (or valid, ...) and test.
 
-    FOLDER/STEM under val that is not among `stems` belongs to an extra folder and is ignored, as is "extra_test".
+    FOLDER/STEM under val that is not among `stems` belongs to an extra folder and is ignored, as is "extra_test"; but
+    where nothing under val is among them, FOLDER is the user's way to write all of them.
 
     Returns:
         The sorted stems of "train", "val" and "test", which may be empty.
@@ -237,10 +245,15 @@ def read_given_split(path: str | Path, stems: Iterable[str]) -> Split:
         part = part_of(key)
         if part is None:
             raise DataError(f"the split {path} has the key {key!r}, which is none of train, val and test; rename it")
-        found = {name: _known_stem(name, known, tails=part != "val") for name in names}
-        absent = [name for name, stem in found.items() if stem is None and (part != "val" or "/" not in name)]
+        found = {name: _known_stem(name, known, tails=False) for name in names}
+        extra = part == "val" and any(found.values())  # the others may be an extra folder's
+        if not extra:
+            found = {name: _known_stem(name, known, tails=True) for name in names}
+        absent = [name for name, stem in found.items() if stem is None and not (extra and "/" in name)]
         if absent:
-            raise DataError(f"the split {path} names pictures that are not there: {list_names(sorted(absent))}")
+            raise DataError(
+                f"the split {path} names pictures that are not there: {list_names(sorted(absent))} (under {key!r})"
+            )
         split[part] = sorted([*split[part], *(stem for name in names if (stem := found[name]) is not None)])
     if twice := _repeated([stem for names in split.values() for stem in names]):
         raise DataError(f"the split {path} has pictures twice: {list_names(twice)}")

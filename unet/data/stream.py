@@ -9,32 +9,30 @@ Validation and test pictures come from the dataset's own splits of these names o
 """
 
 import copy
+import logging
 import re
 import shutil
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from hashlib import sha256
-from io import BytesIO
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import fsspec
-from PIL import Image
-
-from unet.data.class_convention import decide_reading, misfit
+from unet.data.class_convention import decide_reading
 from unet.data.class_reading import AnyReading
 from unet.data.masks import look_at_mask
 from unet.data.options import DataOptions
 from unet.data.pair import Pair
-from unet.data.reading import ALPHA_RULES
-from unet.errors import DataError, ImageError
-from unet.pictures.decode import PICTURE_SUFFIXES, read_header
+from unet.data.rows import Row, check_row, read_row, write_row
+from unet.errors import DataError
+from unet.pictures.decode import PICTURE_SUFFIXES
+
+_logger = logging.getLogger(__name__)
 
 IMAGE_COLUMNS = ("image", "img", "picture", "photo")
 MASK_COLUMNS = ("mask", "label", "annotation", "segmentation", "ground_truth", "gt")
 MAX_HELD_OUT = 200  # pictures in val and in test, at most
-SUFFIXES = {"JPEG": ".jpg", "PNG": ".png", "WEBP": ".webp", "BMP": ".bmp"}
 ROWS_IN_TURN = 7  # of the first rows, 5 go to train, 1 to val and 1 to test, at random
 DEALT_ROWS = ROWS_IN_TURN * MAX_HELD_OUT  # all later ones are trained on
 OWN_SPLITS = {"val": "validation", "test": "test"}  # names of the dataset's own splits, if it has them
@@ -62,21 +60,6 @@ def part_of_row(index: int, seed: int) -> str:
     return {0: "val", 1: "test"}.get(dealt, "train")
 
 
-@dataclass(frozen=True)
-class _File:
-    content: bytes
-    suffix: str
-    size: tuple[int, int]  # width and height, upright
-
-
-@dataclass(frozen=True)
-class _Row:
-    split: str
-    index: int
-    image: _File
-    mask: _File
-
-
 class DatasetStream:
     """The training, validation and test pictures of a streamed dataset.
 
@@ -85,7 +68,7 @@ class DatasetStream:
         length: Number of rows in a window.
         seed: Seed of the split into train, val and test.
         spool: Folder for the files in use. Its contents are deleted.
-        skip_broken: Skip unusable rows instead of raising.
+        skip_broken: Log unusable rows as warnings, each once, and skip them instead of raising.
 
     Raises:
         DataError: `datasets` is not installed, or the dataset could not be loaded or has no columns of pictures and
@@ -98,9 +81,11 @@ class DatasetStream:
         self._state = START  # at the beginning of the last window
         self._reading: Any = None
         self._next_row = 0
-        self._rows: Iterator[_Row] | None = None
+        self._rows: Iterator[Row] | None = None
         self._window: list[Pair] = []
         self.reading: AnyReading | None = None  # of all masks, once decided
+        self._decisive: set[str] = set()  # stems of the pictures that decided it
+        self._skipped: set[tuple[str, int]] = set()  # rows that were named
 
     def decide(self, options: DataOptions) -> tuple[list[Pair], list[Pair]]:
         """Decide how the masks are read, from the held-out pictures and the first window; returns `held_out`'s pairs.
@@ -114,6 +99,7 @@ class DatasetStream:
         if any(content.alpha_varies for content in contents):
             contents = [look_at_mask(pair.mask, pair.stem, pair.image, always=True) for pair in pairs]
         self.reading = decide_reading(contents, options, f"the dataset {self.name}")
+        self._decisive = {pair.stem for pair in pairs}
         val, test, self._window = ([replace(p, reading=self.reading) for p in part] for part in (val, test, first))
         return val, test
 
@@ -126,13 +112,13 @@ class DatasetStream:
         pairs: dict[str, list[Pair]] = {"val": [], "test": []}
         folders = {part: self._folder(part) for part in pairs}
         for part in [part for part in pairs if part in self._splits]:
-            rows = self._check_rows(OWN_SPLITS[part], enumerate(self._splits[part]))
-            pairs[part] = [_write(row, folders[part]) for row in islice(rows, MAX_HELD_OUT)]
+            rows = filter(self._is_usable, self._rows_of(OWN_SPLITS[part], enumerate(self._splits[part])))
+            pairs[part] = [write_row(row, folders[part]) for row in islice(rows, MAX_HELD_OUT)]
         if len(self._splits) < 3:
-            for row in self._check_rows("train", islice(enumerate(copy.deepcopy(self._splits["train"])), DEALT_ROWS)):
+            for row in self._rows_of("train", islice(enumerate(copy.deepcopy(self._splits["train"])), DEALT_ROWS)):
                 part = self._part(row)
-                if part != "train" and len(pairs[part]) < MAX_HELD_OUT:
-                    pairs[part].append(_write(row, folders[part]))
+                if part != "train" and len(pairs[part]) < MAX_HELD_OUT and self._is_usable(row):
+                    pairs[part].append(write_row(row, folders[part]))
         for part, found in pairs.items():
             if not found:
                 raise DataError(f"the dataset {self.name} has too few rows: no row is left for {part}")
@@ -154,17 +140,8 @@ class DatasetStream:
         if epoch != self._state["window"]:
             self._state = {"window": epoch, "row": self._next_row, "dataset": self._reading.state_dict()}
         folder = self._folder("train")
-        self._window = [self._fitting(_write(row, folder)) for row in islice(rows, self.length)]
+        self._window = [write_row(row, folder, self.reading) for row in islice(rows, self.length)]
         return self._window
-
-    def _fitting(self, pair: Pair) -> Pair:
-        """The pair with the reading that was decided; raises DataError if its mask does not fit it."""
-        if self.reading is None:
-            return pair
-        content = look_at_mask(pair.mask, pair.stem, pair.image, self.reading.rule in ALPHA_RULES, self.reading.exact)
-        if reason := misfit(self.reading, content):
-            raise DataError(f"the mask of {pair.stem} of the dataset {self.name} does not fit: {reason}")
-        return replace(pair, reading=self.reading)
 
     def state(self) -> dict[str, Any]:
         """The position at which the last window began, as plain values for a checkpoint."""
@@ -174,7 +151,7 @@ class DatasetStream:
         """Continue at a position from `state()` without reading all rows before it."""
         self._state, self._rows, self._window = state, None, []
 
-    def _seek(self, epoch: int) -> Iterator[_Row]:
+    def _seek(self, epoch: int) -> Iterator[Row]:
         """Training rows from the start of the window of `epoch`."""
         if epoch < self._state["window"]:
             self._state = START
@@ -193,23 +170,37 @@ class DatasetStream:
             (folder / kind).mkdir(parents=True)
         return folder
 
-    def _part(self, row: _Row) -> str:
+    def _part(self, row: Row) -> str:
         part = part_of_row(row.index, self._seed)
         return "train" if part in self._splits else part
 
-    def _check_rows(self, split: str, numbered: Iterator[_Numbered]) -> Iterator[_Row]:
-        """The usable rows."""
+    def _rows_of(self, split: str, numbered: Iterator[_Numbered]) -> Iterator[Row]:
+        """The rows whose files have sound headers."""
         for index, cells in self._read(split, numbered):
             try:
-                row = _Row(split, index, *(_check(cells[column]) for column in (self._image, self._mask)))
-                if row.image.size != row.mask.size:
-                    raise DataError("the mask has another size than its picture")
+                row = read_row(split, index, cells[self._image], cells[self._mask])
             except DataError as error:
-                if self._skip_broken:
-                    continue
-                place = f"{split} row {index} of the dataset {self.name}"
-                raise DataError(f"{place}: {error} (train.py --skip-broken skips such rows)") from error
-            yield row
+                self._skip(split, index, error)
+            else:
+                yield row
+
+    def _is_usable(self, row: Row) -> bool:
+        """Whether the row's files can be decoded and its mask fits; those that decided the reading fit for good."""
+        try:
+            check_row(row, None if row.stem in self._decisive else self.reading)
+        except DataError as error:
+            self._skip(row.split, row.index, error)
+            return False
+        return True
+
+    def _skip(self, split: str, index: int, error: DataError) -> None:
+        """Log that a row is skipped, once, or raise the error with the row's place."""
+        place = f"{split} row {index} of the dataset {self.name}"
+        if not self._skip_broken:
+            raise DataError(f"{place}: {error} (train.py --skip-broken skips such rows)") from error
+        if (split, index) not in self._skipped:
+            self._skipped.add((split, index))
+            _logger.warning("%s: skipped, %s", place, error)
 
     def _read(self, split: str, numbered: Iterator[_Numbered]) -> Iterator[_Numbered]:
         """The same rows; errors become DataErrors that name the dataset."""
@@ -221,48 +212,18 @@ class DatasetStream:
                 f"{error}); --resume continues from the last checkpoint"
             ) from error
 
-    def _training_rows(self, first: int) -> Iterator[_Row]:
-        """Training rows without end, from row `first`, the position of `self._reading`."""
+    def _training_rows(self, first: int) -> Iterator[Row]:
+        """Usable training rows without end, from row `first`, the position of `self._reading`."""
         while True:
             found = False
-            for row in self._check_rows("train", enumerate(self._reading, first)):
+            for row in self._rows_of("train", enumerate(self._reading, first)):
                 self._next_row = row.index + 1
-                if self._part(row) == "train":
+                if self._part(row) == "train" and self._is_usable(row):
                     found = True
                     yield row
             if not (found or first):
                 raise DataError(f"the dataset {self.name} has no rows to train on")
             first, self._reading = 0, copy.deepcopy(self._splits["train"])
-
-
-def _write(row: _Row, folder: Path) -> Pair:
-    """Write the row's files to `folder`. Rows that repeat within a window are written once."""
-    stem, paths = f"{row.split}-{row.index:08d}", []
-    for kind, file in (("images", row.image), ("masks", row.mask)):
-        paths.append(folder / kind / f"{stem}{file.suffix}")
-        if not paths[-1].exists():
-            paths[-1].write_bytes(file.content)
-    return Pair(stem, paths[0], paths[1], folder)
-
-
-def _check(cell: Any) -> _File:
-    """The picture in a cell of an undecoded column, or in the file that the cell names, with its header checked."""
-    if not cell:
-        raise DataError("a picture is missing")
-    content = cell["bytes"]
-    try:
-        if content is None:
-            with fsspec.open(cell["path"], "rb") as file:  # hf://..., for pictures that are files of the repo
-                content = file.read()
-        size = read_header(content)
-        with Image.open(BytesIO(content)) as picture:
-            return _File(content, SUFFIXES[picture.format or ""], size)
-    except KeyError as error:
-        raise DataError(f"a picture has the format {error}, which is not JPEG, PNG, WebP or BMP") from error
-    except OSError as error:
-        raise DataError(f"{cell['path']} could not be read ({error})") from error
-    except ImageError as error:
-        raise DataError(str(error)) from error
 
 
 def _open(name: str) -> tuple[dict[str, Any], str, str]:

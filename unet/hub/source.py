@@ -135,8 +135,6 @@ def _local(folder: str | Path) -> Location:
 
 def _download(repo: str, revision: str | None, also: Sequence[str], watch: Watch, timeout: float) -> Location:
     api = HfApi()
-    # Records in the cache which commit the branch or tag refers to. Its result is not used: it can be an old record.
-    api.resolve_revision(repo, revision=revision)
     info = api.model_info(repo, revision=revision, timeout=timeout, files_metadata=True)
     files = _choose_files(repo, info, also)
     watch.expected = sum(file.size or 0 for file in files)
@@ -146,6 +144,9 @@ def _download(repo: str, revision: str | None, also: Sequence[str], watch: Watch
     for file in files:
         path = Path(hf_hub_download(repo, file.rfilename, revision=commit, etag_timeout=timeout, tqdm_class=bar))
         _check_hash(path, repo, stated_hash(file))
+    # Records in the cache which commit the branch or tag refers to, now that its files are there: until then the record
+    # leads to the copy that was complete before. Its result is not used: it can be an old record.
+    api.resolve_revision(repo, revision=revision)
     return Location(path.parent, f"{repo}@{commit}", commit)
 
 

@@ -87,6 +87,8 @@ class Predictor:
             raise ConfigError(f"unknown precision {precision!r}; choose from {', '.join(PRECISIONS)}")
         self.config, self.location = config, location
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        if torch.cuda.is_initialized():  # threads that call would take the first, whichever this process works on
+            self.device = torch.device("cuda", torch.cuda.current_device())
         self.encoder = model.encoder
         folded = fold_batchnorm(model).to(self.device)
         folded.to(memory_format=torch.channels_last)  # type: ignore[call-overload]

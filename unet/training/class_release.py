@@ -9,7 +9,7 @@ from unet.data.pairs import Pair
 from unet.evaluation.confusion import class_scores, describe_collapse
 from unet.evaluation.evaluate import EvaluatedClasses, evaluate_classes
 from unet.prediction.predictor import Predictor
-from unet.training.plots import SheetRow, plot_confusion, prediction_sheet
+from unet.training.plots import SheetRow, plot_confusion, prediction_sheet, sheet_row
 
 SHEET_PICTURES = 20
 CHECK = "python -m unet check DIR --classes auto --sheet sheet.png"
@@ -36,7 +36,7 @@ def measure_classes(
         if len(rows) < SHEET_PICTURES:
             accuracy = result.pixel_accuracy
             score = "nothing that counts" if accuracy is None else f"pixel accuracy {accuracy:.3f}"
-            rows.append(SheetRow(f"{result.stem}   {score}", rgb, colours[target], colours[labels]))
+            rows.append(sheet_row(f"{result.stem}   {score}", rgb, colours[target], colours[labels]))
 
     for name, pairs in sets.items():
         matrices[name] = evaluate_classes(predictor, pairs, seen=show if name == "val" else None).matrix

@@ -224,7 +224,7 @@ class TrainConfig:
 # What may differ between a run and its resumption without changing the result, or only in the finished network.
 FREE_ON_RESUME = frozenset(
     {"resume", "run_dir", "output", "push_to_hub", "private", "onnx"}
-    | {"accumulate", "workers", "track", "serve_size", "flip"}
+    | {"accumulate", "workers", "track", "serve_size", "flip", "skip_broken"}
 )
 _POSITIVE = ("epochs", "validate_every", "batch_size", "accumulate", "main_repeats", "stream_pictures")
 

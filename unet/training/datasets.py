@@ -20,7 +20,7 @@ from unet.hub.file_names import SPLIT_FILE
 from unet.network.weights import read_config
 from unet.pictures.classes import ClassTable
 from unet.training.config import TrainConfig
-from unet.training.guards import refuse_shared_pictures
+from unet.training.guards import refuse_equal_names, refuse_shared_pictures, warn_of_copies
 
 # Near-duplicates of the Interactive Segmentation set, for a folder that holds all of them and no groups.txt.
 KNOWN_GROUPS = Path(__file__).parents[1] / "data" / "interactive_segmentation_groups.txt"
@@ -192,7 +192,8 @@ def _split_main(config: TrainConfig, folder: Path, found: DataFolder) -> dict[st
     elif found.split["val"]:
         split = found.split
     else:  # a given split may lack val, which is then a tenth of train
-        train, val = hold_out(found.split["train"], seed=config.split_seed)
+        groups = groups_of(config, folder, set(by_stem))
+        train, val = hold_out(found.split["train"], seed=config.split_seed, groups=groups, every=by_stem)
         split = {**found.split, "train": train, "val": val}
     if not (split["train"] and split["val"]):
         raise DataError(f"the split given for {folder} leaves no picture for {'val' if split['train'] else 'train'}")
@@ -210,6 +211,7 @@ def make_splits(config: TrainConfig) -> Splits:
     # A card has no use for the paths of one machine, and Kaggle's folder is named after a version.
     local = "iseg" if config.data is None else folder.resolve().name
     names = (local if folder.is_dir() else folder.as_posix(), *(path.resolve().name for path in config.extra_data))
+    refuse_equal_names(names)
     if is_hub_dataset(folder):
         name = folder.as_posix()
         spool = config.run_folder / "streamed" / f"process-{os.environ.get('RANK', '0')}"
@@ -231,6 +233,9 @@ def make_splits(config: TrainConfig) -> Splits:
     _refuse_void(splits)
     held_out = ([*splits.val, *splits.test], *([*val, *test] for _, val, test in parts))
     refuse_shared_pictures(list(zip(names, (splits.train, *extra[0]), held_out, strict=True)))
+    mine = [] if splits.stream else [(splits.train, splits.val, splits.test)]
+    for name, looked_at, split_up in zip(names[-len(splits.folders) :], splits.folders, [*mine, *parts], strict=False):
+        warn_of_copies(name, looked_at.thumbnails, *split_up)
     return splits
 
 

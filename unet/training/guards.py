@@ -1,17 +1,25 @@
 """Guards that are passed before the first step: pictures on two sides of a split, and folders that can't be written."""
 
+import logging
 import os
 import shutil
-from collections import defaultdict
+import unicodedata
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 
+import numpy as np
+
+from unet.data.duplicates import near_duplicates
 from unet.data.pairs import Pair
 from unet.data.split import list_names
 from unet.errors import DataError, TrainingError
 
+logger = logging.getLogger(__name__)
+
+MOST_COMPARED = 20_000  # pictures of a folder up to which each is compared with every other, which takes seconds then
 CHECKPOINT_BYTES = 40  # for each value of the network: itself, its average, the best, AdamW's two, twice in a file
 SPARE_BYTES = 20_000_000  # for sheets, curves and card
 
@@ -40,6 +48,43 @@ def refuse_shared_pictures(folders: Sequence[tuple[str, Sequence[Pair], Sequence
         raise DataError(
             f"{len(shared)} pictures would be trained on in one folder although they are kept out to validate or test "
             f"in another: {list_names(shared)}; remove them from the folder where they are trained on"
+        )
+
+
+def refuse_equal_names(names: Sequence[str]) -> None:
+    """Refuse data folders of one name, by which their pictures and scores are told apart.
+
+    Raises:
+        DataError: There are such folders.
+    """
+    alike = Counter(unicodedata.normalize("NFC", name) for name in names)
+    if twice := sorted(name for name, count in alike.items() if count > 1):
+        raise DataError(
+            f"several data folders are called {list_names(twice)}, by which their pictures could not be told apart; "
+            "rename one of them"
+        )
+
+
+def warn_of_copies(folder: str, thumbnails: Mapping[str, np.ndarray], *parts: Sequence[Pair]) -> None:
+    """Warn of near-duplicates in one folder, if it is not too large, that lie in different parts of its split.
+
+    Args:
+        folder: Its name.
+        thumbnails: By stem, as `unet.data.duplicates.thumbnail` makes them.
+        parts: The pictures of each part.
+    """
+    if len(thumbnails) > MOST_COMPARED:
+        return
+    part_of = {pair.stem: number for number, pairs in enumerate(parts) for pair in pairs}
+    groups = [[stem for stem in group if stem in part_of] for group in near_duplicates(thumbnails)]
+    apart = [group for group in groups if len({part_of[stem] for stem in group}) > 1]
+    if apart:
+        logger.warning(
+            "%s: nearly equal pictures are partly trained on and partly kept out, so scores will be too good (%d "
+            "times: %s); list them in a line of groups.txt, and they stay together",
+            folder,
+            len(apart),
+            list_names([" = ".join(group) for group in apart]),
         )
 
 

@@ -50,6 +50,12 @@ class SheetRow(NamedTuple):
     result: np.ndarray  # (H, W, 3) uint8
 
 
+def sheet_row(caption: str, rgb: np.ndarray, truth: np.ndarray, result: np.ndarray) -> SheetRow:
+    """A row of a sheet, its pictures no larger than they are drawn; arguments as the fields of `SheetRow`."""
+    tiles = (_tile(rgb), _tile(truth, Image.Resampling.NEAREST), _tile(result))
+    return SheetRow(caption, *map(np.asarray, tiles))
+
+
 @contextmanager
 def _written(path: str | Path, what: str) -> Iterator[Path]:
     """Around writing `path`: its folder is made, and an error names the file."""

@@ -28,7 +28,7 @@ from unet.training.card import CardFacts, write_card
 from unet.training.class_release import SHEET_PICTURES, measure_classes
 from unet.training.config import TrainConfig
 from unet.training.datasets import Splits
-from unet.training.plots import SheetRow, plot_curves, plot_reliability, prediction_sheet
+from unet.training.plots import SheetRow, plot_curves, plot_reliability, prediction_sheet, sheet_row
 from unet.training.run import RunProgress
 
 VALIDATION_SHEET = "validation.png"
@@ -71,7 +71,7 @@ def measure(
     def show(result: Evaluated, rgb: np.ndarray, target: np.ndarray, prob8: np.ndarray) -> None:
         if sheet is not None and len(sheet) < SHEET_PICTURES:
             caption = f"{result.stem}   IoU {result.scores.iou:.3f}"
-            sheet.append(SheetRow(caption, rgb, _GREYS[target], overlay(rgb, mask_from_prob(prob8, threshold))))
+            sheet.append(sheet_row(caption, rgb, _GREYS[target], overlay(rgb, mask_from_prob(prob8, threshold))))
 
     scores = [e.scores for e in evaluate_pairs(predictor, pairs, threshold, seen=show)]
     summary = summarise(scores)

@@ -9,6 +9,7 @@ from accelerate import Accelerator
 from accelerate.utils import set_seed
 
 from unet.errors import ConfigError, TrainingError
+from unet.hub.file_names import SPLIT_FILE
 from unet.hub.source import locate
 from unet.network.encoders import encoder_class
 from unet.network.unet import UNet, with_click_layer, with_outputs
@@ -65,7 +66,7 @@ def build_model(config: TrainConfig, splits: Splits) -> UNet:
     """
     outputs = len(splits.classes) if splits.classes else 1
     if config.init_from is not None:
-        folder = locate(config.init_from).folder
+        folder = locate(config.init_from, also=(SPLIT_FILE,)).folder
         refuse_leak(folder, splits)
         model, earlier = load_weights(folder)
         wanted = (config.encoder or model.encoder, config.widths or model.widths)
@@ -82,7 +83,12 @@ def build_model(config: TrainConfig, splits: Splits) -> UNet:
             out_channels=outputs, widths=config.widths or encoder_class(encoder).default_widths, encoder=encoder
         )
         model.contracting.pretrained()
-    return with_click_layer(model) if config.clicks else model
+    if config.clicks:
+        return with_click_layer(model)
+    if model.clicks:  # no step uses it, and several processes wait for each other's gradients of all that learns
+        model.click_layer.requires_grad_(False)
+        print(f"clicks: as {config.init_from} takes them; with --clicks this run would train that, too")
+    return model
 
 
 def _task(table: ClassTable | None) -> list[tuple[int, str]]:

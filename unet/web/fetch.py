@@ -19,8 +19,11 @@ MAX_REDIRECTS = 3
 TIMEOUT = 20.0  # seconds, for everything together
 # Pictures are compressed already, and a few kilobytes of compressed content may unpack to gigabytes.
 HEADERS = {"User-Agent": "unet-segmentation-page", "Accept-Encoding": "identity"}
-# Addresses that embed another address, which may be private.
-_TRANSLATED = (ipaddress.ip_network("64:ff9b::/96"), ipaddress.ip_network("2002::/16"))
+# Addresses that embed another address, which may be private, or that are of one site.
+_TRANSLATED = tuple(
+    ipaddress.ip_network(network)
+    for network in ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "::/96", "::ffff:0:0:0/96", "fec0::/10")
+)
 
 
 def is_public(address: str) -> bool:
