@@ -2,7 +2,7 @@
 
 import gradio as gr
 import pytest
-from gradio import component_meta, exceptions, route_utils, utils
+from gradio import component_meta, exceptions, helpers, route_utils, server_messages, utils
 from test_start import run
 from web_helpers import free_port
 
@@ -25,6 +25,8 @@ def test_the_installed_gradio_is_the_tested_one():
         (utils, "get_upload_folder", "gradio.utils.get_upload_folder"),
         (route_utils, "API_PREFIX", "route_utils.API_PREFIX"),
         (exceptions, "ComponentProcessingError", "exceptions.ComponentProcessingError"),
+        (helpers, "log_message", "gradio.helpers.log_message"),
+        (server_messages, "LogMessage", "server_messages.LogMessage"),
     ],
 )
 def test_a_missing_hook_is_named(monkeypatch, holder, name, hook):

@@ -2,10 +2,8 @@
 
 import re
 import threading
-import zipfile
 from pathlib import Path
 
-import httpx
 import numpy as np
 import pytest
 from gradio_client import Client, handle_file
@@ -226,29 +224,56 @@ def test_a_failure_leaves_no_other_pictures_result(visit, server, tmp_path, monk
     expect(visitor.page.locator("#viewer .viewer")).to_have_attribute("data-state", "empty")
 
 
-def test_many_pictures_with_one_broken(visit, tmp_path):
-    paths = [draw_picture(tmp_path / f"p{n}.png", seed=n) for n in range(3)]
-    broken = tmp_path / "broken.jpg"
-    broken.write_bytes(b"hello")
-    visitor = visit(accept_downloads=True)
-    page = visitor.page
-    page.get_by_role("tab", name="Many pictures").click()
-    page.set_input_files("#batch-files input[type=file]", [*paths[:2], broken, paths[2]])
-    expect(page.locator("#batch-files")).to_contain_text("broken")
-    page.click("#batch-start")
-    status = page.locator("#batch-status")
-    expect(status).to_contain_text("Done: 4 of 4, 3 segmented, 1 failed.")
-    expect(status).to_contain_text("broken.jpg is not a picture")
-    expect(page.locator("#batch-gallery img")).to_have_count(3)
-    link = page.locator("#batch-zip a[href*='segmentation.zip']").first.get_attribute("href")
-    (tmp_path / "all.zip").write_bytes(httpx.get(link).content)
-    with zipfile.ZipFile(tmp_path / "all.zip") as archive:
-        assert len(archive.namelist()) == 6
-        assert archive.testzip() is None
+def test_the_picture_after_one_that_fails_is_shown(visit, server, monkeypatch):
+    """It was given before the other had failed, and is segmented once."""
+    arrived, released = threading.Event(), threading.Event()
+    answer, predictor = server.service.cached_prob, server.service.predictor
 
+    def fail_first(*arguments):
+        if not arrived.is_set():
+            arrived.set()
+            assert released.wait(60)
+            raise ImageError("the picture is too fine")
+        return answer(*arguments)
 
-def test_a_batch_without_pictures_is_refused(visit):
+    monkeypatch.setattr(server.service, "_example_probs", {})
+    monkeypatch.setattr(server.service, "cached_prob", fail_first)
+    cat = next(example for example in EXAMPLES if example.label == "Cat")
+    failing, before = next(example for example in EXAMPLES if example != cat), predictor.runs
     visitor = visit()
-    visitor.page.get_by_role("tab", name="Many pictures").click()
-    visitor.page.click("#batch-start")
-    expect(visitor.page.get_by_text("no pictures were given")).to_be_visible()
+    visitor.page.get_by_role("button", name=failing.label).click()
+    assert arrived.wait(60)
+    visitor.page.get_by_role("button", name=cat.label).click()
+    expect(visitor.page.locator("#image img")).to_have_attribute("src", re.compile(cat.path.name))
+    released.set()
+    expect(visitor.page.locator(".toast-body.error")).to_contain_text("the picture is too fine")
+    with Image.open(cat.path) as image:
+        visitor.wait_for_result(*image.size)
+    assert visitor.shown[1] == pytest.approx(share(cat.path, FakePredictor().threshold), abs=1e-4)
+    visitor.wait_until_quiet()
+    assert predictor.runs == before + 1
+
+
+def test_a_file_that_cannot_be_made_does_not_stop_another(visit, server, tmp_path, monkeypatch):
+    makes, gates = server.service.download, {"mask": threading.Event(), "cutout": threading.Event()}
+
+    def make(picture, prob8, download):
+        assert gates[download.kind].wait(60)
+        if download.kind == "mask":
+            raise ImageError("the picture is too fine")
+        return makes(picture, prob8, download)
+
+    monkeypatch.setattr(server.service, "download", make)
+    visitor = visit(accept_downloads=True)
+    visitor.upload(draw_picture(tmp_path / "p.png"))
+    page = visitor.page
+    page.click("#viewer [data-download=mask]")
+    page.click("#viewer [data-download=cutout]")
+    gates["mask"].set()
+    expect(page.locator("#viewer .message")).to_have_text(
+        "The server could not create the file: the picture is too fine"
+    )
+    expect(page.locator("#viewer [data-download=cutout]")).to_have_attribute("aria-busy", "true")
+    with page.expect_download() as download:
+        gates["cutout"].set()
+    assert download.value.suggested_filename == "p_cutout.png"

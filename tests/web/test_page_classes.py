@@ -140,6 +140,14 @@ def test_a_choice_that_fails_leaves_what_is_shown(shown, server, monkeypatch):
     pick(shown, "Road sign")
 
 
+def test_a_choice_that_cannot_be_loaded_leaves_what_is_shown(shown):
+    hold(shown, "**/prob.png", radio(shown, "Road sign").click).fulfill(content_type="image/png", body="no picture")
+    expect(shown.find(".message")).to_contain_text("The result could not be shown")
+    expect(radio(shown, "All classes")).to_be_checked()
+    shown.wait("root => root.dataset.classes === 'all' && !root.classList.contains('asking')")
+    pick(shown, "Road sign")
+
+
 def test_each_answer_shows_its_own_class(shown, server, path, monkeypatch):
     """That of a choice which another has followed, too; and it stays when the other fails."""
     pick(shown, "Road sign")

@@ -16,11 +16,11 @@ from test_page import (  # noqa: F401 - collected and run here with this module'
     test_an_upload_is_segmented_at_once,
     test_downloads_equal_the_api,
     test_examples_answer_without_the_network,
-    test_many_pictures_with_one_broken,
     test_pointing_undoing_and_exporting,
     test_the_slider_asks_the_server_nothing,
     test_two_visitors_see_their_own,
 )
+from test_page_batch import test_many_pictures_with_one_broken  # noqa: F401
 from test_server import end, serving, wait_until_ready
 from web_helpers import FakePredictor, free_port, live_page
 

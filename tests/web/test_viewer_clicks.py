@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
+from PIL import Image
 from playwright.sync_api import Route
-from viewer_helpers import Shown, click, drop, hold, picture, prob8
+from viewer_helpers import Shown, click, drop, hold, picture, prob8, saved
 
 from unet.pictures import draw
 from unet.pictures.clicks import Click
@@ -164,6 +165,20 @@ def test_keyboard_alone(shown):
     assert shown.page.evaluate("document.activeElement.className").startswith("stage")
 
 
+def test_keys_are_heard_after_a_button_that_has_no_more_to_do(shown):
+    shown.show("one")
+    click(shown, 12, 20, 1)
+    shown.find("[data-click=clear]").click()
+    shown.wait_clicks(0)
+    shown.page.keyboard.press("Control+z")
+    shown.wait_clicks(1)
+    shown.find("[data-click=undo]").click()
+    shown.wait_clicks(0)
+    shown.page.keyboard.press("Control+Shift+Z")
+    shown.wait_clicks(1)
+    assert_shows(shown, "one", [Click(12, 20, 1)])
+
+
 def test_quick_clicks_send_one_request_at_a_time(shown):
     shown.show("one")
     joined = []
@@ -185,6 +200,19 @@ def test_refused_clicks_are_undone(shown):
     assert_shows(shown, "one", [Click(x, 20, 1) for x in (10, 40, 70, 100)])
     shown.find("[data-click=clear]").click()
     shown.wait_clicks(0)
+
+
+def test_an_answer_that_cannot_be_loaded_leaves_what_is_shown(shown, tmp_path):
+    shown.show("one")
+    click(shown, 12, 20, 1)
+    click_and_hold_answer(shown, 60, 44).fulfill(content_type="image/png", body="no picture")
+    shown.wait("root => root.querySelector('.message').textContent.startsWith('The result could not be shown')")
+    shown.wait_clicks(1)
+    assert_shows(shown, "one", [Click(12, 20, 1)])
+    with Image.open(saved(shown, "mask", tmp_path)) as image:
+        assert np.array_equal(np.asarray(image), draw.mask_from_prob(prob8("one", [Click(12, 20, 1)]), 0.5))
+    click(shown, 100, 80, 2)
+    assert_shows(shown, "one", [Click(12, 20, 1), Click(100, 80, 1)])
 
 
 def test_only_the_probabilities_are_loaded_again(shown):

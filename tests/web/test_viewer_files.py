@@ -5,7 +5,7 @@ import io
 import numpy as np
 import pytest
 from PIL import Image
-from viewer_helpers import Shown, click, picture, prob8, saved
+from viewer_helpers import Shown, click, hold, picture, prob8, saved
 
 from unet.pictures import draw
 from unet.pictures.clicks import Click
@@ -55,6 +55,20 @@ def test_refused_file(shown):
     shown.page.get_by_text("Refused").wait_for()
     shown.wait("root => root.querySelector('.message').textContent.includes('could not create')")
     assert shown.find("[data-download=mask]").get_attribute("aria-busy") is None
+
+
+def test_a_file_is_awaited_for_minutes(shown):
+    """The server makes it when its turn comes in the queue."""
+    shown.show("one")
+    shown.page.clock.install()
+    held = hold(shown, "**/queue/join*", shown.find("[data-download=mask]").click)
+    shown.page.clock.fast_forward(9 * 60_000)
+    with shown.page.expect_download() as download:
+        held.continue_()
+    assert download.value.suggested_filename == "one_mask.png"
+    shown.find("[data-download=cutout]").click()
+    shown.page.clock.fast_forward(11 * 60_000)
+    shown.wait("root => root.querySelector('.message').textContent.includes('did not answer')")
 
 
 def test_copy(open_page):

@@ -4,7 +4,6 @@ import os
 import re
 import threading
 import time
-import zipfile
 from types import SimpleNamespace
 
 import numpy as np
@@ -17,7 +16,6 @@ from unet.errors import ConfigError
 from unet.pictures.classes import FOREGROUND_TABLE
 from unet.web import about, cache, options
 from unet.web.app import gpu_decorator
-from unet.web.batch import run_batch
 from unet.web.names import UniqueNames, safe_stem
 from unet.web.recent import RECENT_SECONDS, RecentPictures
 from unet.web.service import Service
@@ -223,31 +221,6 @@ def test_a_cache_that_cannot_be_written_to_is_named(monkeypatch, tmp_path):
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "file"))
     with pytest.raises(ConfigError, match=r"GRADIO_TEMP_DIR, .*file, cannot be written to"), cache.cache_folder():
         pass
-
-
-def test_batch_reports_every_step(tmp_path):
-    service = Service(FakePredictor(), tmp_path / "cache")
-    broken = tmp_path / "broken.png"
-    broken.write_bytes(b"")
-    paths = [str(draw_picture(tmp_path / "a.png")), str(broken), str(draw_picture(tmp_path / "b.png", seed=2))]
-    steps = list(run_batch(service, paths, 0.5, previews=True))
-    assert [len(step.items) for step in steps] == [0, 1, 2, 3, 3]
-    assert [step.archive is None for step in steps] == [True] * 4 + [False]
-    last = steps[-1]
-    assert [bool(item.preview) for item in last.items] == [True, False, True]
-    assert len(zipfile.ZipFile(last.archive).namelist()) == 4
-    left = {path.name for path in (tmp_path / "cache").rglob("*") if path.is_file()}
-    assert left == {"segmentation.zip", "a_preview.png", "b_preview.png"}
-
-
-def test_a_batch_that_is_given_up_leaves_no_archive_open(tmp_path):
-    service = Service(FakePredictor(), tmp_path / "cache")
-    paths = [str(draw_picture(tmp_path / f"{n}.png", seed=n)) for n in range(3)]
-    steps = run_batch(service, paths, 0.5)
-    next(steps)
-    next(steps)
-    steps.close()
-    assert service.predictor.runs == 1
 
 
 def test_examples_are_run_once_only(tmp_path):

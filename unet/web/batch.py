@@ -84,7 +84,13 @@ def run_batch(
     yield progress
     with zipfile.ZipFile(folder / ARCHIVE, "w", zipfile.ZIP_STORED) as archive:  # PNG is compressed already
         for path in paths:
-            item = _run_one(service, path, threshold, style, names, archive, previews)
+            name = Path(path).name
+            try:
+                item = _run_one(service, path, threshold, style, names, archive, previews)
+            except UnetError as error:
+                item = Item(name, error=str(error))
+            except MemoryError:
+                item = Item(name, error=f"{name} is too large for the memory that is free now")
             progress = replace(progress, items=(*progress.items, item))
             yield progress
     if all(item.error for item in progress.items):
@@ -103,25 +109,21 @@ def _run_one(
     archive: zipfile.ZipFile,
     previews: bool,
 ) -> Item:
-    name = Path(path).name
-    try:
-        picture = service.read(path)
-    except UnetError as error:
-        return Item(name, error=str(error))
+    picture = service.read(path)
     label, small = service.one_class(service.prob_small(picture))
     prob8, style = service.prob8(picture, small), service.style(label, style)
     mask = draw.mask_from_prob(prob8, threshold)
     stem, folder = names.assign(picture.name), service.fresh_folder()
     kinds = {kind: partial(draw.render, kind, picture, prob8, threshold, style) for kind in ("mask", "cutout")}
     files = write_results(folder, stem, kinds)
-    for file in files.values():
+    preview = _write_preview(folder / f"{stem}_preview.png", picture, mask, style) if previews else None
+    share, class_name = round(draw.foreground_share(mask), 6), service.class_of(label).get("class")
+    for file in files.values():  # at the end, so that the archive holds nothing of a picture that failed
         archive.write(file, Path(file).name)
         Path(file).unlink()
-    preview = _write_preview(folder / f"{stem}_preview.png", picture, mask, style) if previews else None
     if preview is None:
         folder.rmdir()
-    share, class_name = round(draw.foreground_share(mask), 6), service.class_of(label).get("class")
-    return Item(name, share, notices=picture.notices, preview=preview, class_name=class_name)
+    return Item(Path(path).name, share, notices=picture.notices, preview=preview, class_name=class_name)
 
 
 def _write_preview(path: Path, picture: Picture, mask: np.ndarray, style: draw.Style) -> str:

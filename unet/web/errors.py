@@ -9,13 +9,21 @@ from typing import Any, TypeVar
 import gradio as gr
 
 from unet.errors import UnetError
+from unet.web.gradio_compat import show_error
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def gradio_error(error: UnetError) -> gr.Error:
+def sentence(error: UnetError | MemoryError) -> str:
+    """What a client reads of an error that can be expected."""
+    if isinstance(error, MemoryError):
+        return "This picture is too large for the memory that is free now."
+    return str(error)
+
+
+def gradio_error(error: UnetError | MemoryError) -> gr.Error:
     """The error that Gradio shows to a client: the sentence of `error`, without a traceback in the log."""
-    return gr.Error(str(error), print_exception=False)
+    return gr.Error(sentence(error), print_exception=False)
 
 
 @contextlib.contextmanager
@@ -23,11 +31,8 @@ def gradio_errors() -> Iterator[None]:
     """Turn the errors of a block into `gr.Error`."""
     try:
         yield
-    except UnetError as error:
+    except (UnetError, MemoryError) as error:
         raise gradio_error(error) from error
-    except MemoryError as error:
-        message = "This picture is too large for the memory that is free now."
-        raise gr.Error(message, print_exception=False) from error
 
 
 def as_gradio_errors(function: F) -> F:
@@ -42,3 +47,20 @@ def as_gradio_errors(function: F) -> F:
         return generate  # type: ignore[return-value]
 
     return gradio_errors()(function)
+
+
+def showing_errors(function: F, instead: Any) -> F:
+    """Make an event's function show its errors as Gradio does and return `instead`, so that the event does not fail.
+
+    A change of an input that waits for an event to end (`trigger_mode="always_last"`) is lost where the event fails.
+    """
+
+    @functools.wraps(function)
+    def run(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return function(*args, **kwargs)
+        except (UnetError, MemoryError) as error:
+            show_error(sentence(error))
+            return instead
+
+    return run  # type: ignore[return-value]

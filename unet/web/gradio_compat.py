@@ -11,7 +11,7 @@ from typing import Any
 
 import gradio as gr
 import uvicorn
-from gradio import blocks, component_meta, exceptions, queueing, route_utils, utils
+from gradio import blocks, component_meta, exceptions, helpers, queueing, route_utils, server_messages, utils
 
 from unet.errors import ConfigError
 
@@ -63,6 +63,9 @@ def check_hooks() -> None:
         _refuse("route_utils.API_PREFIX")
     if not issubclass(getattr(exceptions, "ComponentProcessingError", object), Exception):
         _refuse("exceptions.ComponentProcessingError")
+    _check_function(helpers, "log_message", "message", "title", "level", "duration", "visible")
+    if "'error'" not in str(inspect.signature(getattr(server_messages, "LogMessage", object))):
+        _refuse("server_messages.LogMessage")
     _check_use(gr.Blocks, "launch", "node_process")
     _check_use(uvicorn.Server, "__init__", "force_exit")
     for attribute in ("pending_messages_per_session", "event_ids_to_events"):
@@ -142,6 +145,12 @@ def keep_waiting_sessions(page: gr.Blocks) -> None:
 def event_data(event: gr.EventData) -> Any:
     """The data that the browser sent with an event."""
     return event._data
+
+
+def show_error(message: str) -> None:
+    """Show an error to the visitor whose event is at work, as `gr.Error` would, without making the event fail."""
+    log: Any = helpers.log_message  # declared for every level but this one
+    log(message, title="Error", level="error")
 
 
 def drop_connections(page: gr.Blocks) -> None:

@@ -1,5 +1,6 @@
 """The tab for many pictures: upload, progress, gallery, one archive."""
 
+import json
 from collections.abc import Iterator
 from html import escape
 from typing import Any
@@ -12,6 +13,10 @@ from unet.web.components import Threshold, Uploads
 from unet.web.endpoints import BATCH_WORK
 from unet.web.errors import as_gradio_errors
 from unet.web.service import Service
+
+WAITING = "<p>Waiting: one batch is segmented at a time.</p>"
+STOPPED = "<p>Stopped by an error. Please try again.</p>"
+AT_WORK = "<p>Working:"  # how the line of a batch at work begins
 
 
 def batch_tab(service: Service) -> None:
@@ -40,7 +45,10 @@ def batch_tab(service: Service) -> None:
             shown = [(item.preview, item.name) for item in progress.items if item.preview]
             yield status_html(progress), shown, progress.archive
 
-    start.click(
+    # From the press on; a second press while the batch is at work changes nothing.
+    waiting = f"(html) => html.includes({json.dumps(AT_WORK)}) ? html : {json.dumps(_status(WAITING))}"
+    start.click(None, status, status, js=waiting)
+    started = start.click(
         as_gradio_errors(segment_all),
         [files, threshold],
         [status, gallery, archive],
@@ -48,14 +56,24 @@ def batch_tab(service: Service) -> None:
         show_progress="hidden",
         **BATCH_WORK,
     )
+    started.failure(stopped_html, status, status, api_visibility="private", show_progress="hidden", queue=False)
 
 
 def status_html(progress: BatchProgress | None) -> str:
     """The progress of a batch and its failures; screen readers announce changes."""
     if progress is None:
-        body = "<p>Choose photographs, then press <b>Segment all</b>: each gets a mask and a cut-out.</p>"
-    else:
-        body = _progress_html(progress)
+        return _status("<p>Choose photographs, then press <b>Segment all</b>: each gets a mask and a cut-out.</p>")
+    return _status(_progress_html(progress))
+
+
+def stopped_html(status: str) -> str:
+    """The status after a failure of the batch that had `status`: it was at work, or it was refused."""
+    if AT_WORK in status:
+        return _status(STOPPED)
+    return status_html(None) if WAITING in status else status
+
+
+def _status(body: str) -> str:
     return f'<div class="batch-status" role="status" aria-live="polite">{body}</div>'
 
 
@@ -63,11 +81,11 @@ def _progress_html(progress: BatchProgress) -> str:
     done = len(progress.items)
     failed = [item for item in progress.items if item.error]
     finished = done == progress.total
-    verb = "Done" if finished else "Working"
+    begin = "<p>Done:" if finished else AT_WORK
     good = done - len(failed)
     lines = [
         f'<progress value="{done}" max="{progress.total}" aria-label="Progress"></progress>',
-        f"<p>{verb}: {done} of {progress.total}, {good} segmented{f', {len(failed)} failed' if failed else ''}.</p>",
+        f"{begin} {done} of {progress.total}, {good} segmented{f', {len(failed)} failed' if failed else ''}.</p>",
     ]
     said = [item.error or "" for item in failed]
     said += [f"{item.name}: {notice}" for item in progress.items for notice in item.notices]

@@ -6,7 +6,7 @@ from typing import Any
 import gradio as gr
 import numpy as np
 
-from unet.errors import ImageError
+from unet.errors import ImageError, UnetError
 from unet.pictures.clicks import Click, check_clicks
 from unet.pictures.decode import Picture
 from unet.prediction import LABELS
@@ -15,13 +15,13 @@ from unet.web.cache import STATE_SECONDS
 from unet.web.components import Threshold, Upload
 from unet.web.download import Download
 from unet.web.endpoints import WORK
-from unet.web.errors import as_gradio_errors
+from unet.web.errors import as_gradio_errors, sentence, showing_errors
 from unet.web.examples import EXAMPLES, ExampleRow
 from unet.web.gradio_compat import event_data
 from unet.web.recent import RecentPictures
 from unet.web.service import Service
 from unet.web.theme import STATIC
-from unet.web.viewer import Viewer, answer
+from unet.web.viewer import Viewer, answer, refusal
 from unet.web.viewer_value import ClassView, ViewerValue, viewer_value
 
 
@@ -64,19 +64,25 @@ class Visit:
         return self._value(picture, seen.small, clicks, path, before), seen
 
     def download(self, seen: Seen | None, shown: ViewerValue | None, event: gr.EventData) -> dict[str, Any]:
-        """Write the result that the visitor asked for, with the clicks that the viewer shows."""
+        """Write the result that the visitor asked for, with the clicks that the viewer shows, or say why it cannot."""
         download = Download.from_event(event_data(event))
+        try:
+            return answer(self._write(download, seen, shown), download)
+        except (UnetError, MemoryError) as error:
+            return refusal(sentence(error), download)
+
+    def _write(self, download: Download, seen: Seen | None, shown: ViewerValue | None) -> str:
         path = _source(shown)
         picture = self.pictures.read(path)
         placed = [click.model_dump() for click in shown.clicks] if shown else []
         clicks = check_clicks(placed, picture.width, picture.height)
         seen = self._see(path, picture, clicks, seen)
         if download.kind == LABELS or (download.kind == "overlay" and download.classes is not None):
-            return answer(self.service.download_classes(picture, seen.small, download), download)
+            return self.service.download_classes(picture, seen.small, download)
         picked = None if shown is None or shown.picked is None else self.service.check_label(shown.picked)
         _, small = self.service.one_class(seen.small, picked)
         prob8 = self.service.prob8(picture, small, clicks)
-        return answer(self.service.download(picture, prob8, download), download)
+        return self.service.download(picture, prob8, download)
 
     def pick(self, seen: Seen | None, before: ViewerValue | None, event: gr.EventData) -> tuple[ViewerValue, Seen]:
         """Show the class that the visitor picked."""
@@ -156,10 +162,10 @@ def single_tab(service: Service) -> None:
     seen = gr.State(None, time_to_live=STATE_SECONDS)
 
     visit = Visit(service)
-    shown = image.change(
-        as_gradio_errors(visit.show), image, [viewer, seen], api_visibility="private", show_progress="minimal", **WORK
-    )
-    # A failed upload must not leave the last picture's result behind; the browser clears it without the server.
+    # A picture that cannot be shown empties the viewer. The event does not fail: the next upload may wait for its end.
+    show = showing_errors(visit.show, instead=(None, None))
+    shown = image.change(show, image, [viewer, seen], api_visibility="private", show_progress="minimal", **WORK)
+    # Any other failure must not leave the last picture's result behind either; the browser clears it itself.
     shown.failure(None, None, viewer, js="() => null")
     shown.success(None, viewer, None, js=(STATIC / "reveal.js").read_text(encoding="utf-8"))
     viewer.on_point(as_gradio_errors(visit.point), [seen, viewer], seen, **WORK)

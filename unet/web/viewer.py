@@ -4,8 +4,8 @@ The component is plain HTML with JavaScript modules (static/viewer/), which `ROU
 threshold, views, zoom, colours and switches of classes need no request to the server. Three events do:
 
 * `download`: The visitor wants a result as a file. The event's data are the settings that
-  `unet.web.download.Download.from_event` reads; the handler returns `answer(path, download)`. See
-  `Viewer.on_download`.
+  `unet.web.download.Download.from_event` reads; the handler returns `answer(path, download)` or
+  `refusal(message, download)`. See `Viewer.on_download`.
 * `point`: The visitor changed the clicks. The event's data are `{"clicks": [{"x", "y", "label"}, ...]}`, in pixels of
   the upright picture; the handler returns a value for the same picture. See `Viewer.on_point`.
 * `pick`: The visitor wants to see one class. The event's data are `{"label"}`, its place in the table of classes; the
@@ -61,6 +61,11 @@ def answer(path: str | Path, download: Download) -> dict[str, Any]:
     """Return value for a handler of `download`; the file must be in the upload cache."""
     file = FileData(path=str(path), orig_name=Path(path).name)
     return gr.update(answer={"number": download.number, "kind": download.kind, "file": file.model_dump()})
+
+
+def refusal(message: str, download: Download) -> dict[str, Any]:
+    """As `answer`, where there is no file; `message` says why. Other downloads that wait for their files go on."""
+    return gr.update(answer={"number": download.number, "error": message})
 
 
 def _read(name: str) -> str:
@@ -169,7 +174,7 @@ class Viewer(gr.HTML):
 
         Args:
             function: Takes `inputs` and a `gr.EventData`, whose data `Download.from_event` reads; returns
-                `answer(path, download)`.
+                `answer(path, download)` or `refusal(message, download)`.
             inputs: Components whose values are passed to `function`.
             event: Further arguments of a Gradio event listener.
         """

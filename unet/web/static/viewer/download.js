@@ -1,6 +1,7 @@
 // Downloads: the server draws each file from the same probabilities, at the picture's own size.
 
-const TIMEOUT = 60000; // milliseconds to wait for an answer
+const TIMEOUT = 600000; // milliseconds to wait for an answer, which may stand in the server's queue
+const KEPT = 60000; // milliseconds that the browser has to save a file
 
 export class Downloads {
   /**
@@ -18,12 +19,14 @@ export class Downloads {
     }
   }
 
-  /** Handle the server's answer, `{number, kind, file}`. */
+  /** Handle the server's answer, `{number, kind, file}` or `{number, error}`. */
   answered(answer) {
-    this.pending.get(answer?.number)?.resolve(answer);
+    const request = this.pending.get(answer?.number);
+    if (answer?.error) request?.reject(new Error(`The server could not create the file: ${answer.error}`));
+    else request?.resolve(answer);
   }
 
-  /** Handle a failure on the server, whose message Gradio has shown. */
+  /** Handle a failure on the server, whose message Gradio has shown; which request failed is not known. */
   failed() {
     for (const { reject } of this.pending.values()) reject(new Error("The server could not create the file."));
   }
@@ -61,7 +64,7 @@ export class Downloads {
     link.href = URL.createObjectURL(blob);
     link.download = name;
     link.click();
-    setTimeout(() => URL.revokeObjectURL(link.href), TIMEOUT);
+    setTimeout(() => URL.revokeObjectURL(link.href), KEPT);
     this.say(`Saved ${name}`);
   }
 

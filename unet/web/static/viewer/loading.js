@@ -34,6 +34,7 @@ function replaced(picture, { data }) {
  * `before` is the previous scene or null; its picture is reused if only the probabilities have changed.
  */
 export async function loadScene(value, before, signal) {
+  if (before?.value.prob.url === value.prob.url) return { ...before, value }; // the same files
   const same = before !== null && before.value.image.url === value.image.url;
   const [image, prob, changes, own, classes] = await Promise.all([
     same ? null : decode(value.image.url, signal),

@@ -98,7 +98,13 @@ class Viewer {
       if (mine === this.loading) this.#use(scene);
     } catch (error) {
       if (mine !== this.loading) return; // a newer value is being loaded
-      this.#clear();
+      if (this.#changing) this.#clear();
+      else {
+        this.value = this.scene.value; // the last result of the same picture
+        this.send.restore(this.value);
+        this.#failed("point");
+        this.#failed("pick");
+      }
       this.#say(`The result could not be shown: ${error.message}`);
     } finally {
       if (mine === this.loading) {
@@ -270,7 +276,10 @@ class Viewer {
 
   #wireClicks() {
     for (const button of this.clickBar.querySelectorAll("[data-click]")) {
-      button.addEventListener("click", () => this.clicks[button.dataset.click]());
+      button.addEventListener("click", () => {
+        this.clicks[button.dataset.click]();
+        if (button.disabled) this.stage.element.focus({ preventScroll: true }); // a disabled button hears no keys
+      });
     }
     this.root.addEventListener("keydown", (event) => {
       if (!this.#pointing || !(event.ctrlKey || event.metaKey) || event.altKey) return;
@@ -284,7 +293,7 @@ class Viewer {
 
   #failed(what) {
     if (what === "download") this.downloads.failed();
-    if (what === "pick") this.classes.failed();
+    if (what === "pick") this.classes?.failed();
     if (what === "point" && this.scene) this.clicks.failed(this.scene.value.clicks);
   }
 }
