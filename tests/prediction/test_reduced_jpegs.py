@@ -72,8 +72,8 @@ def test_only_masks_and_probabilities_are_made_of_copies(tiny_weights, tmp_path,
     predictor, read, seen = Predictor.load(tiny_weights), files.read_picture, {}
     monkeypatch.setattr("unet.prediction.predictor.LONGEST", 100)
 
-    def watched(source, enough):
-        picture = read(source, enough=enough)
+    def watched(source, name, enough):
+        picture = read(source, name=name, enough=enough)
         seen[kind] = picture.rgb.shape[:2]
         return picture
 
