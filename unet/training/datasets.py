@@ -232,10 +232,10 @@ def make_splits(config: TrainConfig) -> Splits:
         refuse_nameless(reading, name)
     _refuse_void(splits)
     held_out = ([*splits.val, *splits.test], *([*val, *test] for _, val, test in parts))
-    refuse_shared_pictures(list(zip(names, (splits.train, *extra[0]), held_out, strict=True)))
-    mine = [] if splits.stream else [(splits.train, splits.val, splits.test)]
-    for name, looked_at, split_up in zip(names[-len(splits.folders) :], splits.folders, [*mine, *parts], strict=False):
-        warn_of_copies(name, looked_at.thumbnails, *split_up)
+    both_sides = list(zip(names, (splits.train, *extra[0]), held_out, strict=True))
+    refuse_shared_pictures(both_sides)
+    for looked_at, sides in zip(splits.folders, both_sides[1:] if splits.stream else both_sides, strict=True):
+        warn_of_copies(looked_at.thumbnails, *sides)
     return splits
 
 

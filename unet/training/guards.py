@@ -65,24 +65,23 @@ def refuse_equal_names(names: Sequence[str]) -> None:
         )
 
 
-def warn_of_copies(folder: str, thumbnails: Mapping[str, np.ndarray], *parts: Sequence[Pair]) -> None:
-    """Warn of near-duplicates in one folder, if it is not too large, that lie in different parts of its split.
+def warn_of_copies(
+    thumbnails: Mapping[str, np.ndarray], name: str, trained: Sequence[Pair], kept_out: Sequence[Pair]
+) -> None:
+    """Warn of pictures of one folder, if it is not too large, that are trained on and have near-duplicates kept out.
 
-    Args:
-        folder: Its name.
-        thumbnails: By stem, as `unet.data.duplicates.thumbnail` makes them.
-        parts: The pictures of each part.
+    `thumbnails` are by stem, as `unet.data.duplicates.thumbnail` makes them; the rest is as for
+    `refuse_shared_pictures`.
     """
     if len(thumbnails) > MOST_COMPARED:
         return
-    part_of = {pair.stem: number for number, pairs in enumerate(parts) for pair in pairs}
-    groups = [[stem for stem in group if stem in part_of] for group in near_duplicates(thumbnails)]
-    apart = [group for group in groups if len({part_of[stem] for stem in group}) > 1]
+    sides = [{pair.stem for pair in pairs} for pairs in (trained, kept_out)]
+    apart = [group for group in near_duplicates(thumbnails) if all(side & set(group) for side in sides)]
     if apart:
         logger.warning(
             "%s: nearly equal pictures are partly trained on and partly kept out, so scores will be too good (%d "
             "times: %s); list them in a line of groups.txt, and they stay together",
-            folder,
+            name,
             len(apart),
             list_names([" = ".join(group) for group in apart]),
         )
