@@ -144,14 +144,25 @@ def test_the_check_is_quick(tmp_path):
         shutil.copyfile(tmp_path / "images" / "0.jpg", tmp_path / "images" / f"{i}.jpg")
         shutil.copyfile(tmp_path / "masks" / "0.png", tmp_path / "masks" / f"{i}.png")
     files = [*(tmp_path / "images").iterdir(), *(tmp_path / "masks").iterdir()]
-    start = time.process_time()
-    for path in files:
-        with Image.open(path) as picture:
-            picture.load()
-    alone = time.process_time() - start
-    start = time.process_time()
+
+    def decode_all():
+        for path in files:
+            with Image.open(path) as picture:
+                picture.load()
+
     assert len(find_pairs(tmp_path)) == 930
-    assert time.process_time() - start < 10 * alone  # about 3 times
+    # the quickest of five each: what other threads and the garbage of other tests cost comes and goes
+    assert _quickest(lambda: find_pairs(tmp_path)) < 10 * _quickest(decode_all)  # about 3 times
+
+
+def _quickest(work, rounds=5):
+    """The least processor time of some rounds, in seconds."""
+    seconds = []
+    for _ in range(rounds):
+        start = time.process_time()
+        work()
+        seconds.append(time.process_time() - start)
+    return min(seconds)
 
 
 @pytest.mark.parametrize("decode", [False, True])
