@@ -50,7 +50,7 @@ class SetScores:
     pictures: list[dict[str, float | None]]
     """Scores of each picture, by metric."""
     measures: dict[str, float]
-    """The set's measures of salient object detection; empty unless asked for."""
+    """The set's measures of salient object detection; empty unless asked for, and where a mask has unknown pixels."""
     milliseconds: float
     """A picture, without decoding; the median."""
 
@@ -150,7 +150,8 @@ def score_all(method: Method, pairs: list[Pair], with_measures: bool) -> SetScor
         scores.append(asdict(score_picture(prob8, target, method.threshold)))
         if measures and not (target == UNKNOWN).any():
             measures.add(prob8, target == 1)
-    return SetScores(scores, measures.results() if measures else {}, 1000 * float(np.median(seconds)))
+    results = measures.results() if measures and measures.pictures == len(pairs) else {}
+    return SetScores(scores, results, 1000 * float(np.median(seconds)))
 
 
 def kept_scores(method: Method, pairs: list[Pair], with_measures: bool) -> SetScores:
