@@ -26,6 +26,7 @@ from pathlib import Path
 
 import common
 import numpy as np
+from PIL import Image
 from reference_recipe import train_reference
 from rivals import Segment, U2Net, all_foreground, centred_ellipse, grabcut_box
 from saliency_measures import MEASURES, SaliencyMeasures
@@ -40,6 +41,7 @@ from unet.hub.file_names import SPLIT_FILE, WEIGHTS_FILE
 
 RUNS = common.ROOT / "runs" / "quality"
 MOST_CUT = 50  # pictures of a set up to which GrabCut is scored, which takes seconds for each
+TRIMAP = 128  # level of a trimap's unknown pixels, and the one above which published tables take a mask's greys in
 METRICS = {"iou": "IoU", "dice": "Dice", "mae": "MAE", "boundary_f": "boundary F"}
 
 
@@ -50,7 +52,7 @@ class SetScores:
     pictures: list[dict[str, float | None]]
     """Scores of each picture, by metric."""
     measures: dict[str, float]
-    """The set's measures of salient object detection; empty unless asked for, and where a mask has unknown pixels."""
+    """The set's measures of salient object detection; empty unless asked for, and where masks are trimaps."""
     milliseconds: float
     """A picture, without decoding; the median."""
 
@@ -138,6 +140,19 @@ def train_row(name: str, row: Trained, data: Path, pairs: list[Pair]) -> None:
     subprocess.run([sys.executable, "train.py", *folders, *row.options.split()], cwd=common.ROOT, check=True)
 
 
+def published_foreground(pair: Pair, target: np.ndarray) -> np.ndarray | None:
+    """The ground truth, (H, W) bool, as published tables take it: greys of a mask above 128 are foreground.
+
+    None of a trimap, whose one grey means unknown.
+    """
+    unknown = target == UNKNOWN
+    if not unknown.any():
+        return target == 1
+    with Image.open(pair.mask) as mask:
+        grey = np.asarray(mask.convert("L"))
+    return None if set(grey[unknown].tolist()) == {TRIMAP} else grey > TRIMAP
+
+
 def score_all(method: Method, pairs: list[Pair], with_measures: bool) -> SetScores:
     """Scores of one method on each picture, at the picture's own size."""
     measures = SaliencyMeasures() if with_measures else None
@@ -148,8 +163,8 @@ def score_all(method: Method, pairs: list[Pair], with_measures: bool) -> SetScor
         prob8 = method.segment(rgb)
         seconds.append(time.perf_counter() - started)
         scores.append(asdict(score_picture(prob8, target, method.threshold)))
-        if measures and not (target == UNKNOWN).any():
-            measures.add(prob8, target == 1)
+        if measures and (foreground := published_foreground(pair, target)) is not None:
+            measures.add(prob8, foreground)
     results = measures.results() if measures and measures.pictures == len(pairs) else {}
     return SetScores(scores, results, 1000 * float(np.median(seconds)))
 
@@ -258,10 +273,9 @@ def main() -> None:
         "(ccp*) at their original size, none of which is among the\ntraining pictures. The validation pictures chose "
         "epoch and threshold of the trained rows, and half of the pictures of\npeople-test how their contours are "
         "refined ([refinement](refinement.md)); the networks of rembg are read at 0.5.\nMilliseconds are the median "
-        "of the set, in float32. `--train` adds rows of networks that learned from iseg alone.\n\n"
-        + "\n\n".join(tables)
-        + f"\n\n{common.machine()}\n\n"
-        f"`{common.command_line()}`"
+        "of the set, in float32. `--train` adds rows of networks that learned from iseg alone, `--measures` adds\n"
+        "those of salient object detection, by PySODMetrics; there greys of a mask above 128 are foreground, as in "
+        "published\ntables.\n\n" + "\n\n".join(tables) + f"\n\n{common.machine()}\n\n`{common.command_line()}`"
     )
     (common.ROOT / "benchmarks" / "quality.md").write_text(f"# Quality\n\n{report}\n", encoding="utf-8")
     points = [
