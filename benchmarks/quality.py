@@ -273,9 +273,9 @@ def main() -> None:
         "(ccp*) at their original size, none of which is among the\ntraining pictures. The validation pictures chose "
         "epoch and threshold of the trained rows, and half of the pictures of\npeople-test how their contours are "
         "refined ([refinement](refinement.md)); the networks of rembg are read at 0.5.\nMilliseconds are the median "
-        "of the set, in float32. `--train` adds rows of networks that learned from iseg alone, `--measures` adds\n"
-        "those of salient object detection, by PySODMetrics; there greys of a mask above 128 are foreground, as in "
-        "published\ntables.\n\n" + "\n\n".join(tables) + f"\n\n{common.machine()}\n\n`{common.command_line()}`"
+        "of the set, in float32. `--train` adds rows of networks that learned from iseg alone, `--measures` columns "
+        "of\nsalient object detection's measures, by PySODMetrics; there greys of a mask above 128 are foreground, as "
+        "in\npublished tables.\n\n" + "\n\n".join(tables) + f"\n\n{common.machine()}\n\n`{common.command_line()}`"
     )
     (common.ROOT / "benchmarks" / "quality.md").write_text(f"# Quality\n\n{report}\n", encoding="utf-8")
     points = [
