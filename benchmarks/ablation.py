@@ -192,9 +192,8 @@ def main() -> None:
     header = ["change", *(f"{t}, {len(pairs)}" for t, pairs in zip(titles, sets, strict=True)), "mean (each)", "gain"]
     counts = {name: len(o) - len(h) for name, o, h in zip(TITLES.values(), others, held, strict=True)}
     report = (
-        f"Mean IoU of pictures kept out of training over the seeds {', '.join(map(str, options.seeds))}, and the mean "
-        "of the four sets, with that of each seed in\nbrackets. The base run: `lite0` from ImageNet weights, "
-        f"{BASE['size']} pixels, {BASE['epochs']} epochs of "
+        "Mean IoU of pictures kept out of training, and the mean of the four sets, in brackets of each seed. The "
+        f"base run:\n`lite0` from ImageNet weights, {BASE['size']} pixels, {BASE['epochs']} epochs of "
         + ", ".join(f"{count} of {name}" for name, count in counts.items())
         + f" once\nand {len(split['train'])} of Interactive Segmentation {BASE['main_repeats']} times, layers of "
         f"ImageNet at {BASE['encoder_lr']} of the learning rate, BCE + Dice, served at\n{BASE['serve_size']} pixels "
