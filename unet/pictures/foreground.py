@@ -16,7 +16,7 @@ LONGEST = 1536  # pixels of the longer side of the copy in which the background'
 SIDES_LONGEST = 540  # of the copy in which the colours of both sides are estimated
 RADIUS = 4  # of the blur, in pixels of that copy, and of a third and a ninth of it: 4, 12 and 36 in all
 LEVELS = 3
-DOUBLINGS = 3  # squarings of the probability, whose 8th power weighs a pixel in the blur: nearly sure ones count
+SQUARINGS = 3  # of the probability, whose 8th power weighs a pixel in the blur: nearly sure ones count
 ENOUGH = 0.05  # mean weight from which a closer blur replaces a wider one
 NOISE = 50.0  # squared levels; where both sides differ by less, the colour tells nothing
 UNSURE = (8, 247)  # levels of prob8; beyond them a pixel is left as it is
@@ -138,7 +138,7 @@ def _nearby(rgb: np.ndarray, prob: np.ndarray) -> Image.Image:
         prob: (h, w) float32, the probability of that side, 0..1.
     """
     weight = prob
-    for _ in range(DOUBLINGS):  # much faster than a power
+    for _ in range(SQUARINGS):  # much faster than a power
         weight = weight * weight
     levels = [np.concatenate([rgb * weight, weight[None]])]  # each (4, h, w)
     while len(levels) < LEVELS and min(levels[-1].shape[1:]) >= 3:
