@@ -18,10 +18,10 @@ from unet.prediction.zoom_in import (
 SIZE = (400, 600)  # height and width of the picture
 
 
-def prob_of(box, shape=(100, 100)):
-    """Foreground in `box` (left, top, right, bottom), pixels of the picture."""
+def prob_of(box, shape=(100, 100), size=SIZE):
+    """Foreground in `box` (left, top, right, bottom), pixels of the picture, whose height and width are `size`."""
     prob = np.zeros(shape, np.float32)
-    left, top, right, bottom = (np.array(box) * np.tile(np.array(shape[::-1]) / SIZE[::-1], 2)).astype(int)
+    left, top, right, bottom = (np.array(box) * np.tile(np.array(shape[::-1]) / size[::-1], 2)).astype(int)
     prob[top:bottom, left:right] = 0.9
     return prob
 
@@ -62,6 +62,20 @@ def test_boxes_lie_in_the_picture_and_are_not_empty(size, place):
     assert 0 <= top <= click.y < bottom <= size[0]
     merged = merge_views(np.zeros((50, 70), np.float32), np.ones((50, 70), np.float32), box, size)
     assert merged.max() == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize("corner", [(0, 0), (3960, 0), (0, 2970), (3960, 2970)])
+def test_the_view_of_an_object_at_the_border_is_no_smaller_than_of_one_inside(corner):
+    size, (left, top) = (3000, 4000), corner
+    prob = prob_of((left, top, left + 40, top + 30), size=size)
+    box = focus_box(prob, [], size, 0.5)
+    assert box[0] in {0, 3000}
+    assert box[1] in {0, 2250}
+    assert (box[2] - box[0], box[3] - box[1]) == (size[1] * SMALLEST, size[0] * SMALLEST)
+    merged = merge_views(prob, np.ones_like(prob), box, size)
+    assert merged.shape == (100 / SMALLEST, 100 / SMALLEST)
+    rows, columns = np.nonzero(merged > 0.72)
+    assert (rows.min(), columns.min()) == (4 * top / 30, 4 * left / 40)
 
 
 @pytest.mark.parametrize("clicks", [[], [Click(10, 10, BACKGROUND)]])

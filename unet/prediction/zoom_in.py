@@ -6,6 +6,7 @@ RITM (Sofiiuk et al. 2020, arXiv:2001.10331; 2021, arXiv:2102.06583), where the 
 clicks nobody has said what the object is, so the closer view leaves more of its surroundings in sight.
 """
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -41,11 +42,18 @@ def focus_box(prob: np.ndarray, clicks: Sequence[Click], size: tuple[int, int], 
         ends = [*values, *(np.array([covered[0], covered[-1] + 1]) * scale if len(covered) else [])]
         side = max((max(ends) - min(ends)) * surroundings, size[axis] * SMALLEST)
         middle = (max(ends) + min(ends)) / 2
-        ranges.append((max(0, int(middle - side / 2)), min(size[axis], int(np.ceil(middle + side / 2)))))
+        ranges.append(_within(int(middle - side / 2), math.ceil(middle + side / 2), size[axis]))
     (top, bottom), (left, right) = ranges
     if (bottom - top) * (right - left) > largest * size[0] * size[1]:
         return None
     return left, top, right, bottom
+
+
+def _within(start: int, end: int, length: int) -> tuple[int, int]:
+    """The pixels `start` to `end` that lie in 0 to `length`; at the border no fewer than `SMALLEST` of it."""
+    least = math.ceil(SMALLEST * length)
+    start, end = max(0, start), min(length, end)
+    return (min(start, length - least), end) if end == length else (start, max(end, start + least))
 
 
 def clicks_within(clicks: Sequence[Click], box: Box) -> list[Click]:
