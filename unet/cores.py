@@ -32,7 +32,7 @@ def _granted() -> int:
 def _quotas() -> list[float]:
     """The cores that each control group above this process may use, as far as it is limited and can be seen."""
     quotas = []
-    for folder in _groups():
+    for folder in control_groups("cpu"):
         with suppress(OSError, ValueError):
             quota, period = (folder / "cpu.max").read_text().split()  # version 2; "max 100000" without a limit
             quotas.append(int(quota) / int(period))
@@ -42,14 +42,17 @@ def _quotas() -> list[float]:
     return [quota for quota in quotas if quota > 0]
 
 
-def _groups() -> list[Path]:
-    """The folders of the control groups, of either version, that count this process's time, and of those around."""
-    folders = [CGROUPS, CGROUPS / "cpu"]
+def control_groups(controller: str) -> list[Path]:
+    """The folders of the control groups, of either version, that bound this process, and of those around.
+
+    `controller` is what they bound: `cpu` or `memory`.
+    """
+    folders = [CGROUPS, CGROUPS / controller]
     with suppress(OSError):
         for line in OWN_CGROUPS.read_text().splitlines():  # such as "0::/user.slice" or "4:cpu,cpuacct:/docker/1f"
             _, controllers, path = line.split(":", 2)
-            if not controllers or "cpu" in controllers.split(","):
-                root = CGROUPS / "cpu" if controllers else CGROUPS
+            if not controllers or controller in controllers.split(","):
+                root = CGROUPS / controller if controllers else CGROUPS
                 inner = root / path.strip("/")
                 folders += [folder for folder in (inner, *inner.parents) if folder.is_relative_to(root)]
     return list(dict.fromkeys(folders))

@@ -4,10 +4,10 @@ from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Lock
 from typing import NamedTuple
 
 import numpy as np
-import psutil
 import torch
 from PIL import Image
 from torch import Tensor
@@ -17,6 +17,7 @@ from unet.data.pairs import Pair, load_resized
 from unet.evaluation.simulated_clicks import DrawnClicks, draw_clicks
 from unet.network.weights import WeightsConfig
 from unet.training.augment import JITTER, MIN_CROP, augment, paste
+from unet.training.memory import free_memory
 
 LONGEST_SIDE = 400  # pixels; larger training pictures are kept at this size, or at that of the network
 # Share of the samples without clicks, where clicks are trained. With 0.4, results without clicks got worse.
@@ -40,14 +41,15 @@ class PictureStore:
 
     Args:
         pairs: Samples; a pair may be listed repeatedly.
-        cache_bytes: Size of the decoded pictures to keep; by default `CACHE_SHARE` of the free memory.
+        cache_bytes: Size of the decoded pictures to keep; by default `CACHE_SHARE` of `free_memory`.
         longest: Pixels of the longer side of larger pictures.
     """
 
     def __init__(self, pairs: Sequence[Pair], cache_bytes: int | None = None, longest: int = LONGEST_SIDE) -> None:
         self.pairs, self._longest = list(pairs), longest
+        self._lock = Lock()
         self._cache: dict[Path, tuple[np.ndarray, np.ndarray]] = {}
-        self._room = int(psutil.virtual_memory().available * CACHE_SHARE) if cache_bytes is None else cache_bytes
+        self._room = int(free_memory() * CACHE_SHARE) if cache_bytes is None else cache_bytes
 
     def __len__(self) -> int:
         return len(self.pairs)
@@ -58,10 +60,12 @@ class PictureStore:
         if pair.image not in self._cache:
             item = self._read(pair)
             size = item[0].nbytes + item[1].nbytes
-            if size > self._room:
-                return item
-            self._room -= size
-            self._cache[pair.image] = item
+            with self._lock:
+                if size > self._room:
+                    return item
+                if pair.image not in self._cache:
+                    self._room -= size
+                    self._cache[pair.image] = item
         return self._cache[pair.image]
 
     def fill(self) -> None:
