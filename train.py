@@ -104,7 +104,8 @@ def train_epoch(
         progress.batch, progress.loss_sum = progress.batch + 1, progress.loss_sum + loss
         started, progress.epoch_seconds = time.monotonic(), progress.epoch_seconds + time.monotonic() - started
         mean_loss = progress.loss_sum / progress.batch
-        bar.set_postfix(None, False, loss=f"{mean_loss:.4f}", val_iou=f"{progress.best_iou:.3f}")
+        best = {"best_val_iou": f"{progress.best_iou:.3f}"} if progress.best_epoch else {}
+        bar.set_postfix(None, False, loss=f"{mean_loss:.4f}", **best)
         bar.update()
         stopping = any_process(accelerator, stop.received)  # if one stopped alone, the others would wait for it
         if stopping or time.monotonic() - saved > CHECKPOINT_SECONDS:

@@ -30,7 +30,7 @@ def test_a_confusion_plot_is_larger_for_more_classes_and_the_same_each_time(tmp_
 
 def test_curves_of_classes(tmp_path):
     row = {"epoch": 1, "loss": 1.0, "val_iou": 0.5, "val_pixel_accuracy": 0.7}
-    plot_curves([row, {**row, "epoch": 2}], tmp_path / "curves.png")
+    plot_curves([row, {**row, "epoch": 2}], 1, tmp_path / "curves.png")
     assert Image.open(tmp_path / "curves.png").width > 1000
 
 

@@ -17,7 +17,7 @@ class ClassReport(BaseReport):
     """The result of an evaluation of classes."""
 
     table: ClassTable
-    matrix: np.ndarray  # (classes, classes) int64: pixels by true (row) and answered class (column)
+    matrix: np.ndarray  # (classes, classes) int64: pixels by true (row) and predicted class (column)
     worst: dict[str, float]  # the lowest mean IoU of a picture's own classes, by stem, in ascending order
 
     @property

@@ -39,7 +39,7 @@ class ClassScores:
 
 
 def confusion(labels: np.ndarray, target: np.ndarray, classes: int) -> np.ndarray:
-    """(classes, classes) int64: known pixels by true (row) and answered class (column).
+    """(classes, classes) int64: known pixels by true (row) and predicted class (column).
 
     `labels` and `target` are (H, W) uint8; 255 in `target` is unknown.
 
@@ -55,8 +55,8 @@ def confusion(labels: np.ndarray, target: np.ndarray, classes: int) -> np.ndarra
 
 def class_scores(matrix: np.ndarray) -> ClassScores:
     """The scores of a confusion matrix."""
-    right, true, answered = np.diag(matrix), matrix.sum(axis=1), matrix.sum(axis=0)
-    union = true + answered - right
+    right, true, predicted = np.diag(matrix), matrix.sum(axis=1), matrix.sum(axis=0)
+    union = true + predicted - right
     ious = _shares(right, union)
     present = [value for value in ious if value is not None]
     total = int(matrix.sum())
@@ -64,7 +64,7 @@ def class_scores(matrix: np.ndarray) -> ClassScores:
         mean_iou=float(np.mean(present)) if present else None,
         pixel_accuracy=int(right.sum()) / total if total else None,
         iou=ious,
-        precision=_shares(right, answered),
+        precision=_shares(right, predicted),
         recall=_shares(right, true),
     )
 
@@ -75,11 +75,11 @@ def describe_collapse(matrix: np.ndarray, names: Sequence[str], check: str) -> s
     `check` is the command that shows how the masks are read.
     """
     total, only = int(matrix.sum()), int(matrix.sum(axis=0).argmax())
-    answered, true = int(matrix[:, only].sum()), int(matrix[only].sum())
-    if true == total or total - answered > COLLAPSED * (total - true):
+    predicted, true = int(matrix[:, only].sum()), int(matrix[only].sum())
+    if true == total or total - predicted > COLLAPSED * (total - true):
         return None
     return (
-        f"The network answers {names[only]} everywhere: {answered / total:.2%} of the validation pictures' pixels, "
+        f"The network answers {names[only]} everywhere: {predicted / total:.2%} of the validation pictures' pixels, "
         f"where {true / total:.1%} are in truth. It learned nothing of use. Likely causes: too few epochs or pictures, "
         "a learning rate that is too high, or masks that do not belong to their pictures or are read otherwise than "
         f"they are meant ({check} shows it)."

@@ -29,7 +29,9 @@ class WeightsConfig:
     size: tuple[int, int] = (240, 240)  # height and width, in pixels, that pictures are resized to for the network
     mean: tuple[float, ...] = IMAGENET_MEAN  # per channel, of pictures in 0..1: subtracted first
     std: tuple[float, ...] = IMAGENET_STD  # per channel: divided by afterwards
-    flip: bool = False  # whether probabilities are the mean of the picture's and its mirror image's
+    flip: bool = False
+    """Whether the mirror image is seen, too, and both probabilities averaged: with classes or clicks always, else where
+    the first look leaves doubts."""
     threshold: float = 0.5  # calibrated mask threshold, 0..1
     scores: dict[str, dict[str, float | int | None]] = field(default_factory=dict)
     """Measured scores (`pictures`, `iou`, `dice`, `mae`, `pixel_accuracy`, `boundary_f`) by part of the split: `val`,

@@ -221,10 +221,11 @@ class TrainConfig:
         return self.encoder or ("plain" if self.widths else "lite0")
 
 
-# What may differ between a run and its resumption without changing the result, or only in the finished network.
+# What may differ between a run and its resumption: none changes the result, but `accumulate` what BatchNorm sees at
+# once, as another number of processes does.
 FREE_ON_RESUME = frozenset(
     {"resume", "run_dir", "output", "push_to_hub", "private", "onnx"}
-    | {"accumulate", "workers", "track", "serve_size", "flip", "skip_broken"}
+    | {"accumulate", "workers", "track", "skip_broken"}
 )
 _POSITIVE = ("epochs", "validate_every", "batch_size", "accumulate", "main_repeats", "stream_pictures")
 

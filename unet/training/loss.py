@@ -62,9 +62,9 @@ def class_dice_loss(logits: Tensor, target: Tensor, weights: Tensor | None = Non
     nothing = log_prob.new_zeros(logits.shape[:2])  # (B, C)
     overlap = nothing.scatter_add(1, place, log_true.exp() * known)
     true = nothing.scatter_add(1, place, known)
-    answered = torch.einsum("bcn,bn->bc", log_prob.exp(), known)
+    predicted = torch.einsum("bcn,bn->bc", log_prob.exp(), known)
     occurs = true > 0
-    lost = (1 - (2 * overlap + 1) / (answered + true + 1)) * occurs
+    lost = (1 - (2 * overlap + 1) / (predicted + true + 1)) * occurs
     dice = lost.sum(dim=1) / occurs.sum(dim=1).clamp(min=1)  # (B,)
     weight = known if weights is None else known * weights[place]
     cross = -(log_true * weight).sum(dim=1) / weight.sum(dim=1).clamp(min=1)  # (B,)

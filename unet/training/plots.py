@@ -75,7 +75,7 @@ def _figure(path: str | Path, width: float, height: float) -> Iterator[Any]:
         from matplotlib.figure import Figure
     except ImportError as error:
         raise TrainingError(
-            "curves are drawn by matplotlib, which is not installed; pip install -r requirements-dev.txt"
+            "figures are drawn by matplotlib, which is not installed; pip install -r requirements-dev.txt"
         ) from error
     with matplotlib.rc_context(_STYLE):
         figure = Figure(figsize=(width, height), layout="constrained")
@@ -84,12 +84,13 @@ def _figure(path: str | Path, width: float, height: float) -> Iterator[Any]:
             figure.savefig(file, format="png", dpi=DOTS_PER_INCH, metadata={"Software": None})
 
 
-def plot_curves(history: Sequence[Mapping[str, float]], path: str | Path) -> None:
-    """Draw the training loss and the validation scores over the epochs, the best epoch by IoU marked.
+def plot_curves(history: Sequence[Mapping[str, float]], kept: int, path: str | Path) -> None:
+    """Draw the training loss and the validation scores over the epochs, the one whose weights were kept marked.
 
     Args:
         history: A row an epoch with `epoch` (from 1), `loss`, and where it was validated `val_iou` and `val_dice` or
             `val_pixel_accuracy`.
+        kept: Number of the epoch whose weights were kept, one that was validated.
         path: PNG file to write.
 
     Raises:
@@ -100,7 +101,7 @@ def plot_curves(history: Sequence[Mapping[str, float]], path: str | Path) -> Non
         raise TrainingError(f"{path}: no epoch has been validated, so there are no curves to draw")
     epochs = [int(row["epoch"]) for row in history]
     marker = "o" if len(epochs) <= 15 else None  # few epochs: points, as a line of one point does not show
-    best = max(validated, key=lambda row: row["val_iou"])
+    best = next(row for row in validated if row["epoch"] == kept)
     with _figure(path, 9.0, 3.4) as figure:
         from matplotlib.ticker import MaxNLocator
 
@@ -113,8 +114,8 @@ def plot_curves(history: Sequence[Mapping[str, float]], path: str | Path) -> Non
         for name, label, colour in (*drawn, ("val_iou", "IoU", BLUE)):
             points = [row["epoch"] for row in validated], [row[name] for row in validated]
             right.plot(*points, color=colour, label=label, marker=marker, markersize=4)
-        kept = f"kept: epoch {best['epoch']:.0f}, IoU {best['val_iou']:.3f}"
-        right.plot([best["epoch"]], [best["val_iou"]], "o", color=ORANGE, markersize=8, label=kept)
+        label = f"kept: epoch {best['epoch']:.0f}, IoU {best['val_iou']:.3f}"
+        right.plot([best["epoch"]], [best["val_iou"]], "o", color=ORANGE, markersize=8, label=label)
         at_threshold = " at threshold 0.5" * ("val_dice" in validated[0])
         right.set_title(f"Validation scores{at_threshold}")
         right.set_ylim(0, 1)
@@ -160,7 +161,7 @@ def plot_confusion(matrix: np.ndarray, names: Sequence[str], path: str | Path) -
     """Draw which classes are taken for which: the share of each true class's pixels, so that rows add up to 1.
 
     Args:
-        matrix: (classes, classes) pixels by true (row) and answered class (column).
+        matrix: (classes, classes) pixels by true (row) and predicted class (column).
         names: Names of the classes.
         path: PNG file to write.
 
@@ -180,13 +181,13 @@ def plot_confusion(matrix: np.ndarray, names: Sequence[str], path: str | Path) -
         if readable:  # else the axes tell places in the list of classes
             axes.set_xticks(range(count), names, rotation=60, ha="right", rotation_mode="anchor")
             axes.set_yticks(range(count), names)
-        axes.set_xlabel("answered")
+        axes.set_xlabel("predicted")
         axes.set_ylabel("true")
         axes.set_title("Share of each true class's pixels, %")
-        for true, answered in np.argwhere(shares >= 0.005) if readable else ():
-            share = shares[true, answered]
+        for true, predicted in np.argwhere(shares >= 0.005) if readable else ():
+            share = shares[true, predicted]
             colour = "white" if share > 0.5 else "black"
-            axes.text(answered, true, f"{100 * share:.0f}", ha="center", va="center", color=colour, fontsize=8)
+            axes.text(predicted, true, f"{100 * share:.0f}", ha="center", va="center", color=colour, fontsize=8)
 
 
 def _tile(array: np.ndarray, resample: Image.Resampling = Image.Resampling.BILINEAR) -> Image.Image:

@@ -119,7 +119,7 @@ def release(config: TrainConfig, model: UNet, settings: WeightsConfig, splits: S
     save_config(folder, model, settings)
     write_onnx(config)
     save_split(folder / SPLIT_FILE, splits.stems())
-    plot_curves(progress.history, folder / CURVES_FILE)
+    plot_curves(progress.history, progress.best_epoch, folder / CURVES_FILE)
     versions = {"python": platform.python_version(), **{p: version(p) for p in ("torch", "numpy", "pillow")}}
     write_card(
         folder,
