@@ -114,8 +114,7 @@ def test_clicks_of_a_picture_without_foreground_are_background():
     assert click_maps(clicks, (9, 9), (9, 9)).shape == (2, 9, 9)
 
 
-@pytest.mark.parametrize("pointed", [False, True])
-def test_a_pasted_object_shows_and_the_labels_are_its_own_the_others_or_both(pointed):
+def test_a_pasted_object_shows_and_the_labels_are_its_own_the_others_or_both():
     rgb, other = (draw_pair(seed, 60, 60)[0] for seed in (0, 1))
     target, donor_target = square((60, 60), 5, 5, 30), square((60, 60), 25, 25, 25)
     donor_target[24, 25:50] = 255
@@ -123,20 +122,20 @@ def test_a_pasted_object_shows_and_the_labels_are_its_own_the_others_or_both(poi
     meanings = {"donor": donor, "below": below, "both": donor | below}
     seen = set()
     for seed in range(40):
-        pasted, labels = paste(np.random.default_rng(seed), rgb, target, other, donor_target, pointed)
+        pasted, labels = paste(np.random.default_rng(seed), rgb, target, other, donor_target)
         np.testing.assert_array_equal(pasted[30:45, 30:45], other[30:45, 30:45])
         np.testing.assert_array_equal(pasted[:20, :20], rgb[:20, :20])
         known = labels != 255
         assert not (~known & (donor_target != 255)).any()
         seen |= {name for name, meant in meanings.items() if ((labels == 1) == meant)[known].all()}
-    assert seen == (set(meanings) if pointed else {"both"})
+    assert seen == set(meanings)
 
 
 def test_nothing_is_pasted_where_there_is_no_object():
     rgb, target = draw_pair(0, 30, 30)
     labels = np.where(target > 127, 1, 0).astype(np.uint8)
     for donor_target in (np.zeros((30, 30), np.uint8), np.ones((30, 30), np.uint8)):
-        pasted, same = paste(np.random.default_rng(0), rgb, labels, rgb[::-1], donor_target, pointed=False)
+        pasted, same = paste(np.random.default_rng(0), rgb, labels, rgb[::-1], donor_target)
         np.testing.assert_array_equal(pasted, rgb)
         np.testing.assert_array_equal(same, labels)
 

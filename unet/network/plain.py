@@ -35,7 +35,7 @@ class PlainPath(ContractingPath):
     """
 
     default_widths = REFERENCE_WIDTHS
-    description = "plain contracting path"
+    description = "a plain contracting path"
 
     def __init__(self, in_channels: int, widths: Sequence[int]) -> None:
         super().__init__(in_channels, widths)

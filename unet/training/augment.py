@@ -59,16 +59,16 @@ def jitter_colours(rng: np.random.Generator, rgb: Array, jitter: float = JITTER)
 
 
 def paste(
-    rng: np.random.Generator, rgb: Array, target: Array, donor: Array, donor_target: Array, pointed: bool
+    rng: np.random.Generator, rgb: Array, target: Array, donor: Array, donor_target: Array
 ) -> tuple[Array, Array]:
     """Copy the foreground of another picture onto this one (Ghiasi et al. 2021, arXiv:2012.07177).
+
+    Which object is meant, clicks will say: the labels are those of one of the two, or of both.
 
     Args:
         rng: The picture's own generator.
         rgb, target: (h, w, 3) and (h, w) uint8, the picture and its labels.
         donor, donor_target: Picture and labels of the same size to paste from.
-        pointed: Clicks will say which object is meant: the labels are those of one of the two, or of both.
-            Otherwise both are foreground.
 
     Returns:
         Picture and labels; the ones given if either has no foreground to speak of.
@@ -79,17 +79,15 @@ def paste(
     alpha = np.where(donor_target == 1, 255, 0).astype(np.uint8)
     soft = Image.fromarray(alpha).filter(ImageFilter.GaussianBlur(1))
     pasted = Image.composite(Image.fromarray(donor), Image.fromarray(rgb), soft)
-    both = np.where(donor_target == 1, 1, target)
-    if pointed:
-        choice = rng.random()
-        below = np.where(donor_target == 1, 0, target)
-        if choice < 0.4:
-            both = np.where(donor_target == 0, 0, donor_target)
-        elif choice < 0.8 and (below == 1).mean() > 0.01:
-            both = below
+    labels = np.where(donor_target == 1, 1, target)
+    choice, below = rng.random(), np.where(donor_target == 1, 0, target)
+    if choice < 0.4:
+        labels = donor_target
+    elif choice < 0.8 and (below == 1).mean() > 0.01:
+        labels = below
     # The donor's unknown band stays unknown, unless the picture's own foreground lies below it.
-    unknown = (donor_target == UNKNOWN) & (both != 1)
-    return np.asarray(pasted), np.where(unknown, UNKNOWN, both).astype(np.uint8)
+    unknown = (donor_target == UNKNOWN) & (labels != 1)
+    return np.asarray(pasted), np.where(unknown, UNKNOWN, labels).astype(np.uint8)
 
 
 def augment(

@@ -98,11 +98,6 @@ def to_tensor(images: np.ndarray, config: WeightsConfig, device: torch.device) -
     return x.sub_(mean).div_(std)
 
 
-def paste_share(pointed: bool) -> float:
-    """Share of the pictures that get another one's foreground pasted in; only where clicks select one of the two."""
-    return POINTED_PASTE if pointed else 0.0
-
-
 def make_batch(
     store: PictureStore,
     samples: Sequence[int],
@@ -131,9 +126,9 @@ def make_batch(
         clicker = np.random.default_rng([seed, epoch, int(sample), 1]) if clicks else None
         if clicker is not None and clicker.random() < AUTOMATIC:
             clicker = None
-        if rng.random() < paste_share(clicker is not None):
+        if rng.random() < POINTED_PASTE and clicker is not None:
             other = augment(rng, *store[int(rng.integers(len(store)))], size, min_crop, jitter)
-            image, target = paste(rng, image, target, *other, pointed=clicker is not None)
+            image, target = paste(rng, image, target, *other)
         images.append(image)
         targets.append(target)
         drawn.append(None if clicker is None else draw_clicks(clicker, target))

@@ -80,7 +80,7 @@ def warn_of_copies(
     if apart:
         logger.warning(
             "%s: nearly equal pictures are partly trained on and partly kept out, so scores will be too good (%d "
-            "times: %s); list them in a line of groups.txt, and they stay together",
+            "times: %s); a line of groups.txt keeps them together where the split is drawn, in a given split move one",
             name,
             len(apart),
             list_names([" = ".join(group) for group in apart]),

@@ -87,7 +87,6 @@ def build_model(config: TrainConfig, splits: Splits) -> UNet:
         return with_click_layer(model)
     if model.clicks:  # no step uses it, and several processes wait for each other's gradients of all that learns
         model.click_layer.requires_grad_(False)
-        print(f"clicks: as {config.init_from} takes them; with --clicks this run would train that, too")
     return model
 
 
@@ -172,6 +171,8 @@ def start_run(config: TrainConfig, accelerator: Accelerator) -> Run:
     splits = make_splits(config)
     set_seed(config.seed)
     model = build_model(config, splits)
+    if model.clicks and not config.clicks:
+        accelerator.print(f"clicks: the click layer stays as it is in {config.init_from}; --clicks trains it")
     check_deepest(config, model, accelerator.num_processes)
     supervised = DeeplySupervised(model)
     ema = copy.deepcopy(model).eval()

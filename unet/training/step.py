@@ -21,7 +21,7 @@ GRADIENT_NORM = 1.0
 
 
 def learning_rate(step: int, steps: int, config: TrainConfig) -> float:
-    """Linear warm-up to `config.lr`, then a cosine down to nothing at the last step."""
+    """Linear warm-up to `config.lr`, then a cosine that would reach 0 one step after the last."""
     warmup = min(config.warmup_steps, steps // 2)
     if step < warmup:
         return config.lr * (step + 1) / warmup
@@ -76,12 +76,14 @@ def train_step(
     """One optimizer step on this process's pictures, in `accumulate` equal micro-batches.
 
     Args:
+        accelerator: Of this process.
         model: A `DeeplySupervised`, prepared by the accelerator.
         optimizer: Optimizer, prepared by the accelerator, with the step's learning rate set.
         loss: One of those of `unet.training.loss`.
         images: (B, 3, h, w) normalised pictures.
         clicks: (B, 2, h, w) click maps, or None.
         targets: (B, h, w) uint8 labels.
+        accumulate: Number of micro-batches, which divides B.
 
     Returns:
         The mean loss over all processes.
