@@ -136,8 +136,8 @@ def main() -> None:
                 worker.process.kill()
     rows += server_rows(before, options.rounds)
     report = (
-        f"{common.machine()}. Medians of {options.rounds} measurements in turn, of the server of "
-        f"{max(3, options.rounds // 2)}; before is the commit {common.commit(before)}.\nThe "
+        f"{common.machine()}. Medians of {options.rounds} alternating measurements, "
+        f"{max(3, options.rounds // 2)} of `/segment`; before is the commit {common.commit(before)}.\nThe "
         "network sees a picture once, where that leaves doubts mirrored too, and a small object from close by too; "
         "before,\neach picture was seen once more mirrored. The network's rows are without the refinement of its maps, "
         "which the commit does not have.\n\n"

@@ -244,6 +244,8 @@ def main() -> None:
     parser.add_argument("--peers", type=Path, metavar="DIR", help="folder with u2netp.onnx")
     parser.add_argument("--rounds", type=int, default=12, metavar="N", help="measurements of each (default: 12)")
     options = parser.parse_args()
+    steps_rounds, training_rounds = max(3, options.rounds // 3), max(3, options.rounds // 2)
+    torch.manual_seed(0)  # the same networks each time: which precision is right for them is kept
     header = [
         "network",
         "predictor",
@@ -257,17 +259,18 @@ def main() -> None:
     header = ["JPEG to mask", "times u2netp's speed", "ours, ms", "u2netp, ms"]
     whole = common.markdown_table(header, end_to_end_rows(options.peers, options.rounds))
     header = ["step, ms", "decode", "network", "refinement", "upsampling", "overlay JPEG", "mask PNG", "cut-out PNG"]
-    steps = common.markdown_table(header, step_rows(max(3, options.rounds // 3)))
+    steps = common.markdown_table(header, step_rows(steps_rounds))
     header = ["training", "times the reference's loop", "its pictures a second", "ours", "data", "forward"]
-    training = common.markdown_table([*header, "backward", "optimizer"], training_rows(max(3, options.rounds // 2)))
+    training = common.markdown_table([*header, "backward", "optimizer"], training_rows(training_rounds))
     memory = common.markdown_table(MEMORY_HEADER, memory_rows(3))
     growth = common.markdown_table(["growth", "seconds", "peak memory, MB"], growth_rows())
     report = (
-        f"{common.machine()}, torch {torch.__version__}. Medians of {options.rounds} alternating "
-        "measurements, quartiles in brackets.\n\n"
+        f"{common.machine()}, torch {torch.__version__}. Medians of {options.rounds} alternating measurements\n"
+        f"({steps_rounds} of the server's steps, {training_rounds} of a training step, 3 of kept memory), quartiles in "
+        "brackets.\n\n"
         "Speed as a multiple of the reference's way (eager float32, NCHW, BatchNorm not folded); the last column is\n"
-        "the share of the operations a second that a matrix product in the same precision reaches"
-        + (".\n\n" if torch.cuda.is_available() else ". OpenVINO chooses\nits precision itself.\n\n")
+        "the share of the operations a second of a matrix product, in bfloat16 where the whole network is in it, else in"
+        + ("\nfloat32.\n\n" if torch.cuda.is_available() else "\nfloat32. OpenVINO chooses its precision itself.\n\n")
         + f"{network}\n\n"
         + (f"{agreement(options.data)}\n\n" if options.data else "")
         + f"{whole}\n\nOf the server's own time for one picture:\n\n{steps}\n\n"

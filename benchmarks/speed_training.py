@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections import defaultdict
+from pathlib import Path
 
 import common
 import numpy as np
@@ -28,7 +29,7 @@ from unet.training.batches import PictureStore, make_batch, to_tensor
 from unet.training.checkpoint import update_ema
 from unet.training.deep_supervision import DeeplySupervised, supervised_loss
 from unet.training.loss import bce_dice_loss
-from unet.training.step import train_step
+from unet.training.step import GRADIENT_NORM, train_step
 from unet.tuning import keep_freed_memory
 
 WIDTHS = {f"`plain`, width {w}": tuple(w * 2**level for level in range(4)) for w in (16, 32)}
@@ -103,7 +104,7 @@ class OurLoop:
         common.finish(x.device)
 
     def step_in_parts(self) -> None:
-        """The same, with a clock between its parts."""
+        """The same on one process, with a clock between its parts."""
         marks = [time.perf_counter()]
 
         def mark() -> None:
@@ -119,7 +120,7 @@ class OurLoop:
         mark()
         self.accelerator.backward(loss)
         mark()
-        self.accelerator.clip_grad_norm_(self.model.parameters(), 1.0)
+        self.accelerator.clip_grad_norm_(self.wrapped.parameters(), GRADIENT_NORM)
         self.optimizer.step()
         update_ema(self.ema, self.model, 0.998)
         mark()
@@ -175,8 +176,13 @@ def measure_steps(way: str, network: str, batch: int, side: int, steps: int) -> 
         loop.step()
         seconds.append(time.perf_counter() - started)
         faults.append(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return {"seconds": statistics.median(seconds[2:]), "faults": statistics.median(faults[2:]), "peak": peak}
+    return {"seconds": statistics.median(seconds[2:]), "faults": statistics.median(faults[2:]), "peak": peak_memory()}
+
+
+def peak_memory() -> float:
+    """Megabytes that this process held at most; Linux hands a parent's `ru_maxrss` on to what it starts, but not this."""
+    status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text(encoding="utf-8").splitlines())
+    return int(status["VmHWM"].split()[0]) / 1024
 
 
 def memory_rows(rounds: int, steps: int = 6, batch: int = 16, side: int = SIDE) -> list[list[str]]:

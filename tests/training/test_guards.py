@@ -147,7 +147,7 @@ def test_copies_that_are_trained_on_and_kept_out_are_named(tmp_path, caplog):
     make_splits(TrainConfig(data=folder))
     pair = " = ".join(sorted([trained.stem, tested.stem]))
     assert caplog.messages[0].startswith("main: nearly equal pictures are partly trained on and partly kept out")
-    assert f"(1 times: {pair}); list them in a line of groups.txt" in caplog.messages[0]
+    assert f"(1 times: {pair}); a line of groups.txt keeps them together" in caplog.messages[0]
     (folder / "groups.txt").write_text(f"{trained.stem} {tested.stem}\n")
     caplog.clear()
     make_splits(TrainConfig(data=folder))
