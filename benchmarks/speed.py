@@ -269,8 +269,8 @@ def main() -> None:
         f"({steps_rounds} of the server's steps, {training_rounds} of a training step, 3 of kept memory), quartiles in "
         "brackets.\n\n"
         "Speed as a multiple of the reference's way (eager float32, NCHW, BatchNorm not folded); the last column is\n"
-        "the share of the operations a second of a matrix product, in bfloat16 where the whole network is in it, else in"
-        + ("\nfloat32.\n\n" if torch.cuda.is_available() else "\nfloat32. OpenVINO chooses its precision itself.\n\n")
+        "the share of the operations a second of a matrix product, in bfloat16 where the whole network is in it, else\n"
+        + ("in float32.\n\n" if torch.cuda.is_available() else "in float32. OpenVINO chooses its precision itself.\n\n")
         + f"{network}\n\n"
         + (f"{agreement(options.data)}\n\n" if options.data else "")
         + f"{whole}\n\nOf the server's own time for one picture:\n\n{steps}\n\n"

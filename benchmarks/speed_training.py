@@ -180,7 +180,7 @@ def measure_steps(way: str, network: str, batch: int, side: int, steps: int) -> 
 
 
 def peak_memory() -> float:
-    """Megabytes that this process held at most; Linux hands a parent's `ru_maxrss` on to what it starts, but not this."""
+    """Megabytes that this process held at most; `ru_maxrss` would be the parent's, if that held more when it forked."""
     status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text(encoding="utf-8").splitlines())
     return int(status["VmHWM"].split()[0]) / 1024
 
