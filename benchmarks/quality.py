@@ -5,11 +5,11 @@
 Scored are val and test of the main folder, extra_test of each extra folder, both by weights/split.json, and every
 picture of each test-only folder; `--test-data DIR:eg*` takes those whose names match. The whole of DUTS-TE:
 
-    python benchmarks/quality.py --data DIR/iseg --test-data DIR/DUTS-TE --peers DIR_OF_ONNX
+    python benchmarks/quality.py --data DIR/iseg --test-data DIR/DUTS-TE --peers DIR_OF_ONNX --measures --report FILE.md
 
 `--train` makes the weights of the rows that it can train and that are not there yet, in runs/quality/ (hours); a row
-without weights says so. Scores of a method on a set are kept in runs/quality/scores/ and not computed again while
-weights and pictures are the same.
+without weights says so. Scores of a method on a set are kept in runs/quality/scores/ with its milliseconds, and not
+computed again while weights, code and pictures are the same.
 """
 
 import argparse
@@ -26,23 +26,46 @@ from pathlib import Path
 
 import common
 import numpy as np
-from PIL import Image
 from reference_recipe import train_reference
 from rivals import Segment, U2Net, all_foreground, centred_ellipse, grabcut_box
-from saliency_measures import MEASURES, SaliencyMeasures
+from saliency_measures import MEASURES, SaliencyMeasures, published_foreground
 from size_plot import Point, plot_sizes
 
 from unet import Predictor
-from unet.data.masks import UNKNOWN
 from unet.data.pairs import Pair, find_pairs, load_resized, select_pairs
 from unet.data.split import Split, load_split
 from unet.evaluation.metrics import score_picture, spread
 from unet.hub.file_names import SPLIT_FILE, WEIGHTS_FILE
 
 RUNS = common.ROOT / "runs" / "quality"
+REPORT = common.ROOT / "benchmarks" / "quality.md"
 MOST_CUT = 50  # pictures of a set up to which GrabCut is scored, which takes seconds for each
-TRIMAP = 128  # level of a trimap's unknown pixels, and the one above which published tables take a mask's greys in
 METRICS = {"iou": "IoU", "dice": "Dice", "mae": "MAE", "boundary_f": "boundary F"}
+
+
+INTRODUCTION = """\
+Means over pictures at their own size, with 95 % bootstrap intervals; unknown pixels are left out, and boundary F is
+given only where no mask of a set has any. `lite0` and `plain` were trained on other pictures of all these sets except
+duts-te, and on DUTS-TR, the only data that u2net and u2netp were trained on, so most sets are nearer to ours.
+people-test has 60 portraits of EG1800 (eg*) and 60 photographs of Clothing Co-Parsing (ccp*) at their original size,
+none of which is among the training pictures. The validation pictures chose epoch and threshold of the trained rows, and
+half of the pictures of people-test how their contours are refined ([refinement](refinement.md)); the networks of rembg
+are read at 0.5. Milliseconds are the median of the set, in float32. `--train` adds rows of networks that were trained
+on iseg alone, `--measures` columns of salient object detection's measures, by PySODMetrics; there greys of a mask above
+128 are foreground, as in published tables. `--report` writes another file than this one: with
+`--test-data DIR/DUTS-TE --measures`, the scores of the whole of DUTS-TE."""
+
+# The code that scores depend on, besides that of the method.
+SCORING = [
+    *(common.ROOT / "benchmarks" / name for name in ("rivals.py", "saliency_measures.py")),
+    *(common.ROOT / "unet" / name for name in ("data/masks.py", "data/pairs.py", "evaluation/metrics.py")),
+]
+OURS = ("network", "pictures", "prediction")  # folders of what makes masks of our weights
+
+
+def digest(files: Iterable[Path]) -> str:
+    """SHA-256 of the contents of `files`, in their order."""
+    return sha256("".join(sha256(file.read_bytes()).hexdigest() for file in files).encode()).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -121,11 +144,11 @@ class Method:
 
     @property
     def fingerprint(self) -> str:
-        """What scores depend on besides the pictures: the weights, and what makes masks of the network's answers."""
-        files = [self.file] if self.file else []
+        """What scores depend on besides the pictures: the weights, and the code that segments, reads and scores."""
+        files = [*SCORING, *([self.file] if self.file else [])]
         if self.file and self.file.suffix != ".onnx":
-            files += sorted((common.ROOT / "unet" / "prediction").glob("*.py"))
-        return sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
+            files += [file for part in OURS for file in sorted((common.ROOT / "unet" / part).glob("*.py"))]
+        return digest(files)
 
 
 def train_row(name: str, row: Trained, data: Path, pairs: list[Pair]) -> None:
@@ -138,19 +161,6 @@ def train_row(name: str, row: Trained, data: Path, pairs: list[Pair]) -> None:
         return
     folders = ["--data", str(data.resolve()), "--output", str(row.folder)]
     subprocess.run([sys.executable, "train.py", *folders, *row.options.split()], cwd=common.ROOT, check=True)
-
-
-def published_foreground(pair: Pair, target: np.ndarray) -> np.ndarray | None:
-    """The ground truth, (H, W) bool, as published tables take it: greys of a mask above 128 are foreground.
-
-    None of a trimap, whose one grey means unknown.
-    """
-    unknown = target == UNKNOWN
-    if not unknown.any():
-        return target == 1
-    with Image.open(pair.mask) as mask:
-        grey = np.asarray(mask.convert("L"))
-    return None if set(grey[unknown].tolist()) == {TRIMAP} else grey > TRIMAP
 
 
 def score_all(method: Method, pairs: list[Pair], with_measures: bool) -> SetScores:
@@ -170,8 +180,8 @@ def score_all(method: Method, pairs: list[Pair], with_measures: bool) -> SetScor
 
 
 def kept_scores(method: Method, pairs: list[Pair], with_measures: bool) -> SetScores:
-    """`score_all`, or what it gave earlier for the same weights and pictures."""
-    pictures = "\n".join(f"{pair.root.name}/{pair.stem}" for pair in pairs)
+    """`score_all`, or what it gave earlier for the same weights, code, pictures and masks."""
+    pictures = digest(file for pair in pairs for file in (pair.image, pair.mask))
     key = sha256(f"{method.name} {method.fingerprint} {with_measures} {pictures}".encode()).hexdigest()[:16]
     path = RUNS / "scores" / f"{key}.json"
     if path.exists():
@@ -229,6 +239,13 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument("--peers", type=Path, metavar="DIR", help="folder with u2netp.onnx and u2net.onnx")
     parser.add_argument("--train", action="store_true", help="train the rows whose weights are not there (hours)")
     parser.add_argument(
+        "--report",
+        type=Path,
+        default=REPORT,
+        metavar="FILE",
+        help="default: benchmarks/quality.md, which comes with the plot docs/quality.png",
+    )
+    parser.add_argument(
         "--measures", action="store_true", help="also max F-beta, weighted F, S- and E-measure (slow, PySODMetrics)"
     )
     return parser.parse_args()
@@ -265,26 +282,17 @@ def main() -> None:
         rows = [row + [""] * (len(header) - len(row)) for row in rows]
         used = [c for c in range(len(header)) if any(row[c] not in ("-", "") for row in rows)]
         tables.append(common.markdown_table([header[c] for c in used], [[row[c] for c in used] for row in rows]))
-    report = (
-        "Means over pictures at their own size, with 95 % bootstrap intervals; unknown pixels are left out, and "
-        "boundary F is\ngiven only where no mask of a set has any. `lite0` and `plain` learned from other pictures of "
-        "these sets but duts-te, and\nfrom the DUTS-TR that u2net and u2netp learned from alone, so most sets are "
-        "nearer to ours. people-test has 60 portraits\nof EG1800 (eg*) and 60 photographs of Clothing Co-Parsing "
-        "(ccp*) at their original size, none of which is among the\ntraining pictures. The validation pictures chose "
-        "epoch and threshold of the trained rows, and half of the pictures of\npeople-test how their contours are "
-        "refined ([refinement](refinement.md)); the networks of rembg are read at 0.5.\nMilliseconds are the median "
-        "of the set, in float32. `--train` adds rows of networks that learned from iseg alone, `--measures` columns "
-        "of\nsalient object detection's measures, by PySODMetrics; there greys of a mask above 128 are foreground, as "
-        "in\npublished tables.\n\n" + "\n\n".join(tables) + f"\n\n{common.machine()}\n\n`{common.command_line()}`"
-    )
-    (common.ROOT / "benchmarks" / "quality.md").write_text(f"# Quality\n\n{report}\n", encoding="utf-8")
+    report = "\n\n".join([INTRODUCTION, *tables, common.machine(), f"`{common.command_line()}`"])
+    options.report.write_text(f"# Quality\n\n{report}\n", encoding="utf-8")
+    print(f"\n{report}")
+    if options.report != REPORT:
+        return
     points = [
         Point(m.name, m.file.stat().st_size / 1e6, float(np.mean(list(means[m.name].values()))), m.name in TRAINED)
         for m in methods
         if m.file is not None and m.name in means
     ]
     plot_sizes(points, len(next(iter(means.values()))), common.ROOT / "docs" / "quality.png")
-    print(f"\n{report}")
 
 
 if __name__ == "__main__":

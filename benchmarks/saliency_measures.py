@@ -1,6 +1,10 @@
 """The measures of salient object detection, by PySODMetrics, so that rows stand beside published tables."""
 
 import numpy as np
+from PIL import Image
+
+from unet.data.masks import UNKNOWN
+from unet.data.pairs import Pair
 
 MEASURES = {
     "max_f": "max F-beta (.3)",
@@ -8,6 +12,9 @@ MEASURES = {
     "s_measure": "S-measure",
     "max_e": "max E-measure",
 }
+
+
+TRIMAP = 128  # level of a trimap's unknown pixels, and the one above which published tables take a mask's greys in
 
 
 class SaliencyMeasures:
@@ -44,3 +51,16 @@ class SaliencyMeasures:
             "s_measure": float(self._s.get_results()["sm"]),
             "max_e": float(np.max(self._e.get_results()["em"]["curve"])),
         }
+
+
+def published_foreground(pair: Pair, target: np.ndarray) -> np.ndarray | None:
+    """The ground truth, (H, W) bool, as published tables take it: greys of a mask above 128 are foreground.
+
+    None of a trimap, whose one grey means unknown.
+    """
+    unknown = target == UNKNOWN
+    if not unknown.any():
+        return target == 1
+    with Image.open(pair.mask) as mask:
+        grey = np.asarray(mask.convert("L"))
+    return None if set(grey[unknown].tolist()) == {TRIMAP} else grey > TRIMAP
