@@ -99,7 +99,7 @@ CHANGES = {
     "edge-weighted BCE + IoU": Change({"loss": "edge"}),
     "BCE without Dice": Change(functions={"train.LOSSES": {"dice": bce_loss}}),
     "whole pictures": Change({"min_crop": 1.0}),
-    "no colour jitter": Change({"jitter": 0.0}),
+    "no jitter of brightness contrast and saturation": Change({"jitter": 0.0}),
     "no average of the weights": Change({"ema_decay": 0.0}),
     "Interactive Segmentation once an epoch": Change({"main_repeats": 1}),
     "served at 160 pixels": Change(served={"size": (160, 160)}),

@@ -23,6 +23,7 @@ from unet.data.pairs import Pair, find_pairs, load_resized, select_pairs
 from unet.data.split import load_split
 from unet.evaluation.confusion import METRIC_LABELS, ClassScores, class_scores, confusion
 from unet.hub.file_names import SPLIT_FILE, WEIGHTS_FILE
+from unet.network.unet import count_parameters
 from unet.network.weights import load_weights
 
 RUNS = common.ROOT / "runs" / "classes"
@@ -84,12 +85,6 @@ def measure(predictor: Predictor, pairs: list[Pair]) -> Measured:
     return Measured(class_scores(matrix), 1000 * float(np.median(seconds)))
 
 
-def parameters(folder: Path) -> int:
-    """The number of the network's parameters."""
-    model, _ = load_weights(folder)
-    return sum(p.numel() for p in model.parameters())
-
-
 def cell(value: float | None) -> str:
     """A score, or a dash for a class that has no pixel."""
     return "-" if value is None else f"{value:.3f}"
@@ -119,8 +114,9 @@ def main() -> None:
         pairs = test_pairs(row.folder, options.data)
         measured = measure(predictor, pairs)
         size = f"{(row.folder / WEIGHTS_FILE).stat().st_size / 1e6:.1f}"
+        parameters = count_parameters(load_weights(row.folder)[0])
         scores = [cell(getattr(measured.scores, metric)) for metric in METRIC_LABELS]
-        rows.append([name, *scores, f"{parameters(row.folder) / 1e6:.1f} M", size, f"{measured.milliseconds:.0f}"])
+        rows.append([name, *scores, f"{parameters / 1e6:.1f} M", size, f"{measured.milliseconds:.0f}"])
         classes[name], pictures, names = measured.scores, len(pairs), predictor.table.names
         print(*rows[-1], sep=" | ", flush=True)
     header = [f"test, {pictures} pictures", *METRIC_LABELS.values(), "parameters", "MB", "ms a picture"]

@@ -91,10 +91,12 @@ def command_line() -> str:
 
 
 def link_pictures(pairs: "list[Pair]", folder: Path) -> Path:
-    """A data folder of links to `pairs`."""
+    """A data folder of links to `pairs`, and to nothing else."""
+    for link in folder.glob("*/*"):
+        if link.is_symlink():
+            link.unlink()
     for pair in pairs:
         for kind, file in (("images", pair.image), ("masks", pair.mask)):
             (folder / kind).mkdir(parents=True, exist_ok=True)
-            if not (folder / kind / file.name).exists():
-                (folder / kind / file.name).symlink_to(file.resolve())
+            (folder / kind / file.name).symlink_to(file.resolve())
     return folder

@@ -204,7 +204,7 @@ def main() -> None:
         )
     report = (
         f"{common.machine()}; the clients run on the same cores. A request is the upload of a JPEG of {SIDE[1]} x "
-        f"{SIDE[0]}, the call and its\nanswer; each mask was fetched and is that of its own picture.\n\n"
+        f"{SIDE[0]}, the call and its\nanswer; each of our masks was fetched and is that of its own picture.\n\n"
         f"{common.markdown_table(HEADER, rows)}\n\n"
     )
     if options.before:

@@ -212,7 +212,8 @@ class Predictor:
         If the object is small, the network also sees it cut out with its surroundings, and both results are averaged
         (see `unet.prediction.zoom_in`). Weights that ask for the mirror image get it where the first look leaves doubts
         (`UNSURE`) and no closer one follows; with clicks, every view is seen mirrored, too. At the end the map is
-        refined by the picture's own edges: it has the picture's size, up to `refinement.LONGEST` pixels. Arguments
+        refined by the picture's own edges: it has the picture's size, up to `refinement.LONGEST` pixels or, from close
+        by, `1 / SMALLEST` times the network's size. Arguments
         and errors as for `probabilities`. With classes, a result is (C, h, w) of the network's size, and nothing is
         seen from closer by or refined.
         """

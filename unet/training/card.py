@@ -227,7 +227,7 @@ def _training(facts: CardFacts) -> str:
         f"```bash\n{facts.command}\n```\n\n"
         f"Seed {facts.seed}, {start}, {epochs} in {_duration(facts.seconds)}; {kept}. "
         f"{loss} on the known pixels, "
-        "also at three coarser levels (deep supervision), AdamW with warm-up and cosine decay, "
+        "also at coarser levels (deep supervision), AdamW with warm-up and cosine decay, "
         "gradient clipping, augmented pictures, and an average of the weights over the steps, which is shipped.\n\n"
         f"![Training loss and validation scores over the epochs]({CURVES_FILE})"
     )
@@ -237,7 +237,8 @@ def _data(facts: CardFacts) -> str:
     counts = facts.split_counts
     parts = ", ".join(f"{counts[part]} {part.replace('_', ' ')}" for part in counts if counts[part])
     listed = "\n".join(f"* **{data.name}**: {data.description}" for data in map(describe_data, facts.data))
-    aside = ", extra train aside" if counts.get("extra_train") else ""
+    unlisted = [part.replace("_", " ") for part in ("train_an_epoch", "extra_train") if counts.get(part)]
+    aside = f", {' and '.join(unlisted)} aside" if unlisted else ""
     text = f"## Data and terms\n\nPictures: {parts}. `{SPLIT_FILE}` lists them by name{aside}.\n\n{listed}\n\n"
     if facts.config.reading:
         read = "\n".join(f"* {name}: {row['means']} ({row['why']})." for name, row in facts.config.reading.items())
