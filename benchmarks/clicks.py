@@ -1,6 +1,6 @@
 """Score clicks by the field's protocol, and write one table.
 
-    python benchmarks/clicks.py --data DIR [--extra-data DIR ...] [--train]
+    python benchmarks/clicks.py --data DIR [--extra-data DIR] ... [--train]
 
 A simulated user starts with an empty mask, clicks the centre of the largest wrong region, looks at the new mask, and
 goes on, at most 20 times (Sofiiuk et al. 2021, arXiv:2102.06583). NoC@90 is the mean number of clicks to an IoU of
@@ -34,7 +34,7 @@ MOST = 20
 COUNTS = (0, 1, 2, 3, 5, 10)
 LEVELS = (0.85, 0.90)
 RIVAL_SIDE = 200  # pixels; the rivals see pictures no longer than this, as they take seconds a click otherwise
-OWN_YEAR = re.compile(r"_20\d\d_|^GT")  # names of the pictures that are not from GrabCut
+NOT_GRABCUT = re.compile(r"_20\d\d_|^GT")  # names of the pictures that are not from GrabCut
 WITHOUT_GRABCUT = common.ROOT / "runs" / "quality" / "clicks-without-grabcut"
 TRAINING: tuple[str, ...] = (
     "--clicks",
@@ -238,10 +238,10 @@ def main() -> None:
     assert predictor.location is not None
     test = select_pairs(pairs, load_split(predictor.location.folder / SPLIT_FILE), "test")
     tables = [table("iseg test", predictor, test)]
-    grabcut_pairs = [pair for pair in pairs if not OWN_YEAR.search(pair.stem)]
+    grabcut_pairs = [pair for pair in pairs if not NOT_GRABCUT.search(pair.stem)]
     title = "GrabCut pictures of iseg"
     if options.train and not (WITHOUT_GRABCUT / WEIGHTS_FILE).exists():
-        train_without_grabcut([pair for pair in pairs if OWN_YEAR.search(pair.stem)], options.extra_data)
+        train_without_grabcut([pair for pair in pairs if NOT_GRABCUT.search(pair.stem)], options.extra_data)
     if (WITHOUT_GRABCUT / WEIGHTS_FILE).exists():
         tables.append(table(title, Predictor.load(WITHOUT_GRABCUT, precision="fp32"), grabcut_pairs))
     else:
