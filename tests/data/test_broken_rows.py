@@ -1,5 +1,6 @@
 """Rows of a streamed dataset that are damaged behind their headers or do not fit: named, and skipped if asked to."""
 
+import io
 import json
 
 import numpy as np
@@ -144,3 +145,14 @@ def test_a_row_is_not_skipped_because_memory_is_short(tmp_path, monkeypatch):
     monkeypatch.setattr(Image.Image, "load", exhausted)
     with pytest.raises(MemoryError):
         stream.window(0)
+
+
+def test_a_jpeg_with_a_second_picture_is_a_jpeg(tmp_path):
+    rows = drawn_rows(20)
+    content = io.BytesIO()
+    first, second = (Image.fromarray(draw_pair(seed, 40, 56)[0]) for seed in (0, 1))
+    first.save(content, "MPO", save_all=True, append_images=[second])
+    rows[TRAIN[0]]["image"] = {"bytes": content.getvalue(), "path": None}
+    stream = opened(write_dataset(tmp_path / "rows", rows), tmp_path, skip=False)
+    stream.decide(NO_OPTIONS)
+    assert next(pair for pair in stream.window(0) if stems([pair]) == [TRAIN[0]]).image.suffix == ".jpg"

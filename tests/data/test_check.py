@@ -16,6 +16,7 @@ from PIL import Image
 
 from unet.__main__ import main
 from unet.data.duplicates import REDUCED, near_duplicates, thumbnail
+from unet.data.split import read_groups
 from unet.errors import ImageError
 from unet.pictures.decode import decode_opened, read_picture
 from unet.pictures.opening import opened
@@ -163,3 +164,16 @@ def exif_of(orientation: int) -> Image.Exif:
     exif = Image.Exif()
     exif[0x0112] = orientation
     return exif
+
+
+def test_lines_of_near_duplicates_are_read_as_they_are_printed(tmp_path, capsys):
+    for name in ("#1", "#2", "a b", "c"):
+        rgb, mask = draw_pair(0 if name[0] == "#" else 1, 40, 40)
+        for kind, values in (("images", rgb), ("masks", mask)):
+            (tmp_path / kind).mkdir(exist_ok=True)
+            Image.fromarray(values).save(tmp_path / kind / f"{name}.png")
+    _, out, _ = check(capsys, tmp_path)
+    lines = out.splitlines()
+    start = next(index for index, line in enumerate(lines) if line.startswith("near-duplicates"))
+    (tmp_path / "groups.txt").write_text("\n".join(lines[start + 1 :]))
+    assert sorted(map(sorted, read_groups(tmp_path))) == [["#1", "#2"], ["a b", "c"]]

@@ -35,7 +35,7 @@ def test_palettes_that_differ_need_the_colours_of_the_classes(name, text, tmp_pa
 def test_palettes_that_differ_are_not_read_by_indices_because_one_colour_is_unknown(tmp_path):
     meant = write(tmp_path, PERMUTED, 3, count=3)
     (tmp_path / "classes.txt").write_text("background #000000\ncat #c81e1e\ndog #00ff00\n")
-    with pytest.raises(DataError, match=r"no class has a colour.*#1e1ec8"):
+    with pytest.raises(DataError, match=r"no class's colours.*#1e1ec8"):
         inspect_folder(tmp_path, AUTO)
     (tmp_path / "classes.txt").write_text("background #000000\ncat #c81e1e\ndog #1e1ec8\n")
     assert_read(inspect_folder(tmp_path, AUTO), meant)
@@ -71,7 +71,7 @@ def test_ids_beside_colours_are_refused(text, greys, tmp_path):
     write(tmp_path, in_turn(by_colours(BLACK, RED, BLUE), greys), 3)
     if text:
         (tmp_path / "classes.txt").write_text(text)
-    with pytest.raises(DataError, match=r"no class has a colour.*1 \(.*2 \(.*p01\.png has greys alone"):
+    with pytest.raises(DataError, match=r"no class's colours.*1 \(.*2 \(.*p01\.png has greys alone"):
         inspect_folder(tmp_path, AUTO)
 
 
@@ -91,7 +91,7 @@ def test_values_above_255_have_no_colour(tmp_path):
     for text in (None, "ground #000000\nwall #ffffff\nobject #c81e1e\n"):
         if text:
             (tmp_path / "classes.txt").write_text(text)
-        with pytest.raises(DataError, match=r"no class has a colour.*3000 \("):
+        with pytest.raises(DataError, match=r"no class's colours.*3000 \("):
             inspect_folder(tmp_path, AUTO)
     options = DataOptions(classes="auto", unknown=("3000",))
     labels = iter([(0, 1, 2), (0, UNKNOWN, UNKNOWN)])
@@ -125,7 +125,7 @@ def test_a_colour_half_way_between_two_classes_is_of_neither(tmp_path):
     write(tmp_path, by_colours((0, 1, 0), (1, 0, 3), (203, 30, 27)), 3)
     assert_read(inspect_folder(tmp_path, AUTO), meant)
     write(tmp_path, by_colours(BLACK, (0, 0, 2), RED), 3)
-    with pytest.raises(DataError, match=r"half way to that of another.*#000002"):
+    with pytest.raises(DataError, match=r"half way to another class's.*#000002"):
         inspect_folder(tmp_path, AUTO)
 
 

@@ -65,6 +65,7 @@ FILES = {
     "linear light": (png(WIDE, cicp(1, 8)), converted(WIDE, power(1))),
     "gamma 2.2 of wide primaries": (png(RGB, cicp(9, 4)), converted(RGB, power(2.2), BT2020)),
     "grey in linear light": (png(GREY, cicp(1, 8)), converted(three(GREY), power(1))),
+    "sRGB before a profile": (png(RGB, cicp(1, 13) + iccp(linear_profile())), RGB),
     "before a profile": (png(RGB, cicp(12, 13) + iccp(linear_profile())), converted(RGB, srgb_light, P3)),
     "before sRGB": (png(RGB, cicp(12, 13) + SRGB), converted(RGB, srgb_light, P3)),
     "numbers that name nothing": (png(RGB, cicp(2, 2)), RGB),

@@ -14,7 +14,7 @@ from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 from picture_files import bad_files, good_files
 from PIL import Image
-from web_helpers import FakePredictor, draw_picture
+from web_helpers import FakePredictor, ask, draw_picture
 
 from unet.pictures import draw
 from unet.pictures.decode import read_picture
@@ -152,10 +152,8 @@ def test_bad_thresholds(client, picture, threshold):
 
 def test_threshold_that_is_no_number_in_json(server, client, picture):
     uploaded = httpx.post(f"{server.url}/gradio_api/upload", files={"files": picture.open("rb")}).json()[0]
-    body = json.dumps({"data": [{"path": uploaded, "meta": {"_type": "gradio.FileData"}}, float("nan")]})
-    kind = {"content-type": "application/json"}
-    answer = httpx.post(f"{server.url}/gradio_api/run/segment", content=body, headers=kind)
-    assert "the threshold must" in answer.json()["error"]
+    answer = ask(server, {"path": uploaded, "meta": {"_type": "gradio.FileData"}}, float("nan"))
+    assert "the threshold must" in answer["error"]
 
 
 @pytest.mark.parametrize(

@@ -116,6 +116,15 @@ def test_a_public_address_is_fetched(server, reachable, secret):
     assert Neighbour.requests[:2] == ["/moved", "/p.png"]
 
 
+def test_addresses_of_one_request_have_a_limit_together(server, reachable, secret, monkeypatch):
+    content = secret.read_bytes()
+    Neighbour.answers["/p.png"] = (200, {}, content)
+    monkeypatch.setattr(gate, "MAX_UPLOAD", 2 * len(content))
+    files = [{"path": f"http://{reachable}/p.png", "meta": META}] * 3
+    assert "addresses hold more than" in ask(server, files, 0.5, endpoint="segment_batch")["error"]
+    assert "error" not in ask(server, files[:2], 0.5, endpoint="segment_batch")
+
+
 def test_a_redirect_into_the_network_is_not_followed(reachable):
     Neighbour.answers["/in"] = (302, {"Location": "http://10.0.0.1/x.png"}, b"")
     Neighbour.answers["/scheme"] = (302, {"Location": "file:///etc/passwd"}, b"")

@@ -12,7 +12,7 @@ from picture_files import RGB, SMOOTH, encoded, heic
 from PIL import Image
 from playwright.sync_api import expect, sync_playwright
 from raw_writers import tiff, tiff_page
-from web_helpers import draw_picture
+from web_helpers import ask, draw_picture
 
 from unet.pictures.decode import PICTURE_SUFFIXES
 
@@ -142,6 +142,5 @@ def test_every_ending_passes_the_api(suffix, server):
     path = httpx.post(
         f"{server.url}/gradio_api/upload", files={"files": (f"x{suffix}", encoded(Image.fromarray(SMOOTH), "PNG"))}
     )
-    data = {"data": [{"path": path.json()[0], "meta": {"_type": "gradio.FileData"}}, 0.5]}
-    answer = httpx.post(f"{server.url}/gradio_api/run/segment", json=data, timeout=30).json()
+    answer = ask(server, {"path": path.json()[0], "meta": {"_type": "gradio.FileData"}}, 0.5)
     assert answer["data"][3]["width"] == 56

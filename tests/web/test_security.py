@@ -92,8 +92,14 @@ def test_bad_data_urls(server):
 
 def test_a_data_url_beyond_the_limit(server):
     url = data_url(bytes(MAX_BYTES + 3))
-    answer = httpx.post(f"{server.url}/gradio_api/run/segment", json={"data": [{"url": url, "meta": META}, 0.5]})
-    assert "larger than 64 MB" in answer.json()["error"]
+    assert "larger than 64 MB" in ask(server, {"url": url, "meta": META}, 0.5)["error"]
+
+
+def test_no_request_passes_the_queue(server):
+    for route in ("run", "api"):
+        answer = httpx.post(f"{server.url}/gradio_api/{route}/segment", json={"data": [None, 0.5]})
+        assert answer.status_code == 404
+        assert "join the queue" in answer.json()["detail"]
 
 
 def test_a_file_beyond_the_limit(server, tmp_path):

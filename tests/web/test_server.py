@@ -174,6 +174,8 @@ def test_a_taken_port_is_one_line(tiny_weights):
     assert message.count("\n") == 1
     assert f"cannot serve on 127.0.0.1:{port}" in message
     assert "--port" in message
+    message = fails("--weights", str(tiny_weights), "--port", str(free_port()), "--host", "192.0.2.1")
+    assert message.endswith("give an address of this machine with --host\n")
 
 
 def test_bad_weights_are_one_line(tmp_path):

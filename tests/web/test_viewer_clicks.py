@@ -211,8 +211,10 @@ def test_an_answer_that_cannot_be_loaded_leaves_what_is_shown(shown, tmp_path):
     assert_shows(shown, "one", [Click(12, 20, 1)])
     with Image.open(saved(shown, "mask", tmp_path)) as image:
         assert np.array_equal(np.asarray(image), draw.mask_from_prob(prob8("one", [Click(12, 20, 1)]), 0.5))
+    assert shown.find(".message").inner_text()  # the result that is restored does not hide what happened
     click(shown, 100, 80, 2)
     assert_shows(shown, "one", [Click(12, 20, 1), Click(100, 80, 1)])
+    assert shown.find(".message").inner_text() == ""
 
 
 def test_only_the_probabilities_are_loaded_again(shown):

@@ -6,8 +6,10 @@ import threading
 import time
 from types import SimpleNamespace
 
+import gradio as gr
 import numpy as np
 import pytest
+from gradio.state_holder import SessionState
 from hypothesis import given
 from hypothesis import strategies as st
 from web_helpers import FakeClassPredictor, FakePredictor, draw_picture, free_port
@@ -31,7 +33,7 @@ from unet.web.viewer import WORDS, Viewer
         ("", "picture"),
         (".hidden", "hidden"),
         ("con", "con_"),
-        ("LPT1.old", "LPT1.old_"),
+        ("LPT1.old", "LPT1_.old"),
         ("katze-äöü 2", "katze-äöü_2"),
         ("a\x00b\nc", "a_b_c"),
         ("<img src=x>", "img_src_x"),
@@ -104,7 +106,8 @@ def test_facts_of_weights_with_classes():
 def test_what_is_kept_agrees_with_the_settings():
     text = about.facts_html("weights", None, FakePredictor().config, "fp32")
     assert f"{(cache.KEEP + 2 * cache.SWEEP_EVERY) // 60} minutes" in text
-    assert f"{cache.STATE_SECONDS // 60} minutes" in text
+    assert f"{cache.STATE_SECONDS // 60} minutes, or {cache.CLOSED_SECONDS // 60} once the page is closed" in text
+    assert SessionState(gr.Blocks()).STATE_TTL_WHEN_CLOSED == cache.CLOSED_SECONDS
     assert f"in memory for up to {RECENT_SECONDS // 60} minutes" in text
 
 

@@ -88,7 +88,9 @@ def as_text(found: DataFolder) -> str:
     lines = [describe_folder(found)]
     if groups := near_duplicates(found.thumbnails):
         lines += ["", "near-duplicates, as lines for groups.txt, which keeps them in one part of the split:"]
-        lines += [" ".join(f'"{stem}"' if " " in stem else stem for stem in group) for group in groups]
+        lines += [
+            " ".join(f'"{stem}"' if " " in stem or stem.startswith("#") else stem for stem in group) for group in groups
+        ]
     return "\n".join(lines)
 
 

@@ -142,12 +142,12 @@ def _checked(reading: ClassReading, contents: Contents, folder: str) -> ClassRea
     if pixels and (reading.rule == COLOURS or not known):
         total = sum(content.pixels for content in contents)
         worst = ", ".join(f"{_shown(code)} ({count / total:.2%})" for code, count in pixels.most_common(5))
-        what, because, way = "the id", f"; {MIXED}?" if len(pixels) > len(reading.table) else "", WAYS
+        what, because, way = "ids", f"; {MIXED}?" if len(pixels) > len(reading.table) else "", WAYS
         if reading.rule == COLOURS:
-            what = f"a colour within {NEAR} levels, less than half way to that of another,"
+            what = f"colours (which may differ by {NEAR} levels, but by less than half way to another class's)"
             if greys := [content.name for content in odd if not content.coloured and content.palette is None]:
                 because, way = f"; {greys[0]} has greys alone, which must be exact", ONE_WAY
-        reason = f"no class has {what} of {len(pixels)} of their values: {worst}{because}"
+        reason = f"{len(pixels)} of their values are no class's {what}: {worst}{because}"
         raise refusal(folder, [by_colour(content) for content in contents], reason, way)
     if not known:
         raise refusal(folder, contents, f"no pixel is of a class (read so: {reading})", WAYS)

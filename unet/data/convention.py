@@ -152,7 +152,7 @@ def _colours(contents: Sequence[MaskContent], folder: str) -> Reading:
     flat = sum(int(content.flat.sum()) for content in contents) / pixels
     many = 2 * sum(len(content.codes) > MANY_COLOURS for content in contents) > len(contents)
     if flat < (MIN_FLAT_MANY if many else MIN_FLAT_COLOURS):
-        reason = "colours change everywhere, as in photographs; did pictures and masks change places"
+        reason = "colours change everywhere, as in photographs (perhaps pictures and masks have changed places)"
         if sum(int(c.counts[c.codes <= BAND].sum()) for c in contents) > MIN_DARK * pixels:
             raise refusal(folder, contents, MIXED, f"export them as PNG without smoothing, or {WAYS}")
         raise refusal(folder, contents, reason, f"name the folder of the masks with --masks, or {WAYS}")

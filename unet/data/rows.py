@@ -2,12 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import fsspec
-from PIL import Image
 
 from unet.data.class_convention import misfit
 from unet.data.class_reading import AnyReading
@@ -17,10 +15,10 @@ from unet.data.masks import look_at_pixels
 from unet.data.pair import Pair
 from unet.data.reading import ALPHA_RULES
 from unet.errors import DataError, ImageError
-from unet.pictures.decode import read_header, read_picture
+from unet.pictures.decode import read_picture
 from unet.pictures.opening import opened
 
-SUFFIXES = {"JPEG": ".jpg", "PNG": ".png", "WEBP": ".webp", "BMP": ".bmp"}
+SUFFIXES = {"JPEG": ".jpg", "MPO": ".jpg", "PNG": ".png", "WEBP": ".webp", "BMP": ".bmp"}
 
 
 @dataclass(frozen=True)
@@ -98,9 +96,9 @@ def _read_cell(cell: Mapping[str, Any] | None) -> RowFile:
         if content is None:
             with fsspec.open(cell["path"], "rb") as file:  # hf://..., for pictures that are files of the repo
                 content = file.read()
-        size = read_header(content)
-        with Image.open(BytesIO(content)) as picture:
-            return RowFile(content, SUFFIXES[picture.format or ""], size)
+        with opened(content, None, pixels=False) as file:
+            kind = "TIFF" if file.image is None else file.image.format
+            return RowFile(content, SUFFIXES[kind or ""], file.size)
     except KeyError as error:
         raise DataError(f"a picture has the format {error}, which is not JPEG, PNG, WebP or BMP") from error
     except OSError as error:

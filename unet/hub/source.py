@@ -154,7 +154,7 @@ def _choose_files(repo: str, info: ModelInfo, also: Sequence[str]) -> list[RepoS
     files = {file.rfilename: file for file in info.siblings or []}
     if WEIGHTS_FILE not in files:
         pickled = sorted(name for name in files if name.endswith(PICKLED_SUFFIXES))
-        hint = f"; {', '.join(pickled)} is not loaded, because pickled files can run code" if pickled else ""
+        hint = f"; not loaded, as pickled files can run code: {', '.join(pickled)}" if pickled else ""
         raise HubError(f"{repo} has no {WEIGHTS_FILE}{hint}")
     if CONFIG_FILE not in files:
         raise HubError(f"{repo} has no {CONFIG_FILE}; is {WEIGHTS_FILE} for another program?")

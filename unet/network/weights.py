@@ -182,7 +182,7 @@ def _read_state(folder: Path) -> dict[str, torch.Tensor]:
     path = folder / WEIGHTS_FILE
     if not path.is_file():
         others = sorted(p.name for p in folder.glob("*") if p.suffix in {".bin", ".pt", ".pth", ".ckpt", ".pkl"})
-        hint = f"; {', '.join(others)} is not loaded, because pickled files can run code" if others else ""
+        hint = f"; not loaded, as pickled files can run code: {', '.join(others)}" if others else ""
         raise WeightsError(f"{folder}: no {WEIGHTS_FILE}{hint}")
     try:
         with safe_open(path, framework="pt") as file:

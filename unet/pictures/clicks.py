@@ -67,7 +67,7 @@ def _check_click(entry: Any, number: int) -> Click:
     if not (is_number(x) and is_number(y)):
         raise ConfigError(f"click {number}: x and y must be numbers")
     if isinstance(label, bool) or label not in (FOREGROUND, BACKGROUND):
-        raise ConfigError(f"click {number}: label must be 1 (this) or 0 (not this)")
+        raise ConfigError(f"click {number}: label must be 1 (object) or 0 (background)")
     return Click(float(x), float(y), int(label))
 
 

@@ -103,9 +103,8 @@ def from_numbers(primaries: int, transfer: int, video: bool = False) -> Space | 
 
 def from_png(side: Mapping[bytes, bytes], has_profile: bool) -> Space | None:
     """The space that a PNG's chunks name, by their order of precedence; None for sRGB and where a profile holds."""
-    cicp = side.get(b"cICP", b"")
-    if len(cicp) == 4 and (cicp[0] in _PRIMARIES and cicp[1] in _CURVES) and cicp[2] == 0:
-        return from_numbers(cicp[0], cicp[1])
+    if holds_over_profile(side):
+        return from_numbers(*side[b"cICP"][:2])
     gamma, corners = side.get(b"gAMA", b""), side.get(b"cHRM", b"")
     if has_profile or b"sRGB" in side or len(gamma) != 4:
         return None

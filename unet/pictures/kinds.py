@@ -21,7 +21,6 @@ DECODING_ERRORS = (
 )
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
-JPEG_SIGNATURE = b"\xff\xd8\xff"
 _STILL_BRANDS = (b"avif", b"avis", b"heic", b"heix", b"heim", b"heis", b"mif1", b"mif2", b"msf1", b"hevc", b"hevx")
 # Cameras' raw files that are no TIFF, or no TIFF by their fourth byte: offset, bytes, kind.
 _RAW_HEADS = (

@@ -13,6 +13,7 @@ import pillow_heif
 from PIL import Image
 
 from unet.errors import ImageError
+from unet.pictures.colour import holds_over_profile
 from unet.pictures.kinds import DECODING_ERRORS, FORMATS, PNG_SIGNATURE, foreign_kind, is_tiff, raw_kind, raw_refusal
 from unet.pictures.png import PngFile, strip_chunks
 from unet.pictures.tiff import Page, RawFileError, TiffKindError, choose_page
@@ -114,7 +115,7 @@ def _open(file: BinaryIO, head: bytes, shown: str, pixels: bool) -> Opened:
             png = strip_chunks(file, pixels)
         file.seek(0)
         image = Image.open(file if png is None else png.content, formats=FORMATS)
-        if png is not None and png.profile:
+        if png is not None and png.profile and not holds_over_profile(png.side):
             image.info["icc_profile"] = png.profile
         if page is not None and page.number:
             image.seek(page.number)

@@ -108,17 +108,17 @@ class Predictor:
         return torch.stack([normalise(read_picture(path).rgb, self.config) for path in paths])
 
     @classmethod
-    def load(cls, source: str | Path = "weights", *, precision: str = "auto") -> "Predictor":
+    def load(cls, source: str | Path | None = None, *, precision: str = "auto") -> "Predictor":
         """Load weights from a folder, or from `user/name` or `user/name@revision` of a model on the Hub.
 
-        `precision` is as for the constructor.
+        The default is the weights that come with the program. `precision` is as for the constructor.
 
         Raises:
             HubError: The weights could not be downloaded.
             WeightsError: The folder does not exist, or its weights are incomplete or damaged.
             ConfigError: The precision is unknown.
         """
-        return cls.from_location(locate(source), precision=precision)
+        return cls.from_location(locate(shipped("weights") if source is None else source), precision=precision)
 
     @classmethod
     def from_location(cls, location: Location, *, precision: str = "auto") -> "Predictor":

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from unet.data.known_sets import describe_data
 from unet.evaluation import confusion
 from unet.evaluation.metrics import METRIC_LABELS
-from unet.web.cache import KEEP, STATE_SECONDS, SWEEP_EVERY
+from unet.web.cache import CLOSED_SECONDS, KEEP, STATE_SECONDS, SWEEP_EVERY
 from unet.web.recent import RECENT_SECONDS
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ PRECISION_NAMES = {
     "fp32": "32-bit floating point",
     "mixed": "bfloat16, in the contracting path and one layer 32-bit floating point; the fastest on this server with "
     "the same masks",
-    "bf16": "bfloat16; the fastest on this server with the same masks as in 32-bit floating point",
+    "bf16": "bfloat16, which this server's processor has in hardware",
 }
 PART_NAMES = {"val": "Validation", "test": "Test", "extra_test": "Additional test"}
 
@@ -90,10 +90,7 @@ def _scores_html(scores: Mapping[str, Mapping[str, Any]], of_classes: bool) -> s
         if of_classes
         else "Means over the pictures, each at its own size; MAE is the mean absolute error of the probability."
     )
-    return (
-        f"<table><thead><tr><td></td>{head}</tr></thead><tbody>{body}</tbody></table>"
-        f"<p>{how} The best epoch was chosen on the validation pictures.</p>"
-    )
+    return f"<table><thead><tr><td></td>{head}</tr></thead><tbody>{body}</tbody></table><p>{how}</p>"
 
 
 def _figure(value: float | int | None) -> str:
@@ -108,6 +105,6 @@ def _privacy() -> str:
         "Your upload and its results are temporary files on this server. They are deleted after an hour (at the latest "
         f"after {latest} minutes, or when the server stops). So that clicks and downloads are quick, the decoded "
         f"photograph stays in memory for up to {RECENT_SECONDS // 60} minutes after its last use, and the network's "
-        f"result, a map of probabilities, for {STATE_SECONDS // 60} minutes. Nothing else is stored, nothing is "
-        "passed on, and nothing is used for training."
+        f"result, a map of probabilities, for {STATE_SECONDS // 60} minutes, or {CLOSED_SECONDS // 60} once the page "
+        "is closed. Nothing else is stored, nothing is passed on, and nothing is used for training."
     )

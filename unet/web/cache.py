@@ -18,6 +18,7 @@ from unet.errors import ConfigError
 SWEEP_EVERY = 600  # seconds
 KEEP = 3600  # seconds
 STATE_SECONDS = 900  # how long a visitor's probabilities stay in memory
+CLOSED_SECONDS = 3600  # the same once the page is closed, as Gradio has it
 STATES = 100  # visitors whose probabilities are kept, if they are few
 FEWEST_STATES = 8
 STATE_BYTES = 512 * 2**20  # of all visitors together, beyond those fewest

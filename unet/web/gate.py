@@ -46,10 +46,11 @@ class Page(GatedBlocks):
         with gradio_errors():
             try:
                 async with asyncio.timeout(ADMISSION_SECONDS):
+                    room = Room()
                     for index, (component, value) in enumerate(zip(components, values, strict=False)):
                         files = as_files(value) if isinstance(component, Upload | Uploads) else value
                         check_count(files, most_files(component))
-                        admitted[index] = await admit(files)
+                        admitted[index] = await admit(files, room)
             except TimeoutError as error:
                 raise ImageError(
                     f"the pictures' addresses took more than {ADMISSION_SECONDS:g} s; upload the pictures"
@@ -89,24 +90,41 @@ def _source(value: dict[str, Any]) -> str | None:
     return source if value.get("path") or "meta" in value else None
 
 
-async def admit(value: Any) -> Any:
+class Room:
+    """What the web addresses of one request may still hold."""
+
+    def __init__(self) -> None:
+        self._left = MAX_UPLOAD
+
+    def take(self, count: int) -> None:
+        """Take `count` bytes.
+
+        Raises:
+            ImageError: So many are not left.
+        """
+        self._left -= count
+        if self._left < 0:
+            raise ImageError(f"the pictures' addresses hold more than {MAX_UPLOAD // 2**20} MB, which is the limit")
+
+
+async def admit(value: Any, room: Room) -> Any:
     """`value` with every file in it, however it was sent, moved into the upload cache.
 
     Raises:
         ImageError: A file is too large, lies outside the cache, or its address may not be fetched.
     """
     if isinstance(value, list | tuple):
-        return [await admit(item) for item in value]
+        return [await admit(item, room) for item in value]
     if not isinstance(value, dict):
         return value
     source = _source(value)
     if source is None:
-        return {key: await admit(item) for key, item in value.items()}
-    path = await _store_source(source, value.get("orig_name"))
+        return {key: await admit(item, room) for key, item in value.items()}
+    path = await _store_source(source, value.get("orig_name"), room)
     return {**value, "path": str(path), "url": None}
 
 
-async def _store_source(source: str, name: Any) -> Path:
+async def _store_source(source: str, name: Any, room: Room) -> Path:
     """The file in the upload cache for `source`: the path of an upload, a data URL or a web address."""
     if source.startswith("data:"):
         return await to_thread.run_sync(lambda: _store(_decode_data_url(source), name))
@@ -114,10 +132,12 @@ async def _store_source(source: str, name: Any) -> Path:
         own = f"{API_PREFIX}/file="
         if own in source and (path := _cached(unquote(source.split(own, 1)[1]))):
             return path  # an upload to this very server, named by its address
-        return _store(await fetch(source), name or urlsplit(source).path)
+        content = await fetch(source)
+        room.take(len(content))
+        return await to_thread.run_sync(lambda: _store(content, name or urlsplit(source).path))
     if path := _cached(source):
         return path
-    raise ImageError("a file must be uploaded to this server before it is used; it may also have expired")
+    raise ImageError("this file is not, or no longer, on the server; it must be uploaded again")
 
 
 def _cached(path: str) -> Path | None:

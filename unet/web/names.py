@@ -21,7 +21,8 @@ def safe_stem(name: str) -> str:
         stem = stem[:-1]
     if not stem:
         return "picture"
-    return f"{stem}_" if stem.split(".")[0].lower() in _RESERVED else stem
+    device, dot, rest = stem.partition(".")
+    return f"{device}_{dot}{rest}" if device.lower() in _RESERVED else stem
 
 
 class UniqueNames:

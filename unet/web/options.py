@@ -1,6 +1,7 @@
 """What the command line and the environment say about the server; importable without Gradio."""
 
 import argparse
+import errno
 import os
 import socket
 from collections.abc import Sequence
@@ -67,6 +68,6 @@ def check_port(host: str, port: int) -> None:
         try:
             probe.bind((host.strip("[]"), port))
         except OSError as error:
-            raise ConfigError(
-                f"cannot serve on {host}:{port} ({error.strerror or error}); choose another port with --port"
-            ) from error
+            other = error.errno in (errno.EADDRINUSE, errno.EACCES)
+            way = "choose another port with --port" if other else "give an address of this machine with --host"
+            raise ConfigError(f"cannot serve on {host}:{port} ({error.strerror or error}); {way}") from error

@@ -37,6 +37,6 @@ def build(service: Service, facts: str = "", notices: Sequence[str] = ()) -> Pag
             gr.HTML(facts, elem_classes="flush", apply_default_css=False)
         add_endpoints(service)
     page.states = cache.states(service.predictor.answer_bytes)
-    page.queue(max_size=QUEUE_LENGTH, default_concurrency_limit=2)
+    page.queue(max_size=QUEUE_LENGTH, default_concurrency_limit=2, api_open=False)  # else /run/ would not wait its turn
     keep_waiting_sessions(page)
     return page

@@ -95,7 +95,10 @@ class Viewer {
     this.root.setAttribute("aria-busy", "true");
     try {
       const scene = await loadScene(value, this.scene, mine.signal);
-      if (mine === this.loading) this.#use(scene);
+      if (mine === this.loading) {
+        if (value.prob.url !== this.scene?.value.prob.url) this.#say(""); // a result that is restored keeps its message
+        this.#use(scene);
+      }
     } catch (error) {
       if (mine !== this.loading) return; // a newer value is being loaded
       if (this.#changing) this.#clear();
@@ -131,7 +134,6 @@ class Viewer {
       this.stage.picture = { width: scene.width, height: scene.height };
       this.stage.share = 50;
       this.stage.camera.fit();
-      this.#say("");
     }
     this.root.dataset.state = "ready";
     this.stage.element.tabIndex = 0;
