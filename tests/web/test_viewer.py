@@ -21,6 +21,7 @@ def test_empty_viewer_says_what_to_do(shown):
 
 def test_nothing_moves_when_a_result_comes(shown):
     parts = [".stage", ".bar.clicks", ".bar.settings", ".bar.download", ".foot"]
+    shown.find(".bar.clicks").wait_for()  # the viewer's script has run
     before = [shown.find(part).bounding_box() for part in parts]
     for name in ("one", "tall", "none"):
         shown.show(name)
