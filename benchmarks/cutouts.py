@@ -51,12 +51,12 @@ def composite(pair: Pair, behind: Pair, sigma: float) -> Composite:
     """The foreground of `pair` over the photograph of `behind`, with an edge of `sigma` pixels."""
     rgb, target = load_resized(pair)
     size = target.shape
-    depth, nearest = distance_transform_edt(target == 1, return_distances=True, return_indices=True)
+    depth = distance_transform_edt(target == 1)
     _, nearest = distance_transform_edt(depth <= INSIDE, return_indices=True)
     foreground = rgb[tuple(nearest)].astype(np.float32)
     # The edge lies where colours are still those of the inside.
     alpha = gaussian_filter((depth > INSIDE).astype(np.float32), sigma)
-    background = np.asarray(Image.open(behind.image).convert("RGB").resize(size[::-1]), np.float32)
+    background = np.asarray(Image.fromarray(load_resized(behind)[0]).resize(size[::-1]), np.float32)
     mixed = alpha[..., None] * foreground + (1 - alpha[..., None]) * background
     picture = np.clip(np.rint(mixed), 0, 255).astype(np.uint8)
     small = np.clip(resize(alpha, (SIDE, SIDE), order=1, anti_aliasing=True), 0, 1).astype(np.float32)

@@ -142,7 +142,7 @@ class Method:
         """Size of the weights file."""
         return f"{self.file.stat().st_size / 1e6:.1f}" if self.file else ""
 
-    @property
+    @cached_property
     def fingerprint(self) -> str:
         """What scores depend on besides the pictures: the weights, and the code that segments, reads and scores."""
         files = [*SCORING, *([self.file] if self.file else [])]
@@ -179,10 +179,9 @@ def score_all(method: Method, pairs: list[Pair], with_measures: bool) -> SetScor
     return SetScores(scores, results, 1000 * float(np.median(seconds)))
 
 
-def kept_scores(method: Method, pairs: list[Pair], with_measures: bool) -> SetScores:
-    """`score_all`, or what it gave earlier for the same weights, code, pictures and masks."""
-    pictures = digest(file for pair in pairs for file in (pair.image, pair.mask))
-    key = sha256(f"{method.name} {method.fingerprint} {with_measures} {pictures}".encode()).hexdigest()[:16]
+def kept_scores(method: Method, pairs: list[Pair], contents: str, with_measures: bool) -> SetScores:
+    """`score_all`, or what it gave earlier for the same weights, code, and `contents`, the digest of their files."""
+    key = sha256(f"{method.name} {method.fingerprint} {with_measures} {contents}".encode()).hexdigest()[:16]
     path = RUNS / "scores" / f"{key}.json"
     if path.exists():
         return SetScores(**json.loads(path.read_text(encoding="utf-8")))
@@ -264,13 +263,13 @@ def main() -> None:
     means: dict[str, dict[str, float]] = {}
     tables = []
     for set_name, pairs in picture_sets(options, split, pictures).items():
-        rows = []
+        rows, contents = [], digest(file for pair in pairs for file in (pair.image, pair.mask))
         for method in methods:
             if method.file is not None and not method.file.exists():
                 continue
             if FIXED.get(method.name) is grabcut_box and len(pairs) > MOST_CUT:
                 continue
-            scores = kept_scores(method, pairs, options.measures)
+            scores = kept_scores(method, pairs, contents, options.measures)
             cells = [cell(score[metric] for score in scores.pictures) for metric in METRICS]
             cells += [f"{value:.3f}" for value in scores.measures.values()] or ["-"] * len(MEASURES)
             rows.append([method.name, *cells, f"{scores.milliseconds:.0f}", method.megabytes])

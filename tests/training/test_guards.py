@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from accelerate import Accelerator
 from generated import write_folder
 from PIL import Image
 from training_runs import SMALL, train
@@ -21,7 +22,7 @@ from unet.training.checkpoint import CHECKPOINT, read_checkpoint
 from unet.training.config import TrainConfig
 from unet.training.datasets import make_splits
 from unet.training.guards import refuse_changed_pictures, try_folder
-from unet.training.run import build_model
+from unet.training.run import build_model, start_run
 
 OPTIONS = [*SMALL, "--main-repeats", "1"]
 
@@ -115,13 +116,14 @@ def test_weights_of_a_repo_come_with_their_split_which_tells_leaks(finished, mon
         build_model(other, make_splits(other))
 
 
-def test_a_click_layer_that_no_step_uses_does_not_learn(tmp_path):
+def test_a_click_layer_that_no_step_uses_does_not_learn(tmp_path, capsys):
     data = write_folder(tmp_path / "shapes", 14)
     save_weights(
         tmp_path / "w", UNet(encoder="lite0", widths=(4, 4, 4, 4, 4), clicks=True), WeightsConfig(size=(32, 32))
     )
-    config = TrainConfig(data=data, init_from=str(tmp_path / "w"))
-    model = build_model(config, make_splits(config))
+    config = TrainConfig(data=data, init_from=str(tmp_path / "w"), run_dir=tmp_path / "run")
+    model = start_run(config, Accelerator(cpu=True)).model
+    assert "--clicks trains it" in capsys.readouterr().out
     assert [name for name, p in model.named_parameters() if not p.requires_grad] == [
         name for name, _ in model.named_parameters() if name.startswith("click_layer.")
     ]

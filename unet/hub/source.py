@@ -21,13 +21,12 @@ from huggingface_hub.utils import validate_repo_id
 
 from unet.errors import HubError, WeightsError
 from unet.hub.client import Watch, explain
-from unet.hub.file_names import CONFIG_FILE, LOADED_FILES, WEIGHTS_FILE
+from unet.hub.file_names import CONFIG_FILE, LOADED_FILES, WEIGHTS_FILE, pickled_hint
 
 logger = logging.getLogger(__name__)
 
 # Shorter than the time-out of `locate`: the page should open within 15 s, imports and loading included.
 FALLBACK_SECONDS = 7.0
-PICKLED_SUFFIXES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -153,9 +152,7 @@ def _download(repo: str, revision: str | None, also: Sequence[str], watch: Watch
 def _choose_files(repo: str, info: ModelInfo, also: Sequence[str]) -> list[RepoSibling]:
     files = {file.rfilename: file for file in info.siblings or []}
     if WEIGHTS_FILE not in files:
-        pickled = sorted(name for name in files if name.endswith(PICKLED_SUFFIXES))
-        hint = f"; not loaded, as pickled files can run code: {', '.join(pickled)}" if pickled else ""
-        raise HubError(f"{repo} has no {WEIGHTS_FILE}{hint}")
+        raise HubError(f"{repo} has no {WEIGHTS_FILE}{pickled_hint(files)}")
     if CONFIG_FILE not in files:
         raise HubError(f"{repo} has no {CONFIG_FILE}; is {WEIGHTS_FILE} for another program?")
     return [files[name] for name in (*also, *LOADED_FILES) if name in files]

@@ -12,7 +12,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
 from unet.errors import ConfigError, WeightsError
-from unet.hub.file_names import CONFIG_FILE, WEIGHTS_FILE
+from unet.hub.file_names import CONFIG_FILE, WEIGHTS_FILE, pickled_hint
 from unet.json_values import is_number
 from unet.network.lite0 import IMAGENET_MEAN, IMAGENET_STD
 from unet.network.unet import UNet
@@ -181,8 +181,7 @@ def read_config(folder: Path) -> tuple[dict[str, Any], WeightsConfig]:
 def _read_state(folder: Path) -> dict[str, torch.Tensor]:
     path = folder / WEIGHTS_FILE
     if not path.is_file():
-        others = sorted(p.name for p in folder.glob("*") if p.suffix in {".bin", ".pt", ".pth", ".ckpt", ".pkl"})
-        hint = f"; not loaded, as pickled files can run code: {', '.join(others)}" if others else ""
+        hint = pickled_hint(file.name for file in folder.glob("*"))
         raise WeightsError(f"{folder}: no {WEIGHTS_FILE}{hint}")
     try:
         with safe_open(path, framework="pt") as file:

@@ -95,10 +95,9 @@ class Viewer {
     this.root.setAttribute("aria-busy", "true");
     try {
       const scene = await loadScene(value, this.scene, mine.signal);
-      if (mine === this.loading) {
-        if (value.prob.url !== this.scene?.value.prob.url) this.#say(""); // a result that is restored keeps its message
-        this.#use(scene);
-      }
+      if (mine !== this.loading) return;
+      if (value.prob.url !== this.scene?.value.prob.url) this.#say(""); // a result that is restored keeps its message
+      this.#use(scene);
     } catch (error) {
       if (mine !== this.loading) return; // a newer value is being loaded
       if (this.#changing) this.#clear();
